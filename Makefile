@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            the library and the program, into build/
+#   make demo       serve a real file over kernel TLS and fetch it
+#   make check      every test, on this kernel and on kernels with kTLS
+#   make vm CMD=…   run a command on a kernel with kTLS
+#   make install    PREFIX=/usr/local DESTDIR=
+#
+# V=1 shows the commands, SAN=1 builds with ASan and UBSan (into build-san/),
+# CC=clang uses clang.
+
+VERSION	:= 0.1.0
+SOMAJOR	:= 0
+
+O	?= build$(if $(SAN),-san)$(if $(findstring clang,$(CC)),-clang)
+PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+INCDIR	?= $(PREFIX)/include
+BINDIR	?= $(PREFIX)/bin
+MANDIR	?= $(PREFIX)/share/man
+PKGDIR	?= $(LIBDIR)/pkgconfig
+PKG_CONFIG ?= pkg-config
+
+WARN	:= -Wall -Wextra -Wshadow -Wconversion -Werror
+CFLAGS	?= -O2 -g
+# objects mention their sources relative to here, wherever this is
+HARDEN	:= -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+ifdef SAN
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -fno-omit-frame-pointer
+HARDEN	:=
+endif
+override CFLAGS += -std=gnu11 -D_GNU_SOURCE $(WARN) $(HARDEN) $(SANFLAGS) \
+	-fPIC -fvisibility=hidden -MMD -MP -DKTLS_VERSION='"$(VERSION)"'
+override LDFLAGS += $(SANFLAGS) -Wl,-z,relro,-z,now
+
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+all:
+
+include lib/build.mk
+-include tools/build.mk
+-include selftests/build.mk
+
+all: lib tools
+
+$(O)/%.o: %.c | deps-build
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+# What the machine lacks: installed when root, else named
+deps-%:
+	$(Q)selftests/deps.sh $*
+
+install: install-lib install-tools
+
+clean:
+	rm -rf build build-san build-clang build-san-clang
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+.PHONY: all lib tools install clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# libktls: shared and static, its header, its pkg-config file, its manual
+
+lib-src	:= $(sort $(wildcard lib/*.c))
+lib-obj	:= $(lib-src:%.c=$(O)/%.o)
+lib-so	:= $(O)/libktls.so.$(VERSION)
+lib-libs = $(shell $(PKG_CONFIG) --libs libcrypto) -pthread
+
+lib: $(O)/libktls.a $(O)/libktls.so $(O)/ktls.pc
+
+$(O)/libktls.a: $(lib-obj)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(lib-so): $(lib-obj) lib/libktls.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libktls.so.$(SOMAJOR) \
+		-Wl,--version-script=lib/libktls.map $(LDFLAGS) \
+		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(lib-obj) $(lib-libs)
+
+$(O)/libktls.so: $(lib-so)
+	$(Q)ln -sf $(notdir $<) $(O)/libktls.so.$(SOMAJOR)
+	$(Q)ln -sf libktls.so.$(SOMAJOR) $@
+
+$(O)/ktls.pc: lib/ktls.pc.in Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		$< > $@
+
+install-lib: lib
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCDIR) $(DESTDIR)$(PKGDIR) \
+		$(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(O)/libktls.a $(DESTDIR)$(LIBDIR)
+	install -m 755 $(lib-so) $(DESTDIR)$(LIBDIR)
+	cp -P $(O)/libktls.so $(O)/libktls.so.$(SOMAJOR) $(DESTDIR)$(LIBDIR)
+	install -m 644 lib/include/ktls.h $(DESTDIR)$(INCDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		lib/ktls.pc.in > $(DESTDIR)$(PKGDIR)/libktls.pc
+	install -m 644 lib/man/ktls.7 $(DESTDIR)$(MANDIR)/man7
+
+.PHONY: lib install-lib

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ext.h"
+#include "offload.h"
+
+#define MAX_MESSAGE	65536
+#define MAX_CHAIN	10
+
+/* ---- lists of names ---------------------------------------------------- */
+
+static struct slice next_name(const char **list, char separator)
+{
+	const char *p = *list, *end = strchr(p, separator);
+	size_t len = end ? (size_t)(end - p) : strlen(p);
+
+	*list = end ? end + 1 : p + len;
+	return (struct slice){ (const uint8_t *)p, len };
+}
+
+/* A table of the library, as a list of names is matched against it */
+struct table {
+	const char *what;
+	size_t len, max;
+	const void *(*row)(size_t i);
+	const char *(*name)(const void *row);
+	uint16_t (*id)(const void *row);
+	bool (*usable)(const struct ktls_config *cfg, const void *row);
+};
+
+static const void *suite_row(size_t i)
+{
+	return &suites[i];
+}
+
+static const char *suite_name(const void *row)
+{
+	return ((const struct suite *)row)->name;
+}
+
+static uint16_t suite_id(const void *row)
+{
+	return ((const struct suite *)row)->id;
+}
+
+static bool suite_usable(const struct ktls_config *cfg, const void *row)
+{
+	const struct suite *s = row;
+
+	return s->version >= cfg->min_version &&
+	       s->version <= cfg->max_version &&
+	       crypto_has_aead(cfg->crypto, s->aead) &&
+	       (cfg->tx != KTLS_PATH_KERNEL ||
+		!caps_error(&cfg->caps, s, KTLS_TX)) &&
+	       (cfg->rx != KTLS_PATH_KERNEL ||
+		!caps_error(&cfg->caps, s, KTLS_RX));
+}
+
+static const void *group_row(size_t i)
+{
+	return &groups[i];
+}
+
+static const char *group_name(const void *row)
+{
+	return ((const struct group *)row)->name;
+}
+
+static uint16_t group_id(const void *row)
+{
+	return ((const struct group *)row)->id;
+}
+
+static bool group_usable(const struct ktls_config *cfg, const void *row)
+{
+	return crypto_has_group(cfg->crypto, row);
+}
+
+static const void *sigalg_row(size_t i)
+{
+	return &sigschemes[i];
+}
+
+static const char *sigalg_name(const void *row)
+{
+	return ((const struct sigscheme *)row)->name;
+}
+
+static uint16_t sigalg_id(const void *row)
+{
+	return ((const struct sigscheme *)row)->id;
+}
+
+static bool sigalg_usable(const struct ktls_config *cfg, const void *row)
+{
+	(void)cfg;
+	(void)row;
+	return true;
+}
+
+static const void *find_name(const struct table *t, struct slice name)
+{
+	for (size_t i = 0; i < t->len; i++) {
+		const char *s = t->name(t->row(i));
+
+		if (strlen(s) == name.len && !memcmp(s, name.p, name.len))
+			return t->row(i);
+	}
+	return NULL;
+}
+
+static void add_row(const struct ktls_config *cfg, const struct table *t,
+		    const void *row, const void **out, size_t *len)
+{
+	for (size_t i = 0; i < *len; i++)
+		if (out[i] == row)
+			return;
+	if (*len < t->max && t->usable(cfg, row))
+		out[(*len)++] = row;
+}
+
+/* The rows that @list names, or all; those that cannot be had are left out */
+static int take_list(const struct ktls_config *cfg, const struct table *t,
+		     const char *list, const void **out, size_t *len,
+		     struct text why)
+{
+	for (size_t i = 0; !list && i < t->len; i++)
+		add_row(cfg, t, t->row(i), out, len);
+	while (list && *list) {
+		struct slice name = next_name(&list, ':');
+		const void *row = find_name(t, name);
+
+		if (!row) {
+			text_set(why, "unknown %s \"%.*s\"", t->what,
+				 (int)name.len, (const char *)name.p);
+			return -KTLS_E_OPTION;
+		}
+		add_row(cfg, t, row, out, len);
+	}
+	if (*len)
+		return 0;
+	text_set(why, "no %s is left to offer", t->what);
+	return cfg->tx == KTLS_PATH_KERNEL || cfg->rx == KTLS_PATH_KERNEL ?
+	       -KTLS_E_NO_KERNEL : -KTLS_E_OPTION;
+}
+
+static void wire_ids(struct ktls_config *cfg, const struct table *t,
+		     const void **rows, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		wr_u16(&cfg->wire, t->id(rows[i]));
+}
+
+/* ---- preferences ------------------------------------------------------- */
+
+static bool carried(const struct ktls_config *cfg, const struct suite *s)
+{
+	return (cfg->tx == KTLS_PATH_USER ||
+		!caps_error(&cfg->caps, s, KTLS_TX)) &&
+	       (cfg->rx == KTLS_PATH_USER ||
+		!caps_error(&cfg->caps, s, KTLS_RX));
+}
+
+/* What the kernel carries first, otherwise as it was */
+static void prefer_carried(struct ktls_config *cfg)
+{
+	const struct suite *sorted[SUITES_MAX];
+	size_t n = 0;
+
+	for (int want = 1; want >= 0; want--)
+		for (size_t i = 0; i < cfg->suites_len; i++)
+			if (carried(cfg, cfg->suites[i]) == want)
+				sorted[n++] = cfg->suites[i];
+	memcpy(cfg->suites, sorted, n * sizeof(*sorted));
+}
+
+static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
+		      struct text why)
+{
+	const struct table suite_table = {
+		"cipher suite", suites_len, SUITES_MAX, suite_row,
+		suite_name, suite_id, suite_usable
+	}, group_table = {
+		"group", groups_len, GROUPS_MAX, group_row,
+		group_name, group_id, group_usable
+	}, sigalg_table = {
+		"signature algorithm", sigschemes_len, SIGSCHEMES_MAX,
+		sigalg_row, sigalg_name, sigalg_id, sigalg_usable
+	};
+	const void **s = (const void **)cfg->suites;
+	const void **g = (const void **)cfg->groups;
+	const void **a = (const void **)cfg->sigalgs;
+	int err = take_list(cfg, &suite_table, o->ciphers, s, &cfg->suites_len,
+			    why);
+
+	if (!err)
+		err = take_list(cfg, &group_table, o->groups, g,
+				&cfg->groups_len, why);
+	if (!err)
+		err = take_list(cfg, &sigalg_table, o->sigalgs, a,
+				&cfg->sigalgs_len, why);
+	if (err)
+		return err;
+	if (!o->ciphers)
+		prefer_carried(cfg);
+	wire_ids(cfg, &suite_table, s, cfg->suites_len);
+	wire_ids(cfg, &group_table, g, cfg->groups_len);
+	wire_ids(cfg, &sigalg_table, a, cfg->sigalgs_len);
+	return 0;
+}
+
+static int take_alpn(struct ktls_config *cfg, const char *list,
+		     struct text why)
+{
+	while (list && *list) {
+		struct slice name = next_name(&list, ',');
+
+		if (!name.len || name.len > 255) {
+			text_set(why, "ALPN name of %zu bytes", name.len);
+			return -KTLS_E_OPTION;
+		}
+		wr_opaque(&cfg->wire, 1, name);
+	}
+	return 0;
+}
+
+/* Everything that goes on the wire as it is, in one allocation */
+static int make_wire(struct ktls_config *cfg, const struct ktls_opts *o,
+		     struct text why)
+{
+	size_t ids, alpn;
+	const uint8_t *p;
+	int err = take_lists(cfg, o, why);
+
+	if (err)
+		return err;
+	ids = cfg->wire.len;
+	for (int v = cfg->max_version; v >= cfg->min_version; v--)
+		wr_u16(&cfg->wire, (uint16_t)v);
+	alpn = cfg->wire.len;
+	err = take_alpn(cfg, o->alpn, why);
+	if (err)
+		return err;
+	if (!wr_ok(&cfg->wire))
+		return -ENOMEM;
+	p = cfg->wire.buf;
+	cfg->suites_wire = (struct slice){ p, 2 * cfg->suites_len };
+	p += cfg->suites_wire.len;
+	cfg->groups_wire = (struct slice){ p, 2 * cfg->groups_len };
+	p += cfg->groups_wire.len;
+	cfg->sigalgs_wire = (struct slice){ p, 2 * cfg->sigalgs_len };
+	cfg->versions_wire = (struct slice){ cfg->wire.buf + ids, alpn - ids };
+	cfg->alpn_wire = (struct slice){ cfg->wire.buf + alpn,
+					 cfg->wire.len - alpn };
+	return 0;
+}
+
+bool config_has_group(const struct ktls_config *cfg, uint16_t group)
+{
+	return u16s_have(cfg->groups_wire, group);
+}
+
+/* ---- options ----------------------------------------------------------- */
+
+static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
+			 struct text why)
+{
+	uint16_t min = o->min_version, max = o->max_version;
+
+	if ((min && min > KTLS_TLS13) || (max && max < KTLS_TLS13) ||
+	    (min && max && min > max)) {
+		text_set(why, "no supported version from %s to %s; "
+			 "supported: TLS 1.3", ktls_version_name(min),
+			 ktls_version_name(max));
+		return -KTLS_E_OPTION;
+	}
+	cfg->min_version = cfg->max_version = KTLS_TLS13;
+	return 0;
+}
+
+static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
+			struct text why)
+{
+	bool server = o->role == KTLS_SERVER;
+	const char *bad = NULL;
+
+	if (!server && o->role != KTLS_CLIENT)
+		bad = "role is neither KTLS_SERVER nor KTLS_CLIENT";
+	else if (o->tx > KTLS_PATH_USER || o->rx > KTLS_PATH_USER)
+		bad = "tx or rx is not a KTLS_PATH_*";
+	else if (o->verify > KTLS_VERIFY_REQUIRE ||
+		 (!server && o->verify == KTLS_VERIFY_OPTIONAL))
+		bad = "verify does not fit the role";
+	else if (server && !o->creds_len)
+		bad = "a server needs a certificate";
+	else if (o->max_message > 1u << 23)
+		bad = "max_message is above 8 MiB";
+	if (bad) {
+		text_set(why, "%s", bad);
+		return -KTLS_E_OPTION;
+	}
+	cfg->role = o->role;
+	cfg->flags = o->flags;
+	cfg->tx = o->tx;
+	cfg->rx = o->rx;
+	cfg->verify = o->verify;
+	if (cfg->verify == KTLS_VERIFY_DEFAULT)
+		cfg->verify = server ? KTLS_VERIFY_NONE : KTLS_VERIFY_REQUIRE;
+	cfg->max_message = o->max_message ? o->max_message : MAX_MESSAGE;
+	cfg->max_chain = o->max_chain ? o->max_chain : MAX_CHAIN;
+	cfg->max_records = o->max_records;
+	cfg->arg = o->arg;
+	if (o->hooks)
+		cfg->hooks = *o->hooks;
+	return take_versions(cfg, o, why);
+}
+
+static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
+		      struct text why)
+{
+	cfg->creds = calloc(o->creds_len + !o->creds_len, sizeof(struct cred));
+	if (!cfg->creds)
+		return -ENOMEM;
+	for (size_t i = 0; i < o->creds_len; i++) {
+		int err = cred_load(&cfg->creds[i], &o->creds[i], why);
+
+		if (err)
+			return err;
+		cfg->creds_len++;
+	}
+	return 0;
+}
+
+/* Asked only where the answer matters: it costs a few sockets, once */
+static int take_caps(struct ktls_config *cfg, struct text why)
+{
+	int err;
+
+	if (cfg->tx == KTLS_PATH_USER && cfg->rx == KTLS_PATH_USER)
+		return 0;
+	err = ktls_probe(&cfg->caps);
+	if (err) {
+		text_set(why, "probing the kernel: %s", ktls_strerror(err));
+		return err;
+	}
+	if (cfg->tx != KTLS_PATH_KERNEL && cfg->rx != KTLS_PATH_KERNEL)
+		return 0;
+	if (cfg->caps.ulp_error) {
+		text_set(why, "the kernel has no TLS: %s",
+			 ktls_strerror(cfg->caps.ulp_error));
+		return -KTLS_E_NO_KERNEL;
+	}
+	if (cfg->flags & KTLS_F_NEED_REKEY && cfg->caps.rekey_tx_error) {
+		text_set(why, "the kernel cannot change keys");
+		return -KTLS_E_NO_KERNEL;
+	}
+	return 0;
+}
+
+static int build(struct ktls_config *cfg, const struct ktls_opts *o,
+		 struct text why)
+{
+	int err = take_scalars(cfg, o, why);
+
+	if (!err)
+		err = crypto_new(&cfg->crypto);
+	if (!err)
+		err = crypto_random(cfg->cookie_key, sizeof(cfg->cookie_key));
+	if (!err)
+		err = take_caps(cfg, why);
+	if (!err)
+		err = make_wire(cfg, o, why);
+	if (!err)
+		err = take_creds(cfg, o, why);
+	if (!err && cfg->verify != KTLS_VERIFY_NONE)
+		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
+				why);
+	return err;
+}
+
+int ktls_config_new(struct ktls_config **out, const struct ktls_opts *opts)
+{
+	struct ktls_opts o = { 0 };
+	struct ktls_config *cfg;
+	struct text why;
+	int err;
+
+	*out = NULL;
+	if (!opts || opts->size < offsetof(struct ktls_opts, flags) ||
+	    opts->size > 4096)
+		return -EINVAL;
+	/* a caller built with a smaller struct has the defaults for the rest */
+	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	why = (struct text){ o.error, o.error_size };
+	text_set(why, "%s", "");
+	cfg = calloc(1, sizeof(*cfg));
+	if (!cfg)
+		return -ENOMEM;
+	atomic_init(&cfg->refs, 1);
+	err = build(cfg, &o, why);
+	if (!err) {
+		*out = cfg;
+		return 0;
+	}
+	if (o.error && o.error_size && !o.error[0])
+		text_set(why, "%s", ktls_strerror(err));
+	ktls_config_put(cfg);
+	return err;
+}
+
+struct ktls_config *ktls_config_get(struct ktls_config *cfg)
+{
+	atomic_fetch_add_explicit(&cfg->refs, 1, memory_order_relaxed);
+	return cfg;
+}
+
+void ktls_config_put(struct ktls_config *cfg)
+{
+	if (!cfg || atomic_fetch_sub_explicit(&cfg->refs, 1,
+					      memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < cfg->creds_len; i++)
+		cred_free(&cfg->creds[i]);
+	free(cfg->creds);
+	trust_free(cfg->trust);
+	wr_free(&cfg->wire);
+	crypto_free(cfg->crypto);
+	wipe_free(cfg, sizeof(*cfg));
+}

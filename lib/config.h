@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KTLS_CONFIG_H
+#define KTLS_CONFIG_H
+
+#include <stdatomic.h>
+
+#include "crypto.h"
+#include "include/ktls.h"
+#include "x509.h"
+
+/* Immutable once made; all that handshakes share */
+struct ktls_config {
+	atomic_uint refs;
+	enum ktls_role role;
+	unsigned int flags;
+	uint16_t min_version, max_version;
+	enum ktls_path tx, rx;
+	enum ktls_verify verify;	/* never DEFAULT */
+	struct ktls_hooks hooks;
+	void *arg;
+	size_t max_message;
+	unsigned int max_chain;
+	uint64_t max_records;		/* 0: the suite's own */
+
+	struct crypto *crypto;
+	struct trust *trust;		/* NULL: nothing is verified */
+	struct cred *creds;
+	size_t creds_len;
+	struct ktls_caps caps;		/* of the kernel, where it matters */
+	uint8_t cookie_key[32];
+
+	/* what is offered, best first: rows, and as they go on the wire */
+	const struct suite *suites[SUITES_MAX];
+	const struct group *groups[GROUPS_MAX];
+	const struct sigscheme *sigalgs[SIGSCHEMES_MAX];
+	size_t suites_len, groups_len, sigalgs_len;
+	struct wr wire;			/* owns the lists below */
+	struct slice suites_wire, groups_wire, sigalgs_wire, versions_wire;
+	struct slice alpn_wire;		/* ProtocolNames; empty: no ALPN */
+};
+
+bool config_has_group(const struct ktls_config *cfg, uint16_t group);
+
+#endif /* KTLS_CONFIG_H */

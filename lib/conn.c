@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+/* What an established connection says besides data */
+#include "conn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "msg.h"
+#include "offload.h"
+
+/* Control records in a row, and keys in a row, that bring no data */
+#define CONTROL_MAX	64
+#define EMPTY_KEYS_MAX	32
+
+/* ---- the record layers ------------------------------------------------- */
+
+ssize_t conn_write(struct ktls_conn *conn, uint8_t type, const void *buf,
+		   size_t len, int flags)
+{
+	if (conn->utx)
+		return user_write(conn->utx, conn->fd, type, buf, len, flags);
+	return kernel_write(conn->fd, type, buf, len, flags);
+}
+
+int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
+	      struct piece *piece)
+{
+	if (conn->urx)
+		return user_read(conn->urx, conn->fd, buf, len, flags, piece);
+	return kernel_read(conn->fd, buf, len, flags, piece);
+}
+
+static struct record *user_record(const struct ktls_conn *conn,
+				  unsigned int direction)
+{
+	if (direction == KTLS_TX)
+		return conn->utx ? user_tx_record(conn->utx) : NULL;
+	return conn->urx ? user_rx_record(conn->urx) : NULL;
+}
+
+int conn_seq(const struct ktls_conn *conn, unsigned int direction,
+	     uint64_t *seq)
+{
+	const struct record *rec = user_record(conn, direction);
+
+	if (!rec)
+		return offload_seq(conn->fd, direction, conn->suite, seq);
+	*seq = rec->seq;
+	return 0;
+}
+
+int conn_install(struct ktls_conn *conn, unsigned int direction,
+		 const struct secret *secret)
+{
+	struct record *rec = user_record(conn, direction);
+	int err;
+
+	if (rec)
+		return record_set_key(rec, conn->config->crypto, conn->suite,
+				      secret, direction == KTLS_TX);
+	err = offload_keys(conn->fd, direction, conn->config->crypto,
+			   conn->suite, secret, 0);
+	return err == -EBUSY ? -KTLS_E_NO_REKEY : err;
+}
+
+/* ---- failure ----------------------------------------------------------- */
+
+static void send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert)
+{
+	const uint8_t rec[2] = { level, alert };
+
+	/* the caller is leaving: what cannot be sent now is not sent */
+	if (conn_write(conn, CT_ALERT, rec, sizeof(rec), MSG_DONTWAIT) > 0)
+		conn->alert_sent = alert;
+}
+
+int conn_fail(struct ktls_conn *conn, int err)
+{
+	enum ktls_alert alert = ktls_error_alert(err);
+
+	if (conn->error)
+		return conn->error;
+	conn->error = err;
+	/* an errno is the socket's: there is nobody to tell */
+	if (err <= -2048 && alert != KTLS_ALERT_NONE && !conn->tx_closed)
+		send_alert(conn, 2, (uint8_t)alert);
+	frag_free(&conn->frag);
+	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
+	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
+	wipe(&conn->exporter, sizeof(conn->exporter));
+	return err;
+}
+
+/* ---- alerts (6) -------------------------------------------------------- */
+
+static int take_alert(struct ktls_conn *conn, struct slice rec)
+{
+	if (rec.len != 2)
+		return -KTLS_E_DECODE;
+	switch (rec.p[1]) {
+	case KTLS_ALERT_CLOSE_NOTIFY:
+		conn->alert_received = rec.p[1];
+		conn->rx_closed = true;
+		return 0;
+	case KTLS_ALERT_USER_CANCELED:
+		return 0;	/* a close_notify follows */
+	default:
+		conn->alert_received = rec.p[1];
+		return -KTLS_E_PEER_ALERT;
+	}
+}
+
+/* ---- handshake messages after the handshake (4.7) ---------------------- */
+
+/* Not resumable yet; a ticket is checked, and dropped as 4.7.1 asks */
+static int take_ticket(struct ktls_conn *conn, struct slice body, bool last)
+{
+	struct new_session_ticket m;
+
+	(void)conn;
+	(void)last;
+	return parse_new_session_ticket(body, &m);
+}
+
+/*
+ * Keys that carry no data in between are an attack on our CPU.  The record
+ * number tells, also where the data went past us.
+ */
+static int check_key_flood(struct ktls_conn *conn)
+{
+	uint64_t seq;
+	int err = conn_seq(conn, KTLS_RX, &seq);
+
+	if (err)
+		return err;
+	conn->rx_empty_keys = seq > conn->rx_control ? 0 :
+			      conn->rx_empty_keys + 1;
+	return conn->rx_empty_keys > EMPTY_KEYS_MAX ?
+	       -KTLS_E_KEYUPDATE_FLOOD : 0;
+}
+
+static bool can_rekey_tx(const struct ktls_conn *conn)
+{
+	return conn->utx || !conn->config->caps.rekey_tx_error;
+}
+
+static int rekey_rx(struct ktls_conn *conn)
+{
+	int err = traffic_update(conn->config->crypto, conn->suite,
+				 &conn->rx_secret);
+
+	if (!err)
+		err = conn_install(conn, KTLS_RX, &conn->rx_secret);
+	conn->rx_control = 0;
+	conn->rx_checked = 0;
+	return err;
+}
+
+/* 4.7.3 */
+static int take_key_update(struct ktls_conn *conn, struct slice body,
+			   bool last)
+{
+	uint8_t request;
+	int err = parse_key_update(body, &request);
+
+	if (err)
+		return err;
+	if (request > UPDATE_REQUESTED)
+		return -KTLS_E_KEYUPDATE;
+	if (!last)
+		return -KTLS_E_UNALIGNED;
+	err = check_key_flood(conn);
+	if (!err)
+		err = rekey_rx(conn);
+	if (err)
+		return err;
+	conn->rekey_asked = false;
+	if (request == UPDATE_REQUESTED) {
+		if (!can_rekey_tx(conn))
+			return -KTLS_E_NO_REKEY;
+		conn->rekey_due = true;
+	}
+	return 0;
+}
+
+static const struct conn_rule {
+	enum ktls_role role;	/* who may receive it; 0: both */
+	uint8_t msg;
+	int (*fn)(struct ktls_conn *conn, struct slice body, bool last);
+} conn_rules[] = {
+	{ KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
+	{ 0, HT_KEY_UPDATE, take_key_update },
+};
+
+static const struct conn_rule *find_rule(const struct ktls_conn *conn,
+					 uint8_t msg)
+{
+	for (size_t i = 0; i < sizeof(conn_rules) / sizeof(*conn_rules); i++)
+		if (conn_rules[i].msg == msg &&
+		    (!conn_rules[i].role ||
+		     conn_rules[i].role == conn->config->role))
+			return &conn_rules[i];
+	return NULL;
+}
+
+static int begin_message(void *arg, uint8_t type)
+{
+	return find_rule(arg, type) ? 0 : -KTLS_E_UNEXPECTED;
+}
+
+static int take_message(void *arg, struct slice whole, bool last)
+{
+	struct slice body = { whole.p + MSG_HEADER, whole.len - MSG_HEADER };
+
+	return find_rule(arg, whole.p[0])->fn(arg, body, last);
+}
+
+static int take_handshake(struct ktls_conn *conn, struct slice rec)
+{
+	static const struct frag_ops ops = { begin_message, take_message };
+	uint32_t before = conn->rx_control;	/* a KeyUpdate zeroes it */
+	int err = frag_feed(&conn->frag, rec, conn->config->max_message, &ops,
+			    conn);
+
+	if (err)
+		return err;
+	/* taken for a KeyUpdate by the kernel, and it was none */
+	if (!conn->urx && rec.p[0] == HT_KEY_UPDATE &&
+	    conn->rx_control == before) {
+		err = offload_resume(conn->fd, conn->suite);
+		if (err == -EBUSY)	/* cannot rekey, hence never pauses */
+			err = 0;
+	}
+	return err;
+}
+
+/* ---- control records --------------------------------------------------- */
+
+/* Records that bring no data cost us work: there must be some in between */
+static int check_control_flood(struct ktls_conn *conn)
+{
+	uint64_t seq;
+	int err;
+
+	if (++conn->rx_control % CONTROL_MAX)
+		return 0;
+	err = conn_seq(conn, KTLS_RX, &seq);
+	if (err)
+		return err;
+	if (seq - conn->rx_checked <= CONTROL_MAX)
+		return -KTLS_E_RECORD_FLOOD;
+	conn->rx_checked = seq;
+	return 0;
+}
+
+static int take_control(struct ktls_conn *conn, uint8_t type,
+			struct slice rec)
+{
+	int err = check_control_flood(conn);
+
+	if (err)
+		return err;
+	/* 5.1: nothing may stand between the pieces of a message */
+	if (frag_pending(&conn->frag) && type != CT_HANDSHAKE)
+		return -KTLS_E_RECORD_TYPE;
+	switch (type) {
+	case CT_ALERT:
+		return take_alert(conn, rec);
+	case CT_HANDSHAKE:
+		return take_handshake(conn, rec);
+	default:
+		return -KTLS_E_RECORD_TYPE;
+	}
+}
+
+int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
+		     size_t len)
+{
+	int err;
+
+	if (conn->error)
+		return conn->error;
+	if (conn->rx_closed)
+		return 0;	/* 6.1: what follows is ignored */
+	err = take_control(conn, type, (struct slice){ rec, len });
+	if (err)
+		return conn_fail(conn, err);
+	return !conn->rx_closed;
+}
+
+/* ---- KeyUpdate, ours --------------------------------------------------- */
+
+int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
+{
+	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked;
+	const uint8_t msg[] = { HT_KEY_UPDATE, 0, 0, 1, ask };
+	ssize_t n;
+	int err;
+
+	if (conn->error)
+		return conn->error;
+	if (conn->tx_closed)
+		return -EPIPE;
+	if (!can_rekey_tx(conn))
+		return -KTLS_E_NO_REKEY;
+	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), 0);
+	if (n == -EAGAIN || n == -EINTR)
+		return (int)n;
+	if (n < 0)
+		return conn_fail(conn, (int)n);
+	/* from here the old key must not be used again */
+	err = traffic_update(conn->config->crypto, conn->suite,
+			     &conn->tx_secret);
+	if (!err)
+		err = conn_install(conn, KTLS_TX, &conn->tx_secret);
+	if (err) {
+		/* not even for an alert */
+		conn->tx_closed = true;
+		return conn_fail(conn, err);
+	}
+	conn->rekey_due = false;
+	conn->rekey_asked |= ask;
+	conn->tx_room = 0;
+	return 0;
+}
+
+/* ---- what there is to know --------------------------------------------- */
+
+unsigned int ktls_conn_kernel(const struct ktls_conn *conn)
+{
+	return (conn->utx ? 0 : KTLS_TX) | (conn->urx ? 0 : KTLS_RX);
+}
+
+int ktls_conn_fd(const struct ktls_conn *conn)
+{
+	return conn->fd;
+}
+
+uint8_t ktls_conn_alert(const struct ktls_conn *conn)
+{
+	return conn->alert_received != KTLS_ALERT_NONE ?
+	       conn->alert_received : conn->alert_sent;
+}
+
+static const char *take_string(const char *from, char *to, size_t size)
+{
+	size_t len = strlen(from) + 1;
+
+	memcpy(to, from, len < size ? len : size);
+	return from + len;
+}
+
+void ktls_conn_info(const struct ktls_conn *conn, struct ktls_info *info)
+{
+	const char *p = conn->names;
+
+	*info = (struct ktls_info){
+		.version = conn->suite->version,
+		.suite = conn->suite->id,
+		.group = conn->group,
+		.peer_sigalg = conn->peer_sigalg,
+		.sigalg = conn->sigalg,
+		.retried = conn->retried,
+		.peer_verified = conn->peer_verified,
+		.alert_sent = conn->alert_sent,
+		.alert_received = conn->alert_received,
+		.tx = conn->tx_why,
+		.rx = conn->rx_why,
+	};
+	p = take_string(p, info->alpn, sizeof(info->alpn));
+	p = take_string(p, info->server_name, sizeof(info->server_name));
+	take_string(p, info->peer_subject, sizeof(info->peer_subject));
+}
+
+int ktls_conn_export(const struct ktls_conn *conn, const char *label,
+		     const void *context, size_t context_len,
+		     void *out, size_t len)
+{
+	if (conn->error)
+		return conn->error;
+	if (len > 255u * hash_rows[conn->suite->hash].len ||
+	    strlen(label) > 249)
+		return -EINVAL;
+	return exporter(conn->config->crypto, conn->suite->hash,
+			&conn->exporter, label,
+			(struct slice){ context, context_len }, out, len);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An established connection: what is said on it besides data (RFC 9846 4.7
+ * and 6), over whichever record layer carries each direction.
+ */
+#ifndef KTLS_CONN_H
+#define KTLS_CONN_H
+
+#include "config.h"
+#include "frag.h"
+#include "record.h"
+
+struct user_tx;
+struct user_rx;
+
+struct ktls_conn {
+	struct ktls_config *config;
+	const struct suite *suite;
+	char *names;			/* alpn, server_name, peer_subject */
+	int fd;
+	int error;			/* final, the first one */
+	uint16_t group, sigalg, peer_sigalg;
+	uint8_t alert_sent, alert_received;
+	bool retried, peer_verified;
+	bool rx_closed;			/* close_notify received */
+	bool tx_closed;			/* ... sent */
+	bool rekey_due;			/* the peer asked for our KeyUpdate */
+	bool rekey_asked;		/* we asked for the peer's */
+	struct ktls_why tx_why, rx_why;
+	struct secret tx_secret, rx_secret, exporter;
+	struct frag frag;
+	uint64_t tx_room;		/* records until the key is looked at */
+	uint32_t rx_empty;		/* data records of no length, in a row */
+	uint32_t rx_control;		/* control records under this key */
+	uint32_t rx_empty_keys;		/* in a row, without data */
+	uint64_t rx_checked;		/* record number at the last look */
+	struct user_tx *utx;		/* NULL: the kernel's */
+	struct user_rx *urx;
+};
+
+/* A piece of one record, as received */
+struct piece {
+	uint8_t type;
+	bool last;		/* the record ends here */
+	size_t len;
+};
+
+/* ---- protocol (conn.c) ------------------------------------------------- */
+
+/* Give up: the one place that sends an alert after the handshake */
+int conn_fail(struct ktls_conn *conn, int err);
+
+/* ---- record layers ----------------------------------------------------- */
+
+/*
+ * Send @len bytes as records of @type: bytes taken, -EAGAIN or -errno.  A
+ * control message (not CT_DATA) is taken whole or not at all.
+ */
+ssize_t conn_write(struct ktls_conn *conn, uint8_t type, const void *buf,
+		   size_t len, int flags);
+/* Receive from one record: 0, -EAGAIN, -KTLS_E_TRUNCATED at the end */
+int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
+	      struct piece *piece);
+/* Records already under the key of a direction */
+int conn_seq(const struct ktls_conn *conn, unsigned int direction,
+	     uint64_t *seq);
+/* The secret of @direction has changed: use it from the next record on */
+int conn_install(struct ktls_conn *conn, unsigned int direction,
+		 const struct secret *secret);
+
+/* the kernel's (kernel.c) */
+ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
+		     int flags);
+int kernel_read(int fd, void *buf, size_t len, int flags,
+		struct piece *piece);
+
+/* ours (user.c) */
+int user_tx_new(struct user_tx **utx, const struct record *rec);
+int user_rx_new(struct user_rx **urx, const struct record *rec);
+void user_tx_free(struct user_tx *utx);
+void user_rx_free(struct user_rx *urx);
+struct record *user_tx_record(struct user_tx *utx);
+struct record *user_rx_record(struct user_rx *urx);
+ssize_t user_write(struct user_tx *utx, int fd, uint8_t type,
+		   const void *buf, size_t len, int flags);
+ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
+		      size_t count);
+int user_flush(struct user_tx *utx, int fd, int flags);
+bool user_tx_pending(const struct user_tx *utx);
+int user_read(struct user_rx *urx, int fd, void *buf, size_t len, int flags,
+	      struct piece *piece);
+
+#endif /* KTLS_CONN_H */

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+#include "ext.h"
+
+#include "include/ktls.h"
+
+/* ---- syntax, an extension each ----------------------------------------- */
+
+/* A non-empty list of uint16s */
+static struct slice rd_u16s(struct rd *r, unsigned int bytes)
+{
+	struct slice s = rd_opaque(r, bytes);
+
+	if (!s.len || s.len % 2)
+		rd_fail(r);
+	return s;
+}
+
+/* A non-empty list of non-empty vectors, checked and left as it stands */
+static struct slice rd_list(struct rd *r, unsigned int outer,
+			    unsigned int inner)
+{
+	struct slice all = rd_opaque(r, outer);
+	struct rd items = rd_init(all.p, all.len, r->bad);
+
+	if (!rd_more(&items))
+		rd_fail(r);
+	while (rd_more(&items))
+		if (!rd_opaque(&items, inner).len)
+			rd_fail(&items);
+	return all;
+}
+
+/* RFC 6066 3: of the list only the host name has ever been defined */
+static void parse_server_name(struct rd *r, enum ext_where where,
+			      struct exts *e)
+{
+	struct rd list;
+
+	if (where != IN_CH)
+		return;
+	list = rd_vec(r, 2);
+	if (!rd_more(&list))
+		rd_fail(r);
+	while (rd_more(&list)) {
+		uint8_t type = rd_u8(&list);
+		struct slice name = rd_opaque(&list, 2);
+
+		/* a name of no length, two of a type, or a NUL inside */
+		if (!name.len || name.len > 255 || e->server_name.len ||
+		    memchr(name.p, 0, name.len))
+			rd_fail(&list);
+		else if (type == 0)
+			e->server_name = name;
+	}
+}
+
+static void write_server_name(struct wr *w, enum ext_where where,
+			      const struct exts *e)
+{
+	if (where != IN_CH)
+		return;
+	wr_vec(w, 2) {
+		wr_u8(w, 0);
+		wr_opaque(w, 2, e->server_name);
+	}
+}
+
+static void parse_groups(struct rd *r, enum ext_where where, struct exts *e)
+{
+	(void)where;
+	e->groups = rd_u16s(r, 2);
+}
+
+static void write_groups(struct wr *w, enum ext_where where,
+			 const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->groups);
+}
+
+static void parse_sigalgs(struct rd *r, enum ext_where where, struct exts *e)
+{
+	(void)where;
+	e->sigalgs = rd_u16s(r, 2);
+}
+
+static void write_sigalgs(struct wr *w, enum ext_where where,
+			  const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->sigalgs);
+}
+
+static void parse_sigalgs_cert(struct rd *r, enum ext_where where,
+			       struct exts *e)
+{
+	(void)where;
+	e->sigalgs_cert = rd_u16s(r, 2);
+}
+
+/* RFC 7301 3.1: the answer is a list of exactly one */
+static void parse_alpn(struct rd *r, enum ext_where where, struct exts *e)
+{
+	e->alpn = rd_list(r, 2, 1);
+	if (where == IN_EE && e->alpn.len &&
+	    e->alpn.len != 1u + e->alpn.p[0])
+		rd_fail(r);
+}
+
+static void write_alpn(struct wr *w, enum ext_where where,
+		       const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->alpn);
+}
+
+static void parse_padding(struct rd *r, enum ext_where where, struct exts *e)
+{
+	(void)where;
+	(void)e;
+	rd_rest(r);
+}
+
+static void parse_early_data(struct rd *r, enum ext_where where,
+			     struct exts *e)
+{
+	if (where == IN_NST)
+		e->max_early_data = rd_u32(r);
+}
+
+static void parse_versions(struct rd *r, enum ext_where where,
+			   struct exts *e)
+{
+	if (where == IN_CH)
+		e->versions = rd_u16s(r, 1);
+	else
+		e->version = rd_u16(r);
+}
+
+static void write_versions(struct wr *w, enum ext_where where,
+			   const struct exts *e)
+{
+	if (where == IN_CH)
+		wr_opaque(w, 1, e->versions);
+	else
+		wr_u16(w, e->version);
+}
+
+static void parse_cookie(struct rd *r, enum ext_where where, struct exts *e)
+{
+	(void)where;
+	e->cookie = rd_opaque(r, 2);
+	if (!e->cookie.len)
+		rd_fail(r);
+}
+
+static void write_cookie(struct wr *w, enum ext_where where,
+			 const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->cookie);
+}
+
+static void parse_psk_modes(struct rd *r, enum ext_where where,
+			    struct exts *e)
+{
+	(void)where;
+	e->psk_modes = rd_opaque(r, 1);
+	if (!e->psk_modes.len)
+		rd_fail(r);
+}
+
+static void parse_authorities(struct rd *r, enum ext_where where,
+			      struct exts *e)
+{
+	(void)where;
+	e->authorities = rd_list(r, 2, 2);
+}
+
+static void parse_nothing(struct rd *r, enum ext_where where,
+			  struct exts *e)
+{
+	(void)r;
+	(void)where;
+	(void)e;
+}
+
+/* OfferedPsks: identities with their ages, then as many binders */
+static void parse_offered_psks(struct rd *r, struct exts *e)
+{
+	size_t identities = 0, binders = 0;
+	struct rd list;
+
+	e->psk_identities = rd_opaque(r, 2);
+	list = rd_init(e->psk_identities.p, e->psk_identities.len, r->bad);
+	for (; rd_more(&list); identities++) {
+		if (!rd_opaque(&list, 2).len)
+			rd_fail(&list);
+		rd_u32(&list);
+	}
+	e->psk_binders = rd_opaque(r, 2);
+	list = rd_init(e->psk_binders.p, e->psk_binders.len, r->bad);
+	for (; rd_more(&list); binders++)
+		if (rd_opaque(&list, 1).len < 32)
+			rd_fail(&list);
+	if (!identities)
+		rd_fail(r);
+}
+
+static void parse_psk(struct rd *r, enum ext_where where, struct exts *e)
+{
+	if (where == IN_CH)
+		parse_offered_psks(r, e);
+	else
+		e->psk_choice = rd_u16(r);
+}
+
+static void parse_key_share(struct rd *r, enum ext_where where,
+			    struct exts *e)
+{
+	struct rd list;
+
+	if (where != IN_CH) {
+		e->share_group = rd_u16(r);
+		if (where == IN_SH) {
+			e->share = rd_opaque(r, 2);
+			if (!e->share.len)
+				rd_fail(r);
+		}
+		return;
+	}
+	e->shares = rd_opaque(r, 2);
+	list = rd_init(e->shares.p, e->shares.len, r->bad);
+	while (rd_more(&list)) {
+		rd_u16(&list);
+		if (!rd_opaque(&list, 2).len)
+			rd_fail(&list);
+	}
+}
+
+static void write_key_share(struct wr *w, enum ext_where where,
+			    const struct exts *e)
+{
+	if (where == IN_CH) {
+		wr_opaque(w, 2, e->shares);
+		return;
+	}
+	wr_u16(w, e->share_group);
+	if (where == IN_SH)
+		wr_opaque(w, 2, e->share);
+}
+
+/* ---- the table --------------------------------------------------------- */
+
+#define MAY_CHANGE	true	/* in a second ClientHello, 4.2.2 */
+
+static const struct ext_row {
+	uint16_t type;
+	uint8_t where;		/* RFC 9846 4.3's table */
+	bool may_change;
+	void (*parse)(struct rd *r, enum ext_where where, struct exts *e);
+	/* NULL: this library never sends it */
+	void (*write)(struct wr *w, enum ext_where where,
+		      const struct exts *e);
+} ext_rows[EXT_COUNT] = {
+	[EXT_SERVER_NAME] = { 0, IN_CH | IN_EE | IN_CR, false,
+		parse_server_name, write_server_name },
+	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE, false,
+		parse_groups, write_groups },
+	[EXT_SIGNATURE_ALGORITHMS] = { 13, IN_CH | IN_CR, false,
+		parse_sigalgs, write_sigalgs },
+	[EXT_ALPN] = { 16, IN_CH | IN_EE, false,
+		parse_alpn, write_alpn },
+	[EXT_PADDING] = { 21, IN_CH, MAY_CHANGE,
+		parse_padding, NULL },
+	[EXT_EARLY_DATA] = { 42, IN_CH | IN_EE | IN_NST, MAY_CHANGE,
+		parse_early_data, NULL },
+	[EXT_SUPPORTED_VERSIONS] = { 43, IN_CH | IN_SH | IN_HRR, false,
+		parse_versions, write_versions },
+	[EXT_COOKIE] = { 44, IN_CH | IN_HRR, MAY_CHANGE,
+		parse_cookie, write_cookie },
+	[EXT_PSK_MODES] = { 45, IN_CH, false,
+		parse_psk_modes, NULL },
+	[EXT_CERTIFICATE_AUTHORITIES] = { 47, IN_CH | IN_CR, false,
+		parse_authorities, NULL },
+	[EXT_POST_HANDSHAKE_AUTH] = { 49, IN_CH, false,
+		parse_nothing, NULL },
+	[EXT_SIGNATURE_ALGORITHMS_CERT] = { 50, IN_CH | IN_CR, false,
+		parse_sigalgs_cert, NULL },
+	[EXT_KEY_SHARE] = { 51, IN_CH | IN_SH | IN_HRR, MAY_CHANGE,
+		parse_key_share, write_key_share },
+	[EXT_PRE_SHARED_KEY] = { 41, IN_CH | IN_SH, MAY_CHANGE,
+		parse_psk, NULL },
+};
+
+static int find(uint16_t type)
+{
+	for (int i = 0; i < EXT_COUNT; i++)
+		if (ext_rows[i].type == type)
+			return i;
+	return -1;
+}
+
+bool ext_may_change(uint16_t type)
+{
+	int id = find(type);
+
+	return id >= 0 && ext_rows[id].may_change;
+}
+
+static int parse_one(int id, struct rd *body, enum ext_where where,
+		     uint32_t asked, struct exts *e)
+{
+	if (ext_has(e, EXT_PRE_SHARED_KEY) && where == IN_CH)
+		return -KTLS_E_EXT_ORDER;
+	if (id < 0) {
+		rd_rest(body);
+		return where & IN_RESPONSE ? -KTLS_E_EXT_UNSOLICITED : 0;
+	}
+	if (!(ext_rows[id].where & where))
+		return -KTLS_E_EXT_FORBIDDEN;
+	/* the one answer to nothing: 4.3.2 */
+	if (where & IN_RESPONSE && !(asked & EXT_BIT(id)) &&
+	    !(where == IN_HRR && id == EXT_COOKIE))
+		return -KTLS_E_EXT_UNSOLICITED;
+	e->set |= EXT_BIT(id);
+	ext_rows[id].parse(body, where, e);
+	rd_end(body);
+	return *body->bad ? -KTLS_E_DECODE : 0;
+}
+
+int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
+	       struct exts *e)
+{
+	uint64_t seen[65536 / 64] = { 0 };
+
+	*e = (struct exts){ 0 };
+	while (rd_more(r)) {
+		uint16_t type = rd_u16(r);
+		struct rd body = rd_vec(r, 2);
+		uint64_t bit = 1ull << type % 64;
+		int err;
+
+		if (*r->bad)
+			return -KTLS_E_DECODE;
+		if (seen[type / 64] & bit)
+			return -KTLS_E_EXT_DUPLICATE;
+		seen[type / 64] |= bit;
+		err = parse_one(find(type), &body, where, asked, e);
+		if (err)
+			return err;
+	}
+	return *r->bad ? -KTLS_E_DECODE : 0;
+}
+
+void exts_write(struct wr *w, enum ext_where where, const struct exts *e)
+{
+	wr_vec(w, 2) {
+		for (int id = 0; id < EXT_COUNT; id++) {
+			if (!(e->set & EXT_BIT(id)))
+				continue;
+			wr_u16(w, ext_rows[id].type);
+			wr_vec(w, 2)
+				ext_rows[id].write(w, where, e);
+		}
+	}
+}
+
+uint16_t ext_selected_version(struct slice block)
+{
+	bool bad = false;
+	struct rd r = rd_init(block.p, block.len, &bad);
+
+	while (rd_more(&r)) {
+		uint16_t type = rd_u16(&r);
+		struct rd body = rd_vec(&r, 2);
+
+		if (type == ext_rows[EXT_SUPPORTED_VERSIONS].type)
+			return rd_u16(&body);
+	}
+	return 0;
+}
+
+/* ---- lists ------------------------------------------------------------- */
+
+bool u16s_have(struct slice list, uint16_t value)
+{
+	for (size_t i = 0; i + 1 < list.len; i += 2)
+		if ((list.p[i] << 8 | list.p[i + 1]) == value)
+			return true;
+	return false;
+}
+
+struct slice shares_find(struct slice shares, uint16_t group)
+{
+	bool bad = false;
+	struct rd list = rd_init(shares.p, shares.len, &bad);
+
+	while (rd_more(&list)) {
+		uint16_t id = rd_u16(&list);
+		struct slice share = rd_opaque(&list, 2);
+
+		if (id == group)
+			return share;
+	}
+	return (struct slice){ NULL, 0 };
+}

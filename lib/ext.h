@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Extensions (RFC 9846 4.3): one table of what may stand where, a parser into
+ * a struct of borrowed slices, and a writer from the same struct.
+ */
+#ifndef KTLS_EXT_H
+#define KTLS_EXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+/* The messages that carry extensions, as bits: the columns of the table */
+enum ext_where {
+	IN_CH	= 1 << 0,
+	IN_SH	= 1 << 1,
+	IN_HRR	= 1 << 2,
+	IN_EE	= 1 << 3,
+	IN_CR	= 1 << 4,
+	IN_CT	= 1 << 5,
+	IN_NST	= 1 << 6,
+};
+
+/* Where each answers something that was asked for: unasked is an error */
+#define IN_RESPONSE	(IN_SH | IN_HRR | IN_EE | IN_CT)
+
+/* Indices of the table's rows; a set of extensions is a mask of these */
+enum ext_id {
+	EXT_SERVER_NAME,
+	EXT_SUPPORTED_GROUPS,
+	EXT_SIGNATURE_ALGORITHMS,
+	EXT_ALPN,
+	EXT_PADDING,
+	EXT_EARLY_DATA,
+	EXT_SUPPORTED_VERSIONS,
+	EXT_COOKIE,
+	EXT_PSK_MODES,
+	EXT_CERTIFICATE_AUTHORITIES,
+	EXT_POST_HANDSHAKE_AUTH,
+	EXT_SIGNATURE_ALGORITHMS_CERT,
+	EXT_KEY_SHARE,
+	EXT_PRE_SHARED_KEY,	/* last: it must be the last in a ClientHello */
+	EXT_COUNT
+};
+
+#define EXT_BIT(id)	(1u << (id))
+
+/* What an extension block says.  Lists keep their wire form, checked. */
+struct exts {
+	uint32_t set;			/* EXT_BIT()s present */
+	struct slice server_name;	/* host_name; empty in answers */
+	struct slice groups;		/* uint16s */
+	struct slice sigalgs;		/* uint16s */
+	struct slice sigalgs_cert;	/* uint16s */
+	struct slice alpn;		/* ProtocolNames */
+	struct slice versions;		/* uint16s: CH */
+	uint16_t version;		/* SH, HRR */
+	struct slice cookie;
+	struct slice authorities;	/* DistinguishedNames */
+	struct slice psk_modes;		/* uint8s */
+	struct slice psk_identities;	/* PskIdentitys: CH */
+	struct slice psk_binders;	/* PskBinderEntrys: CH */
+	uint16_t psk_choice;		/* SH */
+	uint32_t max_early_data;	/* NST */
+	struct slice shares;		/* KeyShareEntrys: CH */
+	uint16_t share_group;		/* SH, HRR */
+	struct slice share;		/* SH */
+};
+
+static inline bool ext_has(const struct exts *e, enum ext_id id)
+{
+	return e->set & EXT_BIT(id);
+}
+
+/*
+ * Parse the content of an extension block.  @asked: what we sent in the
+ * message that this one answers.  0 or -KTLS_E_DECODE, _EXT_*.
+ */
+int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
+	       struct exts *e);
+/* Write those of @e->set, with the block's length, in the table's order */
+void exts_write(struct wr *w, enum ext_where where, const struct exts *e);
+
+/* May it differ in the ClientHello after a HelloRetryRequest? (4.2.2) */
+bool ext_may_change(uint16_t type);
+
+/* The selected_version of a ServerHello's block; 0 if it has none */
+uint16_t ext_selected_version(struct slice block);
+
+/* ---- lists in their wire form ------------------------------------------ */
+
+bool u16s_have(struct slice list, uint16_t value);
+/* The one entry of @group in a KeyShareEntry list; empty if there is none */
+struct slice shares_find(struct slice shares, uint16_t group);
+
+#endif /* KTLS_EXT_H */

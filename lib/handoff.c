@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/* From a finished handshake to a connection: who carries which direction */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "hs.h"
+#include "offload.h"
+
+/* ---- the reasons, in words --------------------------------------------- */
+
+static const struct {
+	const char *text, *hint;
+	int hint_error;		/* the errno that the hint is about */
+} step_rows[] = {
+	[KTLS_STEP_NONE] = { "carried by the kernel", NULL, 0 },
+	[KTLS_STEP_PENDING] = { "not handed off yet", NULL, 0 },
+	[KTLS_STEP_OPTION] = { "user space was asked for", NULL, 0 },
+	[KTLS_STEP_SOCKET] = { "not a connected TCP socket", NULL, 0 },
+	[KTLS_STEP_ULP] = { "TCP_ULP refused",
+			    "is the tls module loaded?", ENOENT },
+	[KTLS_STEP_CIPHER] = { "cipher refused",
+			       "this kernel does not have it", ENOENT },
+	[KTLS_STEP_REKEY] = { "kernel cannot change keys, which is required",
+			      NULL, 0 },
+	[KTLS_STEP_KEYS] = { "keys refused", NULL, 0 },
+};
+
+char *ktls_why_text(const struct ktls_why *why, char *buf, size_t size)
+{
+	const char *hint = step_rows[why->step].hint;
+	int n = snprintf(buf, size, "%s", step_rows[why->step].text);
+
+	if (why->error && n >= 0 && (size_t)n < size)
+		n += snprintf(buf + n, size - (size_t)n, ": %s",
+			      ktls_strerror(why->error));
+	if (hint && why->error == step_rows[why->step].hint_error && n >= 0 &&
+	    (size_t)n < size)
+		snprintf(buf + n, size - (size_t)n, " (%s)", hint);
+	return buf;
+}
+
+/* ---- before the handshake ---------------------------------------------- */
+
+int ktls_hs_attach(struct ktls_hs *hs, int fd)
+{
+	const struct ktls_config *cfg = hs->config;
+	struct hs_attach *a = &hs->attach;
+	int err;
+
+	if (a->tried || (cfg->tx == KTLS_PATH_USER &&
+			 cfg->rx == KTLS_PATH_USER))
+		return -a->why.error;
+	err = offload_attach(fd);
+	a->tried = true;
+	if (err) {
+		bool socket = err == -ENOTCONN || err == -EOPNOTSUPP ||
+			      err == -ENOTSOCK || err == -EBADF;
+
+		a->why.step = socket ? KTLS_STEP_SOCKET : KTLS_STEP_ULP;
+		a->why.error = -err;
+		hs->info.tx = hs->info.rx = a->why;
+	}
+	return err;
+}
+
+/* ---- after it ---------------------------------------------------------- */
+
+static enum ktls_path path_of(const struct ktls_config *cfg,
+			      unsigned int direction)
+{
+	return direction == KTLS_TX ? cfg->tx : cfg->rx;
+}
+
+/* Try to give a direction to the kernel; the answer is the reason why not */
+static struct ktls_why offer(const struct ktls_hs *hs, int fd,
+			     unsigned int direction,
+			     const struct secret *traffic, uint64_t seq)
+{
+	const struct ktls_config *cfg = hs->config;
+	int err, no_rekey = direction == KTLS_TX ? cfg->caps.rekey_tx_error :
+					      cfg->caps.rekey_rx_error;
+
+	if (path_of(cfg, direction) == KTLS_PATH_USER)
+		return (struct ktls_why){ KTLS_STEP_OPTION, 0 };
+	if (hs->attach.why.step != KTLS_STEP_NONE)
+		return hs->attach.why;
+	if (cfg->flags & KTLS_F_NEED_REKEY && no_rekey)
+		return (struct ktls_why){ KTLS_STEP_REKEY, no_rekey };
+	err = offload_keys(fd, direction, cfg->crypto, hs->suite, traffic,
+			   seq);
+	if (!err)
+		return (struct ktls_why){ KTLS_STEP_NONE, 0 };
+	return (struct ktls_why){ err == -ENOENT ? KTLS_STEP_CIPHER :
+				  KTLS_STEP_KEYS, -err };
+}
+
+static char *pack_names(const struct ktls_info *info)
+{
+	const char *from[] = { info->alpn, info->server_name,
+			       info->peer_subject };
+	size_t len = 0;
+	char *p, *names;
+
+	for (size_t i = 0; i < 3; i++)
+		len += strlen(from[i]) + 1;
+	names = p = malloc(len);
+	for (size_t i = 0; names && i < 3; i++)
+		p = stpcpy(p, from[i]) + 1;
+	return names;
+}
+
+static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
+{
+	bool client = hs->config->role == KTLS_CLIENT;
+	const struct ktls_info *info = &hs->info;
+	struct ktls_conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->names = pack_names(info);
+	if (!conn->names) {
+		free(conn);
+		return NULL;
+	}
+	conn->config = ktls_config_get(hs->config);
+	conn->suite = hs->suite;
+	conn->fd = fd;
+	conn->group = info->group;
+	conn->sigalg = info->sigalg;
+	conn->peer_sigalg = info->peer_sigalg;
+	conn->retried = info->retried;
+	conn->peer_verified = info->peer_verified;
+	conn->alert_sent = conn->alert_received = KTLS_ALERT_NONE;
+	conn->tx_secret = client ? hs->client_app : hs->server_app;
+	conn->rx_secret = client ? hs->server_app : hs->client_app;
+	conn->exporter = hs->exporter;
+	return conn;
+}
+
+/*
+ * What the kernel did not take.  The receiving direction goes first: while
+ * the sending one is not installed, an alert can still go the old way.
+ */
+static int split(struct ktls_conn *conn, struct ktls_hs *hs)
+{
+	const struct ktls_config *cfg = hs->config;
+	int err;
+
+	conn->rx_why = offer(hs, conn->fd, KTLS_RX, &conn->rx_secret,
+			     hs->rx.seq);
+	hs->info.rx = conn->rx_why;
+	if (conn->rx_why.step != KTLS_STEP_NONE) {
+		if (cfg->rx == KTLS_PATH_KERNEL)
+			return -KTLS_E_NO_KERNEL;
+		err = user_rx_new(&conn->urx, &hs->rx);
+		if (err)
+			return err;
+		hs->rx = (struct record){ 0 };	/* moved */
+	}
+	conn->tx_why = offer(hs, conn->fd, KTLS_TX, &conn->tx_secret,
+			     hs->tx.seq);
+	hs->info.tx = conn->tx_why;
+	if (conn->tx_why.step == KTLS_STEP_NONE)
+		return 0;
+	if (cfg->tx == KTLS_PATH_KERNEL)
+		return -KTLS_E_NO_KERNEL;
+	err = user_tx_new(&conn->utx, &hs->tx);
+	if (!err)
+		hs->tx = (struct record){ 0 };
+	return err;
+}
+
+int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
+{
+	struct ktls_conn *conn;
+	int err;
+
+	*out = NULL;
+	if (ktls_hs_wants(hs) != KTLS_WANT_DONE)
+		return hs->error ? hs->error : -KTLS_E_STATE;
+	ktls_hs_attach(hs, fd);
+	conn = conn_new(hs, fd);
+	if (!conn)
+		return hs_fail(hs, -ENOMEM);
+	err = split(conn, hs);
+	if (err) {
+		ktls_conn_free(conn);
+		return hs_fail(hs, err);
+	}
+	ktls_hs_free(hs);
+	*out = conn;
+	return 0;
+}
+
+void ktls_conn_free(struct ktls_conn *conn)
+{
+	if (!conn)
+		return;
+	user_tx_free(conn->utx);
+	user_rx_free(conn->urx);
+	frag_free(&conn->frag);
+	free(conn->names);
+	ktls_config_put(conn->config);
+	wipe_free(conn, sizeof(*conn));
+}

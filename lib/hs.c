@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "hs.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- driver ------------------------------------------------------------ */
+
+const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint8_t msg)
+{
+	bool client = hs->config->role == KTLS_CLIENT;
+	const struct hs_rule *r = client ? client_rules : server_rules;
+	size_t n = client ? client_rules_len : server_rules_len;
+
+	for (; n--; r++)
+		if (r->state == hs->state && r->msg == msg)
+			return r;
+	return NULL;
+}
+
+int hs_message(struct ktls_hs *hs, struct slice whole, bool last)
+{
+	const struct hs_rule *rule = hs_rule_find(hs, whole.p[0]);
+	struct slice body = { whole.p + MSG_HEADER, whole.len - MSG_HEADER };
+	int err = 0;
+
+	if (!rule)
+		return -KTLS_E_UNEXPECTED;
+	hs->msg = (struct hs_msg){ whole, last };
+	if (rule->hashing == HASH_BEFORE)
+		err = transcript_add(&hs->transcript, whole);
+	if (!err)
+		err = rule->fn(hs, body);
+	if (!err && rule->hashing == HASH_AFTER)
+		err = transcript_add(&hs->transcript, whole);
+	if (!err && !(rule->next & ST(hs->state)))
+		err = -KTLS_E_STATE;
+	hs->msg = (struct hs_msg){ { NULL, 0 }, false };
+	return err;
+}
+
+/* ---- failure ----------------------------------------------------------- */
+
+struct text hs_text(struct ktls_hs *hs)
+{
+	return (struct text){ hs->error_text, sizeof(hs->error_text) };
+}
+
+static void send_alert(struct ktls_hs *hs, enum ktls_alert alert)
+{
+	const uint8_t rec[2] = { 2, (uint8_t)alert };	/* fatal */
+
+	if (!record_seal(&hs->tx, hs->out_version, CT_ALERT, rec, sizeof(rec),
+			 &hs->out))
+		hs->info.alert_sent = (uint8_t)alert;
+}
+
+int hs_fail(struct ktls_hs *hs, int err)
+{
+	enum ktls_alert alert = ktls_error_alert(err);
+
+	if (hs->state == HS_FAILED)
+		return hs->error;
+	hs->state = HS_FAILED;
+	hs->error = err;
+	/* a half-written flight would only tell the peer what went wrong */
+	wr_reset(&hs->flight);
+	if (alert != KTLS_ALERT_NONE)
+		send_alert(hs, alert);
+	hs_wipe(hs);
+	return err;
+}
+
+/* ---- sending ----------------------------------------------------------- */
+
+struct wr_mark hs_open(struct ktls_hs *hs, enum msg_type type)
+{
+	wr_u8(&hs->flight, (uint8_t)type);
+	return wr_open(&hs->flight, 3);
+}
+
+int hs_close(struct ktls_hs *hs, struct wr_mark *m)
+{
+	struct wr *w = &hs->flight;
+	size_t at = m->at - 1;
+
+	wr_close(w, m);
+	if (!wr_ok(w))
+		return -ENOMEM;
+	return transcript_add(&hs->transcript,
+			      (struct slice){ w->buf + at, w->len - at });
+}
+
+int hs_flush(struct ktls_hs *hs)
+{
+	struct wr *w = &hs->flight;
+	int err = 0;
+
+	if (!wr_ok(w))
+		return -ENOMEM;
+	for (size_t at = 0; at < w->len && !err; ) {
+		size_t n = w->len - at;
+
+		if (n > RECORD_PLAIN_MAX)
+			n = RECORD_PLAIN_MAX;
+		err = record_seal(&hs->tx, hs->out_version, CT_HANDSHAKE,
+				  w->buf + at, n, &hs->out);
+		at += n;
+	}
+	wr_reset(w);
+	return err;
+}
+
+int hs_send_ccs(struct ktls_hs *hs)
+{
+	static const uint8_t ccs[] = { CT_CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1 };
+	int err;
+
+	if (hs->ccs_sent || !hs->session_id_len)
+		return 0;
+	err = hs_flush(hs);
+	if (err)
+		return err;
+	/* never protected, whatever the key */
+	wr_bytes(&hs->out, ccs, sizeof(ccs));
+	hs->ccs_sent = true;
+	return wr_ok(&hs->out) ? 0 : -ENOMEM;
+}
+
+/* ---- keys -------------------------------------------------------------- */
+
+int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic)
+{
+	int err = hs_flush(hs);
+
+	return err ? err : record_set_key(&hs->tx, hs->config->crypto,
+					  hs->suite, traffic, true);
+}
+
+int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic)
+{
+	/* 5.1: handshake messages MUST NOT span key changes */
+	if (!hs->msg.last)
+		return -KTLS_E_UNALIGNED;
+	return record_set_key(&hs->rx, hs->config->crypto, hs->suite, traffic,
+			      false);
+}
+
+static void keylog(const struct ktls_hs *hs, const char *label,
+		   const struct secret *secret)
+{
+	char line[64 + 1 + 2 * RANDOM_LEN + 1 + 2 * HASH_MAX + 1];
+	int n;
+
+	if (!hs->config->hooks.keylog)
+		return;
+	n = snprintf(line, sizeof(line), "%s ", label);
+	for (size_t i = 0; i < RANDOM_LEN; i++, n += 2)
+		snprintf(line + n, 3, "%02x", hs->client_random[i]);
+	line[n++] = ' ';
+	for (size_t i = 0; i < secret->len; i++, n += 2)
+		snprintf(line + n, 3, "%02x", secret->b[i]);
+	hs->config->hooks.keylog(hs->config->arg, line);
+	wipe(line, sizeof(line));
+}
+
+int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
+	      struct secret *out)
+{
+	struct secret digest;
+	int err = transcript_now(&hs->transcript, &digest);
+
+	if (!err)
+		err = sched_derive(&hs->sched, label, &digest, out);
+	if (!err && log_label)
+		keylog(hs, log_label, out);
+	return err;
+}
+
+/* What is left afterwards is info, error and the records not yet sent */
+void hs_wipe(struct ktls_hs *hs)
+{
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
+		kex_free(&hs->client.kex[i]);
+	wr_free(&hs->client.hello);
+	wr_free(&hs->client.cookie);
+	wr_free(&hs->client.shares);
+	wipe(&hs->server, sizeof(hs->server));
+	record_free(&hs->rx);
+	record_free(&hs->tx);
+	frag_free(&hs->frag);
+	wr_free(&hs->flight);
+	transcript_free(&hs->transcript);
+	wipe(&hs->sched, sizeof(hs->sched));
+	wipe(&hs->client_hs, sizeof(hs->client_hs));
+	wipe(&hs->server_hs, sizeof(hs->server_hs));
+	wipe(&hs->client_app, sizeof(hs->client_app));
+	wipe(&hs->server_app, sizeof(hs->server_app));
+	wipe(&hs->exporter, sizeof(hs->exporter));
+	peer_free(&hs->peer);
+}

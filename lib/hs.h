@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One handshake: its state, the table that drives it, and the chokepoints
+ * through which handlers act: transcript, flight, keys, failure.
+ */
+#ifndef KTLS_HS_H
+#define KTLS_HS_H
+
+#include "config.h"
+#include "frag.h"
+#include "msg.h"
+#include "record.h"
+#include "sched13.h"
+#include "transcript.h"
+
+/* What is awaited (RFC 9846 appendix A).  Nothing waits for sending. */
+enum hs_state {
+	C_SH,		/* ServerHello or HelloRetryRequest */
+	C_SH2,		/* ServerHello, after a retry */
+	C_EE,
+	C_CERT_CR,
+	C_CERT,
+	C_CV,
+	C_FIN,
+	S_CH,
+	S_CH2,
+	S_CERT,
+	S_CV,
+	S_FIN,
+	HS_DONE,
+	HS_FAILED,
+	HS_STATES
+};
+
+#define ST(state)	(1u << (state))
+
+struct ktls_hs;
+
+/* When a message enters the transcript, relative to its handler */
+enum hs_hashing {
+	HASH_BEFORE,
+	HASH_AFTER,	/* the handler verifies what stands before it */
+	HASH_SELF,	/* the handler decides: which hash is part of it */
+};
+
+struct hs_rule {
+	enum hs_state state;
+	uint8_t msg;		/* enum msg_type */
+	enum hs_hashing hashing;
+	int (*fn)(struct ktls_hs *hs, struct slice body);
+	uint32_t next;		/* ST()s that it may lead to */
+};
+
+/* A message at hand, with its header */
+struct hs_msg {
+	struct slice whole;
+	bool last;		/* nothing follows it in its record */
+};
+
+#define CLIENT_SHARES_MAX	2
+
+/* What only the client needs */
+struct hs_client {
+	struct kex kex[CLIENT_SHARES_MAX];
+	struct wr shares;	/* KeyShareEntrys of kex[] */
+	struct wr hello;	/* our ClientHello, with its header */
+	uint32_t asked;		/* its extensions */
+	struct wr cookie;	/* from a HelloRetryRequest */
+	bool cert_asked;	/* CertificateRequest was there */
+};
+
+/* What only the server needs */
+struct hs_server {
+	const struct group *retry_group;	/* asked for; NULL: only the cookie */
+	struct secret hello_digest;	/* what CH2 must repeat */
+	struct secret cookie;		/* the one sent; len 0: none */
+	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
+};
+
+/* How the socket took the ULP; written by the layer that has sockets */
+struct hs_attach {
+	bool tried;
+	struct ktls_why why;	/* STEP_NONE: attached */
+};
+
+struct ktls_hs {
+	struct ktls_config *config;
+	enum hs_state state;
+	int error;
+	char error_text[256];
+	struct ktls_info info;
+	char peer_name[256];	/* client: whom we want to talk to, or "" */
+
+	/* wire */
+	struct record rx, tx;
+	struct wr in;		/* the record being received */
+	size_t in_need;		/* its length, so far as it is known */
+	struct frag frag;
+	struct wr flight;	/* messages not yet sealed */
+	struct wr out;		/* records */
+	size_t out_sent;
+	struct hs_msg msg;	/* being handled */
+	uint16_t out_version;	/* of plaintext records: 0x0301, then 0x0303 */
+	bool ccs_sent;
+	unsigned int idle_records;	/* in a row, that had no effect */
+
+	/* secrets */
+	const struct suite *suite;
+	const struct group *group;
+	struct transcript transcript;
+	struct sched sched;
+	struct secret client_hs, server_hs, client_app, server_app;
+	struct secret exporter;
+
+	/* hello */
+	uint8_t client_random[RANDOM_LEN];
+	uint8_t session_id[SESSION_ID_MAX];
+	size_t session_id_len;
+
+	/* authentication */
+	const struct cred *cred;		/* ours */
+	const struct sigscheme *scheme;		/* with which we sign */
+	struct peer_chain peer;
+
+	struct hs_client client;
+	struct hs_server server;
+	struct hs_attach attach;
+};
+
+/* ---- driver (hs.c) ----------------------------------------------------- */
+
+extern const struct hs_rule client_rules[], server_rules[];
+extern const size_t client_rules_len, server_rules_len;
+
+/* The rule for @msg in the present state, or NULL */
+const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint8_t msg);
+/* One complete message, with its header */
+int hs_message(struct ktls_hs *hs, struct slice whole, bool last);
+
+/* ---- chokepoints (hs.c) ------------------------------------------------ */
+
+/*
+ * The end: the only place that records a reason and sends an alert for it.
+ * The first reason counts.  Returns @err.
+ */
+int hs_fail(struct ktls_hs *hs, int err);
+/* Keep a detail in words for a failure about to be returned */
+struct text hs_text(struct ktls_hs *hs);
+
+/* A message in the flight: open, write its body to hs->flight, close */
+struct wr_mark hs_open(struct ktls_hs *hs, enum msg_type type);
+int hs_close(struct ktls_hs *hs, struct wr_mark *m);
+/* Seal the flight under the present key */
+int hs_flush(struct ktls_hs *hs);
+/* ChangeCipherSpec for middleboxes, once, if the mode asks for it (E.4) */
+int hs_send_ccs(struct ktls_hs *hs);
+/* Change keys: what was written goes out under the old one */
+int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic);
+/* ... and -KTLS_E_UNALIGNED if the peer's flight goes on in the record */
+int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic);
+/* Derive a secret from the transcript so far and log it if asked to */
+int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
+	      struct secret *out);
+void hs_wipe(struct ktls_hs *hs);
+
+/* ---- shared by both roles (hs_auth13.c) -------------------------------- */
+
+int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex);
+int hs_main_secrets(struct ktls_hs *hs);
+
+int hs_send_certificate(struct ktls_hs *hs, struct slice context);
+int hs_send_certificate_verify(struct ktls_hs *hs);
+int hs_send_finished(struct ktls_hs *hs);
+
+/* Certificate: @asked is what our request had; 0 certificates are allowed */
+int hs_take_certificate(struct ktls_hs *hs, struct slice body,
+			struct slice context, uint32_t asked);
+int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
+int hs_take_finished(struct ktls_hs *hs, struct slice body);
+
+/*
+ * Choose among our credentials by what the peer can verify, and @name if not
+ * empty; false if none fits its signature algorithms.
+ */
+bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
+		    const char *name, bool *named);
+
+/* ---- entry points of the roles ----------------------------------------- */
+
+int client_start(struct ktls_hs *hs);
+
+#endif /* KTLS_HS_H */

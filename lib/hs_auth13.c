@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+/* Keys and the authentication block of TLS 1.3 (RFC 9846 4.5), both roles */
+#include "hs.h"
+
+#include <errno.h>
+
+/* ---- keys (7.1) -------------------------------------------------------- */
+
+int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex)
+{
+	int err = sched_begin(&hs->sched, hs->config->crypto, hs->suite->hash,
+			      (struct slice){ NULL, 0 });
+
+	if (!err)
+		err = sched_mix(&hs->sched, (struct slice){ kex->b, kex->len });
+	if (!err)
+		err = hs_derive(hs, "c hs traffic",
+				"CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+				&hs->client_hs);
+	if (!err)
+		err = hs_derive(hs, "s hs traffic",
+				"SERVER_HANDSHAKE_TRAFFIC_SECRET",
+				&hs->server_hs);
+	return err;
+}
+
+int hs_main_secrets(struct ktls_hs *hs)
+{
+	int err = sched_mix(&hs->sched, (struct slice){ NULL, 0 });
+
+	if (!err)
+		err = hs_derive(hs, "c ap traffic", "CLIENT_TRAFFIC_SECRET_0",
+				&hs->client_app);
+	if (!err)
+		err = hs_derive(hs, "s ap traffic", "SERVER_TRAFFIC_SECRET_0",
+				&hs->server_app);
+	if (!err)
+		err = hs_derive(hs, "exp master", "EXPORTER_SECRET",
+				&hs->exporter);
+	return err;
+}
+
+/* ---- choosing a credential (4.5.2.2) ----------------------------------- */
+
+static const struct sigscheme *common_scheme(const struct ktls_config *cfg,
+					     const struct cred *cred,
+					     struct slice peer)
+{
+	for (size_t i = 0; i < cfg->sigalgs_len; i++)
+		for (size_t j = 0; j < cred->schemes_len; j++)
+			if (cfg->sigalgs[i] == cred->schemes[j] &&
+			    u16s_have(peer, cred->schemes[j]->id))
+				return cred->schemes[j];
+	return NULL;
+}
+
+/* Self-signed ones stand for themselves, whatever they are signed with */
+static bool chain_verifiable(const struct cred *cred, struct slice sigalgs)
+{
+	for (size_t i = 0; i < cred->chain_len; i++) {
+		const struct cert *c = &cred->chain[i];
+
+		if (!c->self_signed &&
+		    (!c->signed_with || !u16s_have(sigalgs, c->signed_with->id)))
+			return false;
+	}
+	return true;
+}
+
+bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
+		    const char *name, bool *named)
+{
+	const struct ktls_config *cfg = hs->config;
+	struct slice certs = ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
+			     peer->sigalgs_cert : peer->sigalgs;
+	int best = -1;
+
+	*named = false;
+	for (size_t i = 0; i < cfg->creds_len; i++) {
+		const struct cred *c = &cfg->creds[i];
+		const struct sigscheme *s = common_scheme(cfg, c,
+							  peer->sigalgs);
+		bool is_for = *name && cred_is_for(c, name);
+		int score = 2 * is_for + chain_verifiable(c, certs);
+
+		*named |= is_for;
+		if (!s || score <= best)
+			continue;
+		best = score;
+		hs->cred = c;
+		hs->scheme = s;
+	}
+	return best >= 0;
+}
+
+/* ---- Certificate (4.5.2) ----------------------------------------------- */
+
+int hs_send_certificate(struct ktls_hs *hs, struct slice context)
+{
+	struct wr *w = &hs->flight;
+	struct wr_mark m = hs_open(hs, HT_CERTIFICATE);
+
+	wr_opaque(w, 1, context);
+	wr_vec(w, 3) {
+		for (size_t i = 0; hs->cred && i < hs->cred->chain_len; i++) {
+			const struct cert *c = &hs->cred->chain[i];
+
+			wr_opaque(w, 3, (struct slice){ c->der, c->len });
+			wr_u16(w, 0);	/* no extensions */
+		}
+	}
+	return hs_close(hs, &m);
+}
+
+static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked)
+{
+	struct slice der;
+	struct exts exts;
+	int more;
+
+	while ((more = parse_certificate_entry(&list, asked, &der, &exts)) > 0) {
+		int err;
+
+		if (peer_len(&hs->peer) >= hs->config->max_chain)
+			return -KTLS_E_CERT_CHAIN;
+		err = peer_add(&hs->peer, der);
+		if (err)
+			return err;
+	}
+	return more;
+}
+
+static int verify_chain(struct ktls_hs *hs)
+{
+	const struct ktls_config *cfg = hs->config;
+	bool client = cfg->role == KTLS_CLIENT;
+	const char *name = *hs->peer_name ? hs->peer_name : NULL;
+	int err = peer_can_sign(&hs->peer, hs_text(hs));
+
+	peer_subject(&hs->peer, hs->info.peer_subject,
+		     sizeof(hs->info.peer_subject));
+	if (err || cfg->verify == KTLS_VERIFY_NONE)
+		return err;
+	err = peer_verify(&hs->peer, cfg->trust,
+			  client ? KTLS_SERVER : KTLS_CLIENT, name,
+			  hs_text(hs));
+	hs->info.peer_verified = !err;
+	return err;
+}
+
+int hs_take_certificate(struct ktls_hs *hs, struct slice body,
+			struct slice context, uint32_t asked)
+{
+	struct certificate m;
+	int err = parse_certificate(body, &m);
+
+	if (err)
+		return err;
+	if (!slice_eq(m.context, context))
+		return -KTLS_E_CERT_CONTEXT;
+	err = take_chain(hs, m.list, asked);
+	if (err || !peer_len(&hs->peer))
+		return err;
+	return verify_chain(hs);
+}
+
+/* ---- CertificateVerify (4.5.3) ----------------------------------------- */
+
+#define SIGNED_PAD	64
+#define SIGNED_CONTEXT	34	/* with its terminating zero, which is sent */
+
+struct signed_content {
+	uint8_t pad[SIGNED_PAD];
+	char context[SIGNED_CONTEXT];
+	uint8_t digest[HASH_MAX];
+};
+
+static int signed_content(const struct ktls_hs *hs, enum ktls_role signer,
+			  struct signed_content *c, struct slice *out)
+{
+	struct secret digest = { 0 };
+	int err = transcript_now(&hs->transcript, &digest);
+
+	memset(c->pad, ' ', sizeof(c->pad));
+	memcpy(c->context, signer == KTLS_SERVER ?
+	       "TLS 1.3, server CertificateVerify" :
+	       "TLS 1.3, client CertificateVerify", sizeof(c->context));
+	memcpy(c->digest, digest.b, digest.len);
+	*out = (struct slice){ c->pad, SIGNED_PAD + SIGNED_CONTEXT +
+			       digest.len };
+	return err;
+}
+
+int hs_send_certificate_verify(struct ktls_hs *hs)
+{
+	struct wr *w = &hs->flight;
+	struct signed_content content;
+	struct slice msg;
+	int err = signed_content(hs, hs->config->role, &content, &msg);
+	struct wr_mark m = hs_open(hs, HT_CERTIFICATE_VERIFY);
+
+	wr_u16(w, hs->scheme->id);
+	wr_vec(w, 2) {
+		if (!err)
+			err = sig_sign(hs->config->crypto, hs->scheme,
+				       hs->cred->key, msg, w);
+	}
+	if (err)
+		return err;
+	hs->info.sigalg = hs->scheme->id;
+	return hs_close(hs, &m);
+}
+
+static const struct sigscheme *offered_scheme(const struct ktls_config *cfg,
+					      uint16_t id)
+{
+	for (size_t i = 0; i < cfg->sigalgs_len; i++)
+		if (cfg->sigalgs[i]->id == id && cfg->sigalgs[i]->tls13)
+			return cfg->sigalgs[i];
+	return NULL;
+}
+
+int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body)
+{
+	enum ktls_role peer = hs->config->role == KTLS_CLIENT ?
+			      KTLS_SERVER : KTLS_CLIENT;
+	struct evp_pkey_st *key = peer_key(&hs->peer);
+	const struct sigscheme *scheme;
+	struct signed_content content;
+	struct certificate_verify m;
+	struct slice msg;
+	int err = parse_certificate_verify(body, &m);
+
+	if (err)
+		return err;
+	scheme = offered_scheme(hs->config, m.scheme);
+	if (!scheme || !key || !sig_fits(scheme, key))
+		return -KTLS_E_SIGALG_CHOICE;
+	err = signed_content(hs, peer, &content, &msg);
+	if (!err)
+		err = sig_verify(hs->config->crypto, scheme, key, msg,
+				 m.signature);
+	if (!err)
+		hs->info.peer_sigalg = scheme->id;
+	return err;
+}
+
+/* ---- Finished (4.5.4) -------------------------------------------------- */
+
+static int verify_data(const struct ktls_hs *hs, enum ktls_role sender,
+		       struct secret *out)
+{
+	const struct secret *base = sender == KTLS_SERVER ? &hs->server_hs :
+				    &hs->client_hs;
+	struct secret digest;
+	int err = transcript_now(&hs->transcript, &digest);
+
+	return err ? err : finished_mac(hs->config->crypto, hs->suite->hash,
+					base, &digest, out);
+}
+
+int hs_send_finished(struct ktls_hs *hs)
+{
+	struct secret mac;
+	int err = verify_data(hs, hs->config->role, &mac);
+	struct wr_mark m;
+
+	if (err)
+		return err;
+	m = hs_open(hs, HT_FINISHED);
+	wr_bytes(&hs->flight, mac.b, mac.len);
+	return hs_close(hs, &m);
+}
+
+int hs_take_finished(struct ktls_hs *hs, struct slice body)
+{
+	enum ktls_role peer = hs->config->role == KTLS_CLIENT ?
+			      KTLS_SERVER : KTLS_CLIENT;
+	struct secret mac;
+	int err = verify_data(hs, peer, &mac);
+
+	if (err)
+		return err;
+	if (body.len != mac.len)
+		return -KTLS_E_DECODE;
+	return secret_eq(body.p, mac.b, mac.len) ? 0 : -KTLS_E_FINISHED;
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+/* The client (RFC 9846 appendix A.1) */
+#include "hs.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static struct slice str(const char *s)
+{
+	return (struct slice){ (const uint8_t *)s, strlen(s) };
+}
+
+/* ---- ClientHello ------------------------------------------------------- */
+
+static int add_share(struct ktls_hs *hs, struct kex *kex,
+		     const struct group *group)
+{
+	struct wr *w = &hs->client.shares;
+	int err = 0;
+
+	wr_u16(w, group->id);
+	wr_vec(w, 2)
+		err = kex_begin(kex, hs->config->crypto, group, w);
+	if (!err && !wr_ok(w))
+		err = -ENOMEM;
+	return err;
+}
+
+/*
+ * A share for the group we like best; and where that is a hybrid, which many
+ * servers still lack, one for the best classical group too.
+ */
+static int make_shares(struct ktls_hs *hs)
+{
+	const struct ktls_config *cfg = hs->config;
+	struct hs_client *c = &hs->client;
+	int err = add_share(hs, &c->kex[0], cfg->groups[0]);
+
+	if (cfg->groups[0]->kind != KEX_KEM)
+		return err;
+	for (size_t i = 1; i < cfg->groups_len && !err; i++)
+		if (cfg->groups[i]->kind != KEX_KEM)
+			return add_share(hs, &c->kex[1], cfg->groups[i]);
+	return err;
+}
+
+static void client_exts(const struct ktls_hs *hs, struct exts *e)
+{
+	const struct ktls_config *cfg = hs->config;
+	const struct hs_client *c = &hs->client;
+
+	*e = (struct exts){
+		.set = EXT_BIT(EXT_SUPPORTED_GROUPS) |
+		       EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
+		       EXT_BIT(EXT_SUPPORTED_VERSIONS) |
+		       EXT_BIT(EXT_KEY_SHARE),
+		.server_name = str(hs->info.server_name),
+		.groups = cfg->groups_wire,
+		.sigalgs = cfg->sigalgs_wire,
+		.versions = cfg->versions_wire,
+		.alpn = cfg->alpn_wire,
+		.cookie = { c->cookie.buf, c->cookie.len },
+		.shares = { c->shares.buf, c->shares.len },
+	};
+	if (e->server_name.len)
+		e->set |= EXT_BIT(EXT_SERVER_NAME);
+	if (e->alpn.len)
+		e->set |= EXT_BIT(EXT_ALPN);
+	if (e->cookie.len)
+		e->set |= EXT_BIT(EXT_COOKIE);
+}
+
+/* Kept as sent: the hash that it enters is the server's choice */
+static int send_client_hello(struct ktls_hs *hs)
+{
+	static const uint8_t no_compression[] = { 0 };
+	struct hs_client *c = &hs->client;
+	struct client_hello m = {
+		.version = KTLS_TLS12,
+		.random = { hs->client_random, RANDOM_LEN },
+		.session_id = { hs->session_id, hs->session_id_len },
+		.suites = hs->config->suites_wire,
+		.compression = { no_compression, 1 },
+	};
+
+	client_exts(hs, &m.exts);
+	c->asked = m.exts.set;
+	wr_reset(&c->hello);
+	wr_u8(&c->hello, HT_CLIENT_HELLO);
+	wr_vec(&c->hello, 3)
+		write_client_hello(&c->hello, &m);
+	if (!wr_ok(&c->hello))
+		return -ENOMEM;
+	wr_bytes(&hs->flight, c->hello.buf, c->hello.len);
+	return hs_flush(hs);
+}
+
+int client_start(struct ktls_hs *hs)
+{
+	int err = crypto_random(hs->client_random, RANDOM_LEN);
+
+	if (!err && !(hs->config->flags & KTLS_F_NO_COMPAT)) {
+		hs->session_id_len = SESSION_ID_MAX;
+		err = crypto_random(hs->session_id, SESSION_ID_MAX);
+	}
+	if (!err)
+		err = make_shares(hs);
+	/* 5.1: an initial hello's record SHOULD say 0x0301, others 0x0303 */
+	hs->out_version = 0x0301;
+	if (!err)
+		err = send_client_hello(hs);
+	hs->out_version = KTLS_TLS12;
+	return err;
+}
+
+/* ---- ServerHello ------------------------------------------------------- */
+
+/* 4.2.2: a server that could have done 1.3 says so when it does not */
+static bool downgraded(struct slice random)
+{
+	static const uint8_t sentinel[7] = "DOWNGRD";
+	const uint8_t *tail = random.p + RANDOM_LEN - 8;
+
+	return !memcmp(tail, sentinel, sizeof(sentinel)) && tail[7] <= 1;
+}
+
+static int check_version(const struct server_hello *m)
+{
+	uint16_t version = ext_selected_version(m->ext_block);
+
+	if (!version)
+		return downgraded(m->random) ? -KTLS_E_DOWNGRADE :
+					       -KTLS_E_VERSION;
+	if (version != KTLS_TLS13)
+		return -KTLS_E_VERSION_CHOICE;
+	return m->version == KTLS_TLS12 ? 0 : -KTLS_E_VERSION;
+}
+
+static int take_suite(struct ktls_hs *hs, uint16_t id)
+{
+	const struct suite *suite = suite_find(id);
+
+	if (!suite || !u16s_have(hs->config->suites_wire, id) ||
+	    suite->version != KTLS_TLS13)
+		return -KTLS_E_SUITE_CHOICE;
+	if (hs->suite && hs->suite != suite)
+		return -KTLS_E_SUITE_CHOICE;	/* not the retry's */
+	hs->suite = suite;
+	hs->info.suite = id;
+	hs->info.version = suite->version;
+	return 0;
+}
+
+/* What a ServerHello and a HelloRetryRequest have in common */
+static int check_server_hello(struct ktls_hs *hs, struct server_hello *m)
+{
+	struct slice sent = { hs->session_id, hs->session_id_len };
+	int err = check_version(m);
+
+	if (!err)
+		err = parse_server_hello_exts(m, hs->client.asked);
+	if (err)
+		return err;
+	if (!slice_eq(m->session_id, sent))
+		return -KTLS_E_SESSION_ID;
+	if (m->compression)
+		return -KTLS_E_COMPRESSION;
+	return take_suite(hs, m->suite);
+}
+
+/* The hash is known now: begin with the hello that was sent */
+static int begin_transcript(struct ktls_hs *hs)
+{
+	struct slice hello = { hs->client.hello.buf, hs->client.hello.len };
+	int err = transcript_begin(&hs->transcript, hs->config->crypto,
+				   hs->suite->hash);
+
+	return err ? err : transcript_add(&hs->transcript, hello);
+}
+
+static int new_share(struct ktls_hs *hs, uint16_t id)
+{
+	struct hs_client *c = &hs->client;
+	const struct group *group = group_find(id);
+	struct slice shares = { c->shares.buf, c->shares.len };
+
+	if (!group || !config_has_group(hs->config, id))
+		return -KTLS_E_GROUP_CHOICE;
+	if (shares_find(shares, id).len)
+		return -KTLS_E_RETRY_USELESS;
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
+		kex_free(&c->kex[i]);
+	wr_reset(&c->shares);
+	return add_share(hs, &c->kex[0], group);
+}
+
+/* 4.2.3 */
+static int retry(struct ktls_hs *hs, const struct server_hello *m)
+{
+	struct hs_client *c = &hs->client;
+	const struct exts *e = &m->exts;
+	int err = 0;
+
+	if (!ext_has(e, EXT_COOKIE) && !ext_has(e, EXT_KEY_SHARE))
+		return -KTLS_E_RETRY_USELESS;
+	if (ext_has(e, EXT_KEY_SHARE))
+		err = new_share(hs, e->share_group);
+	wr_slice(&c->cookie, e->cookie);
+	if (!err)
+		err = begin_transcript(hs);
+	if (!err)
+		err = transcript_retry(&hs->transcript, hs->config->crypto);
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = hs_send_ccs(hs);
+	if (!err)
+		err = send_client_hello(hs);
+	if (err)
+		return err;
+	hs->info.retried = 1;
+	hs->state = C_SH2;
+	return transcript_add(&hs->transcript, (struct slice){
+			      c->hello.buf, c->hello.len });
+}
+
+static int agree(struct ktls_hs *hs, const struct exts *e,
+		 struct kex_secret *secret)
+{
+	struct hs_client *c = &hs->client;
+
+	if (!ext_has(e, EXT_KEY_SHARE))
+		return -KTLS_E_EXT_MISSING;
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++) {
+		if (!c->kex[i].group || c->kex[i].group->id != e->share_group)
+			continue;
+		hs->group = c->kex[i].group;
+		hs->info.group = hs->group->id;
+		return kex_finish(&c->kex[i], hs->config->crypto, e->share,
+				  secret);
+	}
+	return -KTLS_E_GROUP_CHOICE;
+}
+
+static int c_server_hello(struct ktls_hs *hs, struct slice body)
+{
+	struct kex_secret secret = { 0 };
+	struct server_hello m;
+	int err = parse_server_hello(body, &m);
+
+	if (!err && m.retry && hs->state == C_SH2)
+		return -KTLS_E_UNEXPECTED;
+	if (!err)
+		err = check_server_hello(hs, &m);
+	if (err)
+		return err;
+	if (m.retry)
+		return retry(hs, &m);
+	if (hs->state == C_SH)
+		err = begin_transcript(hs);
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = agree(hs, &m.exts, &secret);
+	if (!err)
+		err = hs_handshake_secrets(hs, &secret);
+	wipe(&secret, sizeof(secret));
+	if (!err)
+		err = hs_rx_key(hs, &hs->server_hs);
+	/* already now, so that an alert is protected: appendix A.1 */
+	if (!err)
+		err = hs_tx_key(hs, &hs->client_hs);
+	hs->state = C_EE;
+	return err;
+}
+
+/* ---- the server's parameters and authentication ------------------------ */
+
+static int take_alpn(struct ktls_hs *hs, struct slice list)
+{
+	bool bad = false;
+	struct rd ours = rd_init(hs->config->alpn_wire.p,
+				 hs->config->alpn_wire.len, &bad);
+	struct slice chosen = { list.p + 1, list.len - 1 };
+
+	while (rd_more(&ours)) {
+		if (!slice_eq(rd_opaque(&ours, 1), chosen))
+			continue;
+		memcpy(hs->info.alpn, chosen.p, chosen.len);
+		return 0;
+	}
+	return -KTLS_E_ALPN_CHOICE;
+}
+
+static int c_encrypted_extensions(struct ktls_hs *hs, struct slice body)
+{
+	struct exts e;
+	int err = parse_encrypted_extensions(body, hs->client.asked, &e);
+
+	if (!err && ext_has(&e, EXT_ALPN))
+		err = take_alpn(hs, e.alpn);
+	hs->state = C_CERT_CR;
+	return err;
+}
+
+static int c_certificate_request(struct ktls_hs *hs, struct slice body)
+{
+	struct certificate_request m;
+	bool named;
+	int err = parse_certificate_request(body, &m);
+
+	if (err)
+		return err;
+	if (m.context.len)	/* 4.4.2: only after the handshake */
+		return -KTLS_E_CERT_CONTEXT;
+	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
+		return -KTLS_E_EXT_MISSING;
+	hs->client.cert_asked = true;
+	/* without a fitting one we answer with none: the server decides */
+	hs_choose_cred(hs, &m.exts, "", &named);
+	hs->state = C_CERT;
+	return 0;
+}
+
+static int c_certificate(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
+				      hs->client.asked);
+
+	if (!err && !peer_len(&hs->peer))
+		err = -KTLS_E_CERT_EMPTY;
+	hs->state = C_CV;
+	return err;
+}
+
+static int c_certificate_verify(struct ktls_hs *hs, struct slice body)
+{
+	hs->state = C_FIN;
+	return hs_take_certificate_verify(hs, body);
+}
+
+static int send_certificate(struct ktls_hs *hs)
+{
+	int err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
+
+	if (!err && hs->cred)
+		err = hs_send_certificate_verify(hs);
+	return err;
+}
+
+static int c_finished(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs_take_finished(hs, body);
+
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = hs_main_secrets(hs);
+	if (!err)
+		err = hs_rx_key(hs, &hs->server_app);
+	if (!err)
+		err = hs_send_ccs(hs);
+	if (!err && hs->client.cert_asked)
+		err = send_certificate(hs);
+	if (!err)
+		err = hs_send_finished(hs);
+	if (!err)
+		err = hs_tx_key(hs, &hs->client_app);
+	hs->state = HS_DONE;
+	return err;
+}
+
+const struct hs_rule client_rules[] = {
+	{ C_SH, HT_SERVER_HELLO, HASH_SELF, c_server_hello,
+	  ST(C_SH2) | ST(C_EE) },
+	{ C_SH2, HT_SERVER_HELLO, HASH_SELF, c_server_hello, ST(C_EE) },
+	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c_encrypted_extensions,
+	  ST(C_CERT_CR) },
+	{ C_CERT_CR, HT_CERTIFICATE_REQUEST, HASH_AFTER,
+	  c_certificate_request, ST(C_CERT) },
+	{ C_CERT_CR, HT_CERTIFICATE, HASH_AFTER, c_certificate, ST(C_CV) },
+	{ C_CERT, HT_CERTIFICATE, HASH_AFTER, c_certificate, ST(C_CV) },
+	{ C_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, c_certificate_verify,
+	  ST(C_FIN) },
+	{ C_FIN, HT_FINISHED, HASH_SELF, c_finished, ST(HS_DONE) },
+};
+
+const size_t client_rules_len = sizeof(client_rules) / sizeof(*client_rules);

@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libktls: TLS whose records the Linux kernel encrypts.
+ *
+ * A connection lives through three types:
+ *
+ *   struct ktls_config  what to negotiate; immutable, reference counted,
+ *                       shared by threads and connections
+ *   struct ktls_hs      one handshake: bytes in, bytes out, no I/O of its own
+ *   struct ktls_conn    one established connection: what alerts, KeyUpdate,
+ *                       exporters and the close need, and nothing else
+ *
+ * The handshake runs in user space on libcrypto; ktls_offload() then installs
+ * the traffic keys in the kernel (SOL_TLS), and from there the socket *is* the
+ * TLS connection: send(2), recv(2), sendfile(2), splice(2), io_uring and other
+ * processes move plaintext through it.  Where the kernel cannot carry a
+ * direction, the user-space record layer does, behind ktls_send(), ktls_recv()
+ * and ktls_sendfile(); ktls_conn_kernel() says which is the case and
+ * ktls_conn_info() says why.
+ *
+ * Conventions
+ *   Return values  0 or a count on success, -errno or -KTLS_E_* on failure.
+ *                  KTLS_E_* start at 2048 and never collide with an errno.
+ *                  There is no error variable and no error queue.
+ *   Ownership      strings and buffers passed in are copied, unless a comment
+ *                  says otherwise; pointers returned stay the library's.
+ *   Threads        a config may be used by any number of threads at once; a
+ *                  ktls_hs or ktls_conn by one thread at a time.
+ *   Descriptors    the library never opens, closes or changes the mode of the
+ *                  caller's socket; blocking and non-blocking both work.
+ */
+#ifndef KTLS_H
+#define KTLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct ktls_config;
+struct ktls_hs;
+struct ktls_conn;
+
+#define KTLS_MUST_CHECK	__attribute__((warn_unused_result))
+
+#define KTLS_VERSION_MAJOR	0
+#define KTLS_VERSION_MINOR	1
+
+/* ---- errors and alerts ------------------------------------------------- */
+
+/* AlertDescription of RFC 9846 section 6; NONE where no alert is sent */
+enum ktls_alert {
+	KTLS_ALERT_CLOSE_NOTIFY			= 0,
+	KTLS_ALERT_UNEXPECTED_MESSAGE		= 10,
+	KTLS_ALERT_BAD_RECORD_MAC		= 20,
+	KTLS_ALERT_RECORD_OVERFLOW		= 22,
+	KTLS_ALERT_HANDSHAKE_FAILURE		= 40,
+	KTLS_ALERT_BAD_CERTIFICATE		= 42,
+	KTLS_ALERT_UNSUPPORTED_CERTIFICATE	= 43,
+	KTLS_ALERT_CERTIFICATE_REVOKED		= 44,
+	KTLS_ALERT_CERTIFICATE_EXPIRED		= 45,
+	KTLS_ALERT_CERTIFICATE_UNKNOWN		= 46,
+	KTLS_ALERT_ILLEGAL_PARAMETER		= 47,
+	KTLS_ALERT_UNKNOWN_CA			= 48,
+	KTLS_ALERT_ACCESS_DENIED		= 49,
+	KTLS_ALERT_DECODE_ERROR			= 50,
+	KTLS_ALERT_DECRYPT_ERROR		= 51,
+	KTLS_ALERT_PROTOCOL_VERSION		= 70,
+	KTLS_ALERT_INSUFFICIENT_SECURITY	= 71,
+	KTLS_ALERT_INTERNAL_ERROR		= 80,
+	KTLS_ALERT_INAPPROPRIATE_FALLBACK	= 86,
+	KTLS_ALERT_USER_CANCELED		= 90,
+	KTLS_ALERT_MISSING_EXTENSION		= 109,
+	KTLS_ALERT_UNSUPPORTED_EXTENSION	= 110,
+	KTLS_ALERT_UNRECOGNIZED_NAME		= 112,
+	KTLS_ALERT_BAD_CERTIFICATE_STATUS	= 113,
+	KTLS_ALERT_UNKNOWN_PSK_IDENTITY		= 115,
+	KTLS_ALERT_CERTIFICATE_REQUIRED		= 116,
+	KTLS_ALERT_GENERAL_ERROR		= 117,
+	KTLS_ALERT_NO_APPLICATION_PROTOCOL	= 120,
+	KTLS_ALERT_NONE				= 255,
+};
+
+/*
+ * Every reason for which libktls gives up, the alert that the peer gets for
+ * it, and its text.  X(number, reason, alert, text); numbers are ABI.
+ */
+#define KTLS_ERRORS(X)							\
+	/* the wire */							\
+	X(2048, DECODE, DECODE_ERROR, "malformed message")		\
+	X(2049, UNEXPECTED, UNEXPECTED_MESSAGE,				\
+	  "message not allowed now")					\
+	X(2050, UNALIGNED, UNEXPECTED_MESSAGE,				\
+	  "handshake message spans a key change")			\
+	X(2051, MESSAGE_SIZE, ILLEGAL_PARAMETER,			\
+	  "handshake message larger than the limit")			\
+	X(2052, RECORD_TYPE, UNEXPECTED_MESSAGE,			\
+	  "record of a type not allowed now")				\
+	X(2053, RECORD_OVERFLOW, RECORD_OVERFLOW,			\
+	  "record longer than the protocol allows")			\
+	X(2054, RECORD_EMPTY, UNEXPECTED_MESSAGE,			\
+	  "record without content")					\
+	X(2055, RECORD_MAC, BAD_RECORD_MAC, "record does not decrypt")	\
+	X(2056, RECORD_FLOOD, UNEXPECTED_MESSAGE,			\
+	  "too many records without effect")				\
+	/* extensions */						\
+	X(2060, EXT_DUPLICATE, ILLEGAL_PARAMETER,			\
+	  "extension sent twice")					\
+	X(2061, EXT_FORBIDDEN, ILLEGAL_PARAMETER,			\
+	  "extension not allowed in this message")			\
+	X(2062, EXT_UNSOLICITED, UNSUPPORTED_EXTENSION,			\
+	  "extension was not asked for")				\
+	X(2063, EXT_MISSING, MISSING_EXTENSION,				\
+	  "required extension is missing")				\
+	X(2064, EXT_ORDER, ILLEGAL_PARAMETER,				\
+	  "pre_shared_key is not the last extension")			\
+	/* negotiation */						\
+	X(2070, VERSION, PROTOCOL_VERSION,				\
+	  "no common protocol version")					\
+	X(2071, VERSION_CHOICE, ILLEGAL_PARAMETER,			\
+	  "peer chose a version that was not offered")			\
+	X(2072, DOWNGRADE, ILLEGAL_PARAMETER,				\
+	  "downgrade sentinel in the server's random")			\
+	X(2073, SESSION_ID, ILLEGAL_PARAMETER,				\
+	  "session id is not the one sent")				\
+	X(2074, COMPRESSION, ILLEGAL_PARAMETER,				\
+	  "compression offered or chosen")				\
+	X(2075, NO_SUITE, HANDSHAKE_FAILURE, "no common cipher suite")	\
+	X(2076, SUITE_CHOICE, ILLEGAL_PARAMETER,			\
+	  "peer chose a cipher suite that was not offered")		\
+	X(2077, NO_GROUP, HANDSHAKE_FAILURE, "no common group")		\
+	X(2078, GROUP_CHOICE, ILLEGAL_PARAMETER,			\
+	  "peer chose a group that was not offered")			\
+	X(2079, KEY_SHARE, ILLEGAL_PARAMETER, "key share is not valid")	\
+	X(2080, RETRY_USELESS, ILLEGAL_PARAMETER,			\
+	  "HelloRetryRequest changes nothing")				\
+	X(2081, RETRY_CHANGED, ILLEGAL_PARAMETER,			\
+	  "second hello is not the first one as asked to change")	\
+	X(2082, COOKIE, ILLEGAL_PARAMETER, "cookie is not the one sent")\
+	X(2083, NO_ALPN, NO_APPLICATION_PROTOCOL,			\
+	  "no common application protocol")				\
+	X(2084, ALPN_CHOICE, ILLEGAL_PARAMETER,				\
+	  "peer chose an application protocol that was not offered")	\
+	X(2085, UNKNOWN_NAME, UNRECOGNIZED_NAME,			\
+	  "no certificate for the name that the peer asked for")	\
+	X(2086, NO_SIGALG, HANDSHAKE_FAILURE,				\
+	  "no certificate fits the peer's signature algorithms")	\
+	X(2087, SIGALG_CHOICE, ILLEGAL_PARAMETER,			\
+	  "peer signed with an algorithm that was not offered or "	\
+	  "does not fit its key")					\
+	X(2088, CERT_CONTEXT, ILLEGAL_PARAMETER,			\
+	  "certificate answers another request")			\
+	/* authentication */						\
+	X(2090, SIGNATURE, DECRYPT_ERROR,				\
+	  "handshake signature does not verify")			\
+	X(2091, FINISHED, DECRYPT_ERROR, "Finished does not verify")	\
+	X(2092, CERT_EMPTY, DECODE_ERROR,				\
+	  "server sent no certificate")					\
+	X(2093, CERT_REQUIRED, CERTIFICATE_REQUIRED,			\
+	  "client sent no certificate")					\
+	X(2094, CERT_PARSE, BAD_CERTIFICATE,				\
+	  "certificate does not parse")					\
+	X(2095, CERT_CHAIN, BAD_CERTIFICATE,				\
+	  "certificate chain longer than the limit")			\
+	X(2096, CERT_BAD, BAD_CERTIFICATE,				\
+	  "certificate chain does not verify")				\
+	X(2097, CERT_WEAK, BAD_CERTIFICATE,				\
+	  "certificate uses a key or hash that is too weak")		\
+	X(2098, CERT_EXPIRED, CERTIFICATE_EXPIRED,			\
+	  "certificate is not valid at this time")			\
+	X(2099, CERT_REVOKED, CERTIFICATE_REVOKED,			\
+	  "certificate is revoked")					\
+	X(2100, CERT_ISSUER, UNKNOWN_CA,				\
+	  "certificate's issuer is not trusted")			\
+	X(2101, CERT_NAME, BAD_CERTIFICATE,				\
+	  "certificate is for another name")				\
+	X(2102, CERT_USAGE, UNSUPPORTED_CERTIFICATE,			\
+	  "certificate may not be used for this")			\
+	X(2103, CERT_OTHER, CERTIFICATE_UNKNOWN,			\
+	  "certificate is not acceptable")				\
+	/* after the handshake */					\
+	X(2110, TRUNCATED, NONE,					\
+	  "end of stream without close_notify")				\
+	X(2111, PEER_ALERT, NONE, "peer sent an alert")			\
+	X(2112, KEYUPDATE, ILLEGAL_PARAMETER,				\
+	  "KeyUpdate with an unknown request")				\
+	X(2113, KEYUPDATE_FLOOD, UNEXPECTED_MESSAGE,			\
+	  "KeyUpdates without data between them")			\
+	X(2114, NO_REKEY, INTERNAL_ERROR,				\
+	  "this kernel cannot change the keys of a connection")		\
+	X(2115, KEY_LIMIT, NONE,					\
+	  "limit of the key is reached and it cannot be changed")	\
+	/* here */							\
+	X(2120, CRYPTO, INTERNAL_ERROR, "libcrypto failed")		\
+	X(2121, NO_KERNEL, INTERNAL_ERROR,				\
+	  "the kernel is required and does not carry this connection")	\
+	X(2122, STATE, INTERNAL_ERROR, "call not possible now")		\
+	X(2123, OPTION, NONE, "option is not valid")			\
+	X(2124, CERT_FILE, NONE, "certificate cannot be loaded")	\
+	X(2125, KEY_FILE, NONE, "private key cannot be loaded")		\
+	X(2126, KEY_MISMATCH, NONE,					\
+	  "private key does not belong to the certificate")		\
+	X(2127, CA_FILE, NONE, "trusted certificates cannot be loaded")
+
+enum ktls_error {
+#define KTLS_E_(nr, name, alert, text) KTLS_E_##name = (nr),
+	KTLS_ERRORS(KTLS_E_)
+#undef KTLS_E_
+};
+
+/*
+ * The text of an error: @err is -errno or -KTLS_E_* (the sign does not
+ * matter).  Never NULL; static storage, but for an unknown errno, where it is
+ * the C library's.
+ */
+const char *ktls_strerror(int err);
+
+/* The alert that a failure @err (either sign) puts on the wire. */
+enum ktls_alert ktls_error_alert(int err);
+
+/* "unexpected_message", ...; "alert(N)" is not distinguished: "unknown". */
+const char *ktls_alert_name(uint8_t alert);
+
+/* ---- configuration ----------------------------------------------------- */
+
+enum ktls_role {
+	KTLS_SERVER	= 1,
+	KTLS_CLIENT	= 2,
+};
+
+#define KTLS_TLS12	0x0303
+#define KTLS_TLS13	0x0304
+
+/* Who carries the records of one direction */
+enum ktls_path {
+	KTLS_PATH_PREFER_KERNEL	= 0,	/* user space where the kernel cannot */
+	KTLS_PATH_KERNEL	= 1,	/* or fail: only what it can is offered */
+	KTLS_PATH_USER		= 2,	/* never the kernel */
+};
+
+/* What is asked of the peer's certificate */
+enum ktls_verify {
+	KTLS_VERIFY_DEFAULT	= 0,	/* client: REQUIRE, server: NONE */
+	KTLS_VERIFY_NONE	= 1,	/* client: accept any; server: ask for none */
+	KTLS_VERIFY_OPTIONAL	= 2,	/* server: none is fine, a bad one is not */
+	KTLS_VERIFY_REQUIRE	= 3,
+};
+
+/*
+ * A certificate chain and its key, PEM: each either a file's name or text in
+ * memory (@*_pem, NUL-terminated).  The chain begins with the certificate of
+ * the key; the root may be left out.  Without a key, it is looked for in the
+ * certificate's source.
+ */
+struct ktls_cred {
+	const char *cert_file;
+	const char *key_file;
+	const char *cert_pem;
+	const char *key_pem;
+};
+
+/* Called from within the calls that drive a handshake; must not re-enter. */
+struct ktls_hooks {
+	/*
+	 * A line of the SSLKEYLOGFILE format, without a newline.  Who has it
+	 * can decrypt the connection.
+	 */
+	void (*keylog)(void *arg, const char *line);
+};
+
+/*
+ * Fill it with KTLS_OPTS(.role = ..., ...): what is not named has its default,
+ * and a program keeps its meaning when the struct grows.
+ */
+struct ktls_opts {
+	size_t size;			/* set by KTLS_OPTS() */
+	enum ktls_role role;		/* required */
+	unsigned int flags;		/* KTLS_F_* */
+	uint16_t min_version;		/* KTLS_TLS13; 0: the oldest supported */
+	uint16_t max_version;		/* 0: the newest supported */
+
+	/*
+	 * Colon-separated names in order of preference, as IANA writes them
+	 * ("TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384",
+	 * "x25519:secp256r1", "ecdsa_secp256r1_sha256:ed25519").  NULL: all
+	 * that are supported, in an order that suits the kernel.  A name that
+	 * the loaded libcrypto lacks is left out; an unknown one is an error.
+	 */
+	const char *ciphers;
+	const char *groups;
+	const char *sigalgs;
+
+	/* server: required, chosen by name and algorithms; client: optional */
+	const struct ktls_cred *creds;
+	size_t creds_len;
+
+	/*
+	 * Trust for verifying the peer: a PEM file, a directory of hashed
+	 * names, or PEM text; when none is named, the system's store.
+	 */
+	const char *ca_file;
+	const char *ca_dir;
+	const char *ca_pem;
+	enum ktls_verify verify;
+
+	/* "h2,http/1.1", most preferred first; NULL: no ALPN */
+	const char *alpn;
+
+	enum ktls_path tx;
+	enum ktls_path rx;
+
+	const struct ktls_hooks *hooks;	/* copied */
+	void *arg;			/* handed to each hook */
+
+	/* limits; 0 is the default in parentheses */
+	size_t max_message;		/* bytes of a handshake message (65536) */
+	unsigned int max_chain;		/* certificates from the peer (10) */
+
+	/*
+	 * Records under one sending key before it is changed; 0 and anything
+	 * above it: the limit of RFC 9846 5.5 (AES: 2^24.5).
+	 */
+	uint64_t max_records;
+
+	/*
+	 * Where to put the reason, in words, when ktls_config_new() fails:
+	 * which file, which name, what is wrong with it.  NULL: nowhere.
+	 */
+	char *error;
+	size_t error_size;
+};
+
+#define KTLS_OPTS(...) \
+	(&(const struct ktls_opts){ .size = sizeof(struct ktls_opts), \
+				    __VA_ARGS__ })
+
+/* server: refuse an unknown name with unrecognized_name, not another cert */
+#define KTLS_F_STRICT_NAME	(1u << 0)
+/* client: no middlebox compatibility (no session id, no ChangeCipherSpec) */
+#define KTLS_F_NO_COMPAT	(1u << 1)
+/*
+ * TLS 1.3 directions go to the kernel only if it can change their keys (6.14
+ * and later); else user space carries them.  Without this flag, an older
+ * kernel is used, and a KeyUpdate from the peer ends the connection with
+ * -KTLS_E_NO_REKEY.
+ */
+#define KTLS_F_NEED_REKEY	(1u << 2)
+/* server: answer a first hello with HelloRetryRequest and a cookie, always */
+#define KTLS_F_COOKIE		(1u << 3)
+/* server: pick suites and groups in the client's order, not in ours */
+#define KTLS_F_CLIENT_ORDER	(1u << 4)
+
+/*
+ * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
+ * kernel what it carries (once a process), and build a config from it.
+ *
+ * Returns 0, or -EINVAL / -KTLS_E_OPTION for an option that makes no sense,
+ * -KTLS_E_CERT_FILE, _KEY_FILE, _KEY_MISMATCH, _CA_FILE, -KTLS_E_NO_KERNEL
+ * (KTLS_PATH_KERNEL and nothing can be offered), -ENOMEM.
+ */
+int ktls_config_new(struct ktls_config **config,
+		    const struct ktls_opts *opts) KTLS_MUST_CHECK;
+struct ktls_config *ktls_config_get(struct ktls_config *config);
+void ktls_config_put(struct ktls_config *config);	/* NULL is fine */
+
+/* ---- what the kernel offers -------------------------------------------- */
+
+struct ktls_cap {
+	uint16_t version;		/* KTLS_TLS12, KTLS_TLS13 */
+	uint16_t cipher;		/* TLS_CIPHER_* of <linux/tls.h> */
+	int tx_error;			/* 0: carried; else the errno */
+	int rx_error;
+};
+
+#define KTLS_CAPS_MAX	16
+
+struct ktls_caps {
+	int ulp_error;			/* 0, or why TCP_ULP "tls" failed */
+	unsigned int caps_len;
+	struct ktls_cap caps[KTLS_CAPS_MAX];
+	int rekey_tx_error;		/* 0: keys can be changed (TLS 1.3) */
+	int rekey_rx_error;
+	int max_payload_error;		/* TLS_TX_MAX_PAYLOAD_LEN, RFC 8449 */
+	int no_pad_error;		/* TLS_RX_EXPECT_NO_PAD */
+};
+
+/*
+ * Learn what this kernel does, by trying it on a loopback connection; the
+ * result is kept for the life of the process.  Returns 0 (also when there is
+ * no kTLS: see @ulp_error), or -errno when no loopback connection can be had.
+ */
+int ktls_probe(struct ktls_caps *caps) KTLS_MUST_CHECK;
+/* IANA's cipher name, e.g. "AES_128_GCM", for a TLS_CIPHER_*; or NULL */
+const char *ktls_cipher_name(uint16_t cipher);
+
+/* ---- what was negotiated ----------------------------------------------- */
+
+/* The step at which a direction did not go to the kernel */
+enum ktls_step {
+	KTLS_STEP_NONE,		/* the kernel carries it */
+	KTLS_STEP_PENDING,	/* not handed off yet */
+	KTLS_STEP_OPTION,	/* KTLS_PATH_USER was asked for */
+	KTLS_STEP_SOCKET,	/* socket is not a connected TCP socket */
+	KTLS_STEP_ULP,		/* no kTLS: tls module missing or not allowed */
+	KTLS_STEP_CIPHER,	/* this kernel lacks the cipher */
+	KTLS_STEP_REKEY,	/* cannot change keys, and KTLS_F_NEED_REKEY */
+	KTLS_STEP_KEYS,		/* setsockopt(TLS_TX/TLS_RX) refused them */
+};
+
+struct ktls_why {
+	enum ktls_step step;
+	int error;		/* the errno of that step, 0 if it has none */
+};
+
+/*
+ * "carried by the kernel", "TCP_ULP refused: No such file or directory (is
+ * the tls module loaded?)", ... into @buf; returns @buf.
+ */
+char *ktls_why_text(const struct ktls_why *why, char *buf, size_t size);
+
+struct ktls_info {
+	uint16_t version;		/* KTLS_TLS13; 0: not chosen yet */
+	uint16_t suite;			/* IANA cipher suite */
+	uint16_t group;			/* IANA named group */
+	uint16_t peer_sigalg;		/* IANA scheme the peer signed with; 0 */
+	uint16_t sigalg;		/* ... and we; 0: we did not */
+	uint8_t retried;		/* a HelloRetryRequest was needed */
+	uint8_t peer_verified;		/* chain (and name) verified */
+	uint8_t alert_sent;		/* KTLS_ALERT_NONE: none */
+	uint8_t alert_received;
+	struct ktls_why tx, rx;
+	char alpn[256];			/* "" : none */
+	char server_name[256];		/* the name the client asked for, or "" */
+	char peer_subject[256];		/* of the peer's certificate, or "" */
+};
+
+const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
+const char *ktls_suite_name(uint16_t suite);		/* IANA, or "unknown" */
+const char *ktls_group_name(uint16_t group);
+const char *ktls_sigalg_name(uint16_t sigalg);
+
+/*
+ * The names, in our order of preference, that this library knows and the
+ * loaded libcrypto has: @i counts from 0, NULL is the end.
+ */
+const char *ktls_suite_list(size_t i);
+const char *ktls_group_list(size_t i);
+const char *ktls_sigalg_list(size_t i);
+
+/* ---- the handshake, without I/O ---------------------------------------- */
+
+/*
+ * Begin a handshake.  @server_name: the client's peer, a host name (sent as
+ * server_name and checked) or an IP address (checked only); may be NULL with
+ * KTLS_VERIFY_NONE; a server passes NULL.  Takes a reference on @config.
+ * Returns 0, -EINVAL (no or malformed name), -ENOMEM, -KTLS_E_CRYPTO.
+ */
+int ktls_hs_new(struct ktls_hs **hs, struct ktls_config *config,
+		const char *server_name) KTLS_MUST_CHECK;
+void ktls_hs_free(struct ktls_hs *hs);	/* wipes; NULL is fine */
+
+#define KTLS_WANT_SEND	(1 << 0)	/* ktls_hs_out() has bytes */
+#define KTLS_WANT_RECV	(1 << 1)	/* ktls_hs_in() wants bytes */
+#define KTLS_WANT_DONE	(1 << 2)	/* finished, nothing left to send */
+#define KTLS_WANT_FAIL	(1 << 3)	/* failed; SEND may be set: the alert */
+
+/* What the handshake waits for: a combination of KTLS_WANT_* */
+unsigned int ktls_hs_wants(const struct ktls_hs *hs);
+
+/*
+ * Where received bytes go, and how many it may be given (at least 1): never
+ * past the end of the current record, because bytes read from the socket can
+ * no longer be the kernel's to decrypt.  NULL when none are wanted, or when
+ * memory ran out (the handshake has failed then).
+ */
+void *ktls_hs_in(struct ktls_hs *hs, size_t *len);
+/* @len bytes have been put there; 0, or the reason for which it failed. */
+int ktls_hs_received(struct ktls_hs *hs, size_t len) KTLS_MUST_CHECK;
+
+/* Bytes for the peer; NULL when there are none.  Valid until the next call. */
+const void *ktls_hs_out(const struct ktls_hs *hs, size_t *len);
+/* The first @len of them have been sent. */
+void ktls_hs_sent(struct ktls_hs *hs, size_t len);
+
+/* The first reason for failure, or 0. */
+int ktls_hs_error(const struct ktls_hs *hs);
+/* ... in words, with the certificate or value that it is about. */
+const char *ktls_hs_error_text(const struct ktls_hs *hs);
+void ktls_hs_info(const struct ktls_hs *hs, struct ktls_info *info);
+
+/* ---- on a socket ------------------------------------------------------- */
+
+/*
+ * Attach the kernel's TLS to @fd (TCP_ULP): before the handshake, so that a
+ * peer which closes early cannot make the hand-off fail.  ktls_hs_run() does
+ * it itself; a caller with I/O of its own calls it first.  Returns 0 or the
+ * reason; a failure is remembered in @hs and reported by ktls_*_info().
+ */
+int ktls_hs_attach(struct ktls_hs *hs, int fd);
+
+/*
+ * Run the handshake as far as @fd lets it.  Returns 0 when it is done,
+ * KTLS_WANT_SEND or KTLS_WANT_RECV when a non-blocking socket is not ready
+ * (poll for it, call again), or the reason for failure, once the alert has
+ * been sent.  After a failure, shut the socket down for writing and read what
+ * is left of it before closing, or a reset may overtake the alert.
+ */
+int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
+
+/*
+ * Hand @fd over: install the keys of a finished handshake in the kernel, or
+ * where it cannot carry a direction, in the user-space record layer.  On
+ * success *@conn is the connection and @hs is gone; on failure (-KTLS_E_STATE:
+ * not finished; -KTLS_E_NO_KERNEL: KTLS_PATH_KERNEL and it refused; -ENOMEM)
+ * @hs is still the caller's, fails from now on, and says why in its info.
+ */
+int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
+		 int fd) KTLS_MUST_CHECK;
+
+/*
+ * Handshake and hand-off in one call, on a blocking or non-blocking @fd, in at
+ * most @ms milliseconds (-1: no limit) -- -ETIMEDOUT then.  On failure the
+ * reason in words goes to @error (may be NULL).
+ */
+int ktls_connect(struct ktls_conn **conn, int fd, struct ktls_config *config,
+		 const char *server_name, int ms,
+		 char *error, size_t error_size) KTLS_MUST_CHECK;
+int ktls_accept(struct ktls_conn **conn, int fd, struct ktls_config *config,
+		int ms, char *error, size_t error_size) KTLS_MUST_CHECK;
+
+/* ---- an established connection ----------------------------------------- */
+
+#define KTLS_TX	(1 << 0)
+#define KTLS_RX	(1 << 1)
+
+/*
+ * The directions that the kernel carries.  Where KTLS_TX is set, write(2),
+ * send(2), sendfile(2), splice(2) and io_uring may be used on the socket;
+ * where KTLS_RX is set, read(2) and its kin, and on -EIO or -EKEYEXPIRED
+ * ktls_conn_control().
+ */
+unsigned int ktls_conn_kernel(const struct ktls_conn *conn);
+int ktls_conn_fd(const struct ktls_conn *conn);
+void ktls_conn_info(const struct ktls_conn *conn, struct ktls_info *info);
+/* Wipes and frees; does not touch the socket.  NULL is fine. */
+void ktls_conn_free(struct ktls_conn *conn);
+
+/*
+ * Send @len bytes.  @flags: MSG_DONTWAIT, MSG_MORE (the record may stay open);
+ * MSG_NOSIGNAL is implied.  Returns the bytes taken (perhaps fewer than @len
+ * on a non-blocking socket), -EAGAIN, -EPIPE, another -errno, or
+ * -KTLS_E_KEY_LIMIT (the key is used up, and the kernel cannot change it).
+ * Performs a key change that is due first.
+ */
+ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
+		  int flags) KTLS_MUST_CHECK;
+
+/*
+ * Send @count bytes of the file @in_fd from *@offset, which is advanced; NULL:
+ * from its file position.  Returns the bytes taken, 0 at the end of the file,
+ * or as ktls_send().  With KTLS_TX in the kernel this is sendfile(2).
+ */
+ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
+		      size_t count) KTLS_MUST_CHECK;
+
+/*
+ * Receive up to @len (at least 1) bytes; handles alerts, tickets and
+ * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
+ * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
+ * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
+ * sent.  Failures but -EAGAIN and -EINTR are final.  On a non-blocking socket
+ * read until -EAGAIN: poll(2) does not see what is buffered in user space.
+ */
+ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
+		  int flags) KTLS_MUST_CHECK;
+
+/*
+ * Consume the control records (alerts, handshake) that stand before the next
+ * data: for a caller who reads with read(2), splice(2) or io_uring, when that
+ * says EIO or EKEYEXPIRED.  Returns 1 when data may be read again, 0 when the
+ * peer has closed, -EAGAIN when there is nothing to be had yet, or as
+ * ktls_recv().  KTLS_RX must be the kernel's, else -KTLS_E_STATE.
+ */
+int ktls_conn_control(struct ktls_conn *conn) KTLS_MUST_CHECK;
+
+/*
+ * The same for a caller that received the record by itself (io_uring, or
+ * recvmsg(2) with a control buffer): a whole record of @type, which must be
+ * MSG_EOR-complete.  Call it before the next receive: a KeyUpdate in it
+ * changes the key.
+ */
+int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
+		     size_t len) KTLS_MUST_CHECK;
+
+#define KTLS_EV_REKEY	(1 << 0)	/* ktls_conn_rekey() is due */
+#define KTLS_EV_CLOSED	(1 << 1)	/* peer sent close_notify */
+#define KTLS_EV_FLUSH	(1 << 2)	/* ktls_flush() has work */
+
+/*
+ * What waits to be done, KTLS_EV_*.  Reads the live record counter from the
+ * kernel, so a caller of raw write(2) asks now and then (every few GiB).
+ */
+unsigned int ktls_conn_events(struct ktls_conn *conn);
+
+/*
+ * Change the sending key (KeyUpdate, RFC 9846 4.7.3), and with
+ * KTLS_REKEY_BOTH ask the peer to change its own.  No other thread may send
+ * meanwhile.  Returns 0, -EAGAIN (call again), -KTLS_E_NO_REKEY (the kernel
+ * cannot; the connection goes on with the old key), or another failure.
+ */
+#define KTLS_REKEY_BOTH	(1u << 0)
+int ktls_conn_rekey(struct ktls_conn *conn,
+		    unsigned int flags) KTLS_MUST_CHECK;
+
+/* Push out what the user-space record layer holds: 0, -EAGAIN or a failure. */
+int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
+
+/*
+ * End our side: flush, close_notify, shutdown(SHUT_WR).  The other direction
+ * stays open.  Returns 0, -EAGAIN (call again), or a failure.  Read until 0
+ * before closing the socket, or what is unread makes TCP reset it and the
+ * peer may lose data that was sent.
+ */
+int ktls_conn_shutdown(struct ktls_conn *conn) KTLS_MUST_CHECK;
+
+/*
+ * Keying material for the application (RFC 9846 7.5): @len bytes for @label
+ * and @context.  Both ends get the same.  @len at most 255 hashes.
+ */
+int ktls_conn_export(const struct ktls_conn *conn, const char *label,
+		     const void *context, size_t context_len,
+		     void *out, size_t len) KTLS_MUST_CHECK;
+
+/* The alert that ended it, sent or received, or KTLS_ALERT_NONE. */
+uint8_t ktls_conn_alert(const struct ktls_conn *conn);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KTLS_H */

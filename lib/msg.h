@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handshake messages (RFC 9846 4): parsed into structs of borrowed slices,
+ * written from the same structs.  Syntax only; what a value means is for the
+ * handlers.  Parsers return 0, -KTLS_E_DECODE or -KTLS_E_EXT_*.
+ */
+#ifndef KTLS_MSG_H
+#define KTLS_MSG_H
+
+#include <stdint.h>
+
+#include "ext.h"
+#include "wire.h"
+
+enum msg_type {
+	HT_HELLO_REQUEST	= 0,
+	HT_CLIENT_HELLO		= 1,
+	HT_SERVER_HELLO		= 2,
+	HT_NEW_SESSION_TICKET	= 4,
+	HT_END_OF_EARLY_DATA	= 5,
+	HT_ENCRYPTED_EXTENSIONS	= 8,
+	HT_CERTIFICATE		= 11,
+	HT_CERTIFICATE_REQUEST	= 13,
+	HT_CERTIFICATE_VERIFY	= 15,
+	HT_FINISHED		= 20,
+	HT_KEY_UPDATE		= 24,
+	HT_MESSAGE_HASH		= 254,
+};
+
+#define MSG_HEADER	4	/* type, uint24 length */
+#define RANDOM_LEN	32
+#define SESSION_ID_MAX	32
+
+struct client_hello {
+	uint16_t version;	/* legacy_version */
+	struct slice random;
+	struct slice session_id;
+	struct slice suites;	/* uint16s */
+	struct slice compression;
+	struct slice ext_block;	/* as it stands */
+	struct exts exts;
+};
+
+struct server_hello {
+	uint16_t version;
+	struct slice random;
+	bool retry;		/* the random says HelloRetryRequest */
+	struct slice session_id;
+	uint16_t suite;
+	uint8_t compression;
+	struct slice ext_block;	/* as it stands */
+	struct exts exts;
+};
+
+struct certificate_request {
+	struct slice context;
+	struct exts exts;
+};
+
+struct certificate {
+	struct slice context;
+	struct slice list;	/* CertificateEntrys */
+};
+
+struct certificate_verify {
+	uint16_t scheme;
+	struct slice signature;
+};
+
+struct new_session_ticket {
+	uint32_t lifetime;	/* seconds */
+	uint32_t age_add;
+	struct slice nonce;
+	struct slice ticket;
+	struct exts exts;
+};
+
+enum { UPDATE_NOT_REQUESTED, UPDATE_REQUESTED };
+
+/* The random that makes a ServerHello a HelloRetryRequest (4.2.3) */
+extern const uint8_t retry_random[RANDOM_LEN];
+
+int parse_client_hello(struct slice body, struct client_hello *m);
+/*
+ * In two steps, because what the block may hold depends on the version, which
+ * is in the block: first all but m->exts, then these.  @asked: of our hello.
+ */
+int parse_server_hello(struct slice body, struct server_hello *m);
+int parse_server_hello_exts(struct server_hello *m, uint32_t asked);
+int parse_encrypted_extensions(struct slice body, uint32_t asked,
+			       struct exts *e);
+int parse_certificate_request(struct slice body,
+			      struct certificate_request *m);
+int parse_certificate(struct slice body, struct certificate *m);
+/* The next entry of @list: 1, or 0 at its end; @asked of the request */
+int parse_certificate_entry(struct slice *list, uint32_t asked,
+			    struct slice *der, struct exts *e);
+int parse_certificate_verify(struct slice body,
+			     struct certificate_verify *m);
+int parse_new_session_ticket(struct slice body,
+			     struct new_session_ticket *m);
+int parse_key_update(struct slice body, uint8_t *request);
+
+/* Bodies only; the header is written around them by who sends */
+void write_client_hello(struct wr *w, const struct client_hello *m);
+void write_server_hello(struct wr *w, const struct server_hello *m);
+void write_certificate_request(struct wr *w,
+			       const struct certificate_request *m);
+void write_certificate_verify(struct wr *w,
+			      const struct certificate_verify *m);
+
+#endif /* KTLS_MSG_H */

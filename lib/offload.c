@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "offload.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef TCP_ULP
+#define TCP_ULP	31
+#endif
+#ifndef SOL_TLS
+#define SOL_TLS	282
+#endif
+
+/* ---- crypto_info ------------------------------------------------------- */
+
+/* <linux/tls.h> has a struct for each cipher; here is where they differ */
+static const struct info_row {
+	size_t size, iv, iv_len, key, salt, rec_seq;
+} info_rows[AEAD_COUNT] = {
+#define ROW(id, type)							\
+	[id] = {							\
+		.size = sizeof(struct type),				\
+		.iv = offsetof(struct type, iv),			\
+		.iv_len = sizeof(((struct type *)0)->iv),		\
+		.key = offsetof(struct type, key),			\
+		.salt = offsetof(struct type, salt),			\
+		.rec_seq = offsetof(struct type, rec_seq),		\
+	}
+	ROW(AEAD_AES_128_GCM, tls12_crypto_info_aes_gcm_128),
+	ROW(AEAD_AES_256_GCM, tls12_crypto_info_aes_gcm_256),
+	ROW(AEAD_AES_128_CCM, tls12_crypto_info_aes_ccm_128),
+	ROW(AEAD_CHACHA20_POLY1305, tls12_crypto_info_chacha20_poly1305),
+#undef ROW
+};
+
+#define SEQ_LEN	8
+
+size_t offload_info(union crypto_info *out, const struct suite *suite,
+		    const struct traffic_keys *keys, uint64_t seq)
+{
+	const struct aead_row *aead = &aead_rows[suite->aead];
+	const struct info_row *row = &info_rows[suite->aead];
+	uint8_t *p = (uint8_t *)out;
+
+	memset(out, 0, sizeof(*out));
+	out->info.version = suite->version;
+	out->info.cipher_type = aead->tls_cipher;
+	/* the 12-byte IV is split: the salt first, then the kernel's "iv" */
+	memcpy(p + row->salt, keys->iv, aead->salt_len);
+	memcpy(p + row->iv, keys->iv + aead->salt_len, row->iv_len);
+	memcpy(p + row->key, keys->key, aead->key_len);
+	for (int i = 0; i < SEQ_LEN; i++)
+		p[row->rec_seq + SEQ_LEN - 1 - (size_t)i] =
+			(uint8_t)(seq >> (8 * i));
+	return row->size;
+}
+
+/* ---- socket options ---------------------------------------------------- */
+
+static int option(unsigned int direction)
+{
+	return direction == KTLS_TX ? TLS_TX : TLS_RX;
+}
+
+int offload_attach(int fd)
+{
+	if (!setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) ||
+	    errno == EEXIST)
+		return 0;
+	return -errno;
+}
+
+int offload_keys(int fd, unsigned int direction, const struct crypto *crypto,
+		 const struct suite *suite, const struct secret *traffic,
+		 uint64_t seq)
+{
+	struct traffic_keys keys;
+	union crypto_info info;
+	int err = traffic_keys(crypto, suite, traffic, &keys);
+	size_t size;
+
+	if (err)
+		return err;
+	size = offload_info(&info, suite, &keys, seq);
+	if (setsockopt(fd, SOL_TLS, option(direction), &info, (socklen_t)size))
+		err = -errno;
+	wipe(&keys, sizeof(keys));
+	wipe(&info, sizeof(info));
+	return err;
+}
+
+static int get_info(int fd, unsigned int direction, const struct suite *suite,
+		    union crypto_info *info, socklen_t *size)
+{
+	*size = (socklen_t)info_rows[suite->aead].size;
+	return getsockopt(fd, SOL_TLS, option(direction), info, size) ?
+	       -errno : 0;
+}
+
+int offload_seq(int fd, unsigned int direction, const struct suite *suite,
+		uint64_t *seq)
+{
+	union crypto_info info;
+	socklen_t size;
+	int err = get_info(fd, direction, suite, &info, &size);
+	const uint8_t *p = (const uint8_t *)&info +
+			   info_rows[suite->aead].rec_seq;
+
+	*seq = 0;
+	for (int i = 0; !err && i < SEQ_LEN; i++)
+		*seq = *seq << 8 | p[i];
+	wipe(&info, sizeof(info));
+	return err;
+}
+
+int offload_resume(int fd, const struct suite *suite)
+{
+	union crypto_info info;
+	socklen_t size;
+	int err = get_info(fd, KTLS_RX, suite, &info, &size);
+
+	if (!err && setsockopt(fd, SOL_TLS, TLS_RX, &info, size))
+		err = -errno;
+	wipe(&info, sizeof(info));
+	return err;
+}

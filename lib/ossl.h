@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What crypto*.c and x509*.c share about libcrypto.  No other file includes
+ * this one, or <openssl/...>.
+ */
+#ifndef KTLS_OSSL_H
+#define KTLS_OSSL_H
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "crypto.h"
+
+struct crypto {
+	EVP_MD *md[HASH_COUNT];
+	EVP_CIPHER *cipher[AEAD_COUNT];
+	EVP_PKEY *group[GROUPS_MAX];	/* parameters without a key */
+	bool sigscheme[SIGSCHEMES_MAX];
+	struct secret empty[HASH_COUNT];
+};
+
+/* What is trusted, its flags already set */
+struct trust {
+	X509_STORE *store;
+};
+
+/* Exactly one DER certificate; @aux: OpenSSL's own form of a trusted one */
+X509 *x509_parse(struct slice der, bool aux);
+
+static inline void ossl_leave(const int *mark)
+{
+	(void)mark;
+	ERR_pop_to_mark();
+}
+
+/*
+ * First in each function that may make libcrypto fail: what it puts in its
+ * queue of errors from here on is gone when the block is left, by whatever
+ * way; what the application had there stays.
+ */
+#define OSSL_SCOPE							\
+	__attribute__((cleanup(ossl_leave), unused))			\
+	const int ossl_mark = ERR_set_mark()
+
+/* AUTO(EVP_PKEY) key = ...: freed when the block is left */
+#define AUTO(type)	__attribute__((cleanup(auto_##type))) type *
+
+#define AUTO_DEFINE(type)						\
+	static inline void auto_##type(type **p)			\
+	{								\
+		type##_free(*p);					\
+	}
+
+AUTO_DEFINE(BIO)
+AUTO_DEFINE(EVP_MD_CTX)
+AUTO_DEFINE(EVP_PKEY)
+AUTO_DEFINE(EVP_PKEY_CTX)
+AUTO_DEFINE(X509)
+AUTO_DEFINE(X509_STORE_CTX)
+
+#endif /* KTLS_OSSL_H */

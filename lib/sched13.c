@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "sched13.h"
+
+#include "include/ktls.h"
+
+#define LABEL_MAX	255
+
+static struct slice of(const struct secret *s)
+{
+	return (struct slice){ s->b, s->len };
+}
+
+/* The hash of nothing, as Derive-Secret wants it between the stages */
+static int empty_hash(const struct crypto *crypto, enum hash_id id,
+		      struct secret *out)
+{
+	struct hash h = { NULL };
+	int err = hash_begin(&h, crypto, id);
+
+	out->len = hash_rows[id].len;
+	if (!err)
+		err = hash_peek(&h, out->b);
+	hash_free(&h);
+	return err;
+}
+
+int expand_label(const struct crypto *crypto, enum hash_id hash,
+		 const struct secret *secret, const char *label,
+		 struct slice context, uint8_t *out, size_t len)
+{
+	static const char prefix[] = "tls13 ";
+	size_t prefix_len = sizeof(prefix) - 1, label_len = strlen(label);
+	uint8_t info[2 + 1 + LABEL_MAX + 1 + HASH_MAX];
+	size_t n = 0;
+
+	if (prefix_len + label_len > LABEL_MAX || context.len > HASH_MAX ||
+	    len > UINT16_MAX)
+		return -KTLS_E_CRYPTO;
+	info[n++] = (uint8_t)(len >> 8);
+	info[n++] = (uint8_t)len;
+	info[n++] = (uint8_t)(prefix_len + label_len);
+	memcpy(info + n, prefix, prefix_len);
+	n += prefix_len;
+	memcpy(info + n, label, label_len);
+	n += label_len;
+	info[n++] = (uint8_t)context.len;
+	if (context.len)
+		memcpy(info + n, context.p, context.len);
+	n += context.len;
+	return hkdf_expand(crypto, hash, secret, (struct slice){ info, n },
+			   out, len);
+}
+
+int sched_begin(struct sched *s, const struct crypto *crypto,
+		enum hash_id hash, struct slice psk)
+{
+	const struct secret none = { .len = hash_rows[hash].len };
+
+	s->crypto = crypto;
+	s->hash = hash;
+	return hkdf_extract(crypto, hash, of(&none), psk.len ? psk : of(&none),
+			    &s->now);
+}
+
+int sched_mix(struct sched *s, struct slice ikm)
+{
+	struct secret none = { .len = s->now.len }, salt;
+	int err = empty_hash(s->crypto, s->hash, &salt);
+
+	if (!err)
+		err = sched_derive(s, "derived", &salt, &salt);
+	if (!err)
+		err = hkdf_extract(s->crypto, s->hash, of(&salt),
+				   ikm.len ? ikm : of(&none), &s->now);
+	wipe(&salt, sizeof(salt));
+	return err;
+}
+
+int sched_derive(const struct sched *s, const char *label,
+		 const struct secret *transcript, struct secret *out)
+{
+	struct secret context = *transcript;
+
+	out->len = s->now.len;
+	return expand_label(s->crypto, s->hash, &s->now, label, of(&context),
+			    out->b, out->len);
+}
+
+int traffic_keys(const struct crypto *crypto, const struct suite *suite,
+		 const struct secret *traffic, struct traffic_keys *out)
+{
+	const struct slice none = { NULL, 0 };
+	int err = expand_label(crypto, suite->hash, traffic, "key", none,
+			       out->key, aead_rows[suite->aead].key_len);
+
+	return err ? err : expand_label(crypto, suite->hash, traffic, "iv",
+					none, out->iv, sizeof(out->iv));
+}
+
+int traffic_update(const struct crypto *crypto, const struct suite *suite,
+		   struct secret *traffic)
+{
+	struct secret next = { .len = traffic->len };
+	int err = expand_label(crypto, suite->hash, traffic, "traffic upd",
+			       (struct slice){ NULL, 0 }, next.b, next.len);
+
+	if (!err)
+		*traffic = next;
+	wipe(&next, sizeof(next));
+	return err;
+}
+
+int finished_mac(const struct crypto *crypto, enum hash_id hash,
+		 const struct secret *base, const struct secret *transcript,
+		 struct secret *out)
+{
+	struct secret key = { .len = base->len };
+	struct slice data = of(transcript);
+	int err = expand_label(crypto, hash, base, "finished",
+			       (struct slice){ NULL, 0 }, key.b, key.len);
+
+	out->len = base->len;
+	if (!err)
+		err = hmac(crypto, hash, of(&key), &data, 1, out->b);
+	wipe(&key, sizeof(key));
+	return err;
+}
+
+int exporter(const struct crypto *crypto, enum hash_id hash,
+	     const struct secret *exporter_secret, const char *label,
+	     struct slice context, uint8_t *out, size_t len)
+{
+	struct hash h = { NULL };
+	struct secret digest, derived;
+	int err = empty_hash(crypto, hash, &digest);
+
+	derived.len = digest.len;
+	if (!err)
+		err = expand_label(crypto, hash, exporter_secret, label,
+				   of(&digest), derived.b, derived.len);
+	if (!err)
+		err = hash_begin(&h, crypto, hash);
+	if (!err)
+		err = hash_add(&h, context.p, context.len);
+	if (!err)
+		err = hash_peek(&h, digest.b);
+	if (!err)
+		err = expand_label(crypto, hash, &derived, "exporter",
+				   of(&digest), out, len);
+	hash_free(&h);
+	wipe(&derived, sizeof(derived));
+	return err;
+}

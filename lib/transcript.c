@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "transcript.h"
+
+#include "msg.h"
+
+int transcript_begin(struct transcript *t, const struct crypto *crypto,
+		     enum hash_id id)
+{
+	t->id = id;
+	hash_free(&t->hash);
+	return hash_begin(&t->hash, crypto, id);
+}
+
+int transcript_add(struct transcript *t, struct slice msg)
+{
+	return hash_add(&t->hash, msg.p, msg.len);
+}
+
+int transcript_now(const struct transcript *t, struct secret *out)
+{
+	out->len = hash_rows[t->id].len;
+	return hash_peek(&t->hash, out->b);
+}
+
+int transcript_retry(struct transcript *t, const struct crypto *crypto)
+{
+	struct secret first;
+	uint8_t head[MSG_HEADER] = { HT_MESSAGE_HASH };
+	int err = transcript_now(t, &first);
+
+	if (err)
+		return err;
+	head[3] = first.len;
+	err = transcript_begin(t, crypto, t->id);
+	if (!err)
+		err = hash_add(&t->hash, head, sizeof(head));
+	if (!err)
+		err = hash_add(&t->hash, first.b, first.len);
+	return err;
+}
+
+void transcript_free(struct transcript *t)
+{
+	hash_free(&t->hash);
+}

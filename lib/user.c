@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Records in user space, for a direction that the kernel does not carry.  A
+ * record once sealed must go out whole before the next, so what a full socket
+ * buffer leaves of it waits here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+
+struct user_tx {
+	struct record rec;
+	struct wr out;		/* sealed */
+	size_t sent;		/* of it */
+};
+
+struct user_rx {
+	struct record rec;
+	size_t have;		/* bytes in buf */
+	size_t used;		/* of them, records that are done with */
+	struct slice plain;	/* what is left of the record at hand */
+	uint8_t type;		/* its type */
+	bool open;		/* there is one, perhaps of no length */
+	uint8_t buf[2 * RECORD_MAX];
+};
+
+int user_tx_new(struct user_tx **utx, const struct record *rec)
+{
+	*utx = calloc(1, sizeof(**utx));
+	if (!*utx)
+		return -ENOMEM;
+	(*utx)->rec = *rec;
+	return 0;
+}
+
+int user_rx_new(struct user_rx **urx, const struct record *rec)
+{
+	*urx = calloc(1, sizeof(**urx));
+	if (!*urx)
+		return -ENOMEM;
+	(*urx)->rec = *rec;
+	return 0;
+}
+
+void user_tx_free(struct user_tx *utx)
+{
+	if (!utx)
+		return;
+	record_free(&utx->rec);
+	wr_free(&utx->out);
+	wipe_free(utx, sizeof(*utx));
+}
+
+void user_rx_free(struct user_rx *urx)
+{
+	if (!urx)
+		return;
+	record_free(&urx->rec);
+	wipe_free(urx, sizeof(*urx));
+}
+
+struct record *user_tx_record(struct user_tx *utx)
+{
+	return &utx->rec;
+}
+
+struct record *user_rx_record(struct user_rx *urx)
+{
+	return &urx->rec;
+}
+
+/* ---- sending ----------------------------------------------------------- */
+
+bool user_tx_pending(const struct user_tx *utx)
+{
+	return utx->sent < utx->out.len;
+}
+
+int user_flush(struct user_tx *utx, int fd, int flags)
+{
+	while (user_tx_pending(utx)) {
+		ssize_t n = send(fd, utx->out.buf + utx->sent,
+				 utx->out.len - utx->sent,
+				 (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -errno;
+		utx->sent += (size_t)n;
+	}
+	wr_reset(&utx->out);
+	utx->sent = 0;
+	return 0;
+}
+
+/*
+ * Seal one record and push it.  Once sealed it counts as taken, even when the
+ * socket is full.
+ */
+static ssize_t write_record(struct user_tx *utx, int fd, uint8_t type,
+			    const void *buf, size_t len, int flags)
+{
+	int err = user_flush(utx, fd, flags);
+
+	if (!err)
+		err = record_seal(&utx->rec, KTLS_TLS12, type, buf, len,
+				  &utx->out);
+	if (err)
+		return err;
+	err = user_flush(utx, fd, flags);
+	return err && err != -EAGAIN && err != -EINTR ? err : (ssize_t)len;
+}
+
+ssize_t user_write(struct user_tx *utx, int fd, uint8_t type,
+		   const void *buf, size_t len, int flags)
+{
+	const uint8_t *p = buf;
+	size_t done = 0;
+
+	while (done < len && !(done && user_tx_pending(utx))) {
+		size_t part = len - done < RECORD_PLAIN_MAX ? len - done :
+			      RECORD_PLAIN_MAX;
+		ssize_t n = write_record(utx, fd, type, p + done, part, flags);
+
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t send_part(struct user_tx *utx, int fd, int in_fd,
+			 off_t *offset, size_t count)
+{
+	uint8_t buf[RECORD_PLAIN_MAX];
+	size_t len = count < sizeof(buf) ? count : sizeof(buf);
+	ssize_t n = offset ? pread(in_fd, buf, len, *offset) :
+			     read(in_fd, buf, len);
+
+	if (n < 0)
+		return -errno;
+	if (n)
+		n = write_record(utx, fd, CT_DATA, buf, (size_t)n, 0);
+	if (n > 0 && offset)
+		*offset += n;
+	wipe(buf, sizeof(buf));
+	return n;
+}
+
+ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
+		      size_t count)
+{
+	/* first, for what is read from the file must find room */
+	ssize_t n = user_flush(utx, fd, 0);
+	size_t done = 0;
+
+	if (n < 0)
+		return n;
+	while (done < count && !user_tx_pending(utx)) {
+		n = send_part(utx, fd, in_fd, offset, count - done);
+		if (n <= 0)
+			return done ? (ssize_t)done : n;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* ---- receiving --------------------------------------------------------- */
+
+/* Bytes of the record at the front, with its header; 0: not yet known */
+static int front_record(const struct user_rx *urx, size_t *len)
+{
+	struct record_header h;
+	int err;
+
+	*len = 0;
+	if (urx->have - urx->used < RECORD_HEADER)
+		return 0;
+	err = record_header(&urx->rec, urx->buf + urx->used, &h);
+	if (!err)
+		*len = RECORD_HEADER + (size_t)h.len;
+	return err;
+}
+
+static int fill(struct user_rx *urx, int fd, int flags)
+{
+	ssize_t n;
+
+	memmove(urx->buf, urx->buf + urx->used, urx->have - urx->used);
+	urx->have -= urx->used;
+	urx->used = 0;
+	n = recv(fd, urx->buf + urx->have, sizeof(urx->buf) - urx->have,
+		 flags & MSG_DONTWAIT);
+	if (n <= 0)
+		return n ? -errno : -KTLS_E_TRUNCATED;
+	urx->have += (size_t)n;
+	return 0;
+}
+
+static int next_record(struct user_rx *urx, int fd, int flags)
+{
+	size_t len;
+	int err;
+
+	while (!(err = front_record(urx, &len)) &&
+	       (!len || urx->have - urx->used < len)) {
+		err = fill(urx, fd, flags);
+		if (err)
+			return err;
+	}
+	if (err)
+		return err;
+	/* after the handshake everything is protected */
+	if (urx->buf[urx->used] != CT_DATA)
+		return -KTLS_E_RECORD_TYPE;
+	err = record_open(&urx->rec, urx->buf + urx->used, len, &urx->type,
+			  &urx->plain);
+	urx->used += len;
+	urx->open = !err;
+	return err;
+}
+
+int user_read(struct user_rx *urx, int fd, void *buf, size_t len, int flags,
+	      struct piece *piece)
+{
+	int err = urx->open ? 0 : next_record(urx, fd, flags);
+	size_t n;
+
+	if (err)
+		return err;
+	n = urx->plain.len < len ? urx->plain.len : len;
+	if (n)
+		memcpy(buf, urx->plain.p, n);
+	/* plaintext does not outlive its delivery */
+	wipe((void *)urx->plain.p, n);
+	urx->plain.p += n;
+	urx->plain.len -= n;
+	urx->open = urx->plain.len;
+	*piece = (struct piece){ urx->type, !urx->open, n };
+	return 0;
+}

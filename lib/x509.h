@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Certificates: our own (a chain, its key, what it can sign) and the peer's
+ * (parsed, verified, its public key).  With crypto.c the only file that sees
+ * <openssl/...>.
+ */
+#ifndef KTLS_X509_H
+#define KTLS_X509_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/ktls.h"
+#include "crypto.h"
+
+struct evp_pkey_st;
+
+/* Where a reason in words goes: bounded, always terminated */
+struct text {
+	char *buf;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3)))
+void text_set(struct text t, const char *fmt, ...);
+
+/* An IP address in text, as against a host name? */
+bool name_is_address(const char *name);
+
+/* ---- our credentials --------------------------------------------------- */
+
+struct cert {
+	uint8_t *der;
+	size_t len;
+	const struct sigscheme *signed_with;	/* by its issuer; NULL: unknown */
+	bool self_signed;
+};
+
+/* A chain with its key; immutable after loading */
+struct cred {
+	struct evp_pkey_st *key;
+	struct x509_st *leaf;
+	struct cert *chain;
+	size_t chain_len;
+	/* handshake signature schemes that the key can make, best first */
+	const struct sigscheme *schemes[SIGSCHEMES_MAX];
+	size_t schemes_len;
+};
+
+/*
+ * Load one from files or memory.  -KTLS_E_CERT_FILE, _KEY_FILE, _KEY_MISMATCH,
+ * -ENOMEM, the detail in @why: file, position, what is wrong with it.
+ */
+int cred_load(struct cred *cred, const struct ktls_cred *from,
+	      struct text why);
+void cred_free(struct cred *cred);
+/* Is it for this host name (wildcards as RFC 9525) or IP address? */
+bool cred_is_for(const struct cred *cred, const char *name);
+
+/* ---- trust ------------------------------------------------------------- */
+
+struct trust;
+/* All NULL: the system's store.  -KTLS_E_CA_FILE, -ENOMEM. */
+int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
+	      const char *ca_pem, struct text why);
+void trust_free(struct trust *trust);
+
+/* ---- the peer's chain -------------------------------------------------- */
+
+struct peer_chain {
+	struct x509_st *leaf;
+	struct stack_st_X509 *chain;	/* with the leaf */
+};
+
+void peer_free(struct peer_chain *peer);
+/* Append one DER certificate; -KTLS_E_CERT_PARSE (also trailing bytes) */
+int peer_add(struct peer_chain *peer, struct slice der);
+size_t peer_len(const struct peer_chain *peer);
+/*
+ * Verify as @role's chain at the present time, against @name (host name or IP
+ * address; NULL: any).  -KTLS_E_CERT_*; the detail ("certificate 1 of 2
+ * (CN = ...): ...") in @why.
+ */
+int peer_verify(const struct peer_chain *peer, const struct trust *trust,
+		enum ktls_role role, const char *name, struct text why);
+/*
+ * May the leaf's key sign handshakes (key usage)?  -KTLS_E_CERT_USAGE.  Holds
+ * even where nothing is verified.
+ */
+int peer_can_sign(const struct peer_chain *peer, struct text why);
+/* Borrowed from the leaf, or NULL */
+struct evp_pkey_st *peer_key(const struct peer_chain *peer);
+void peer_subject(const struct peer_chain *peer, char *buf, size_t size);
+
+#endif /* KTLS_X509_H */

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "x509_pem.h"
+
+/* ---- the private key --------------------------------------------------- */
+
+/* A prompt on the terminal is the last thing that a server wants */
+static int no_passphrase(char *buf, int size, int rwflag, void *asked)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	*(bool *)asked = true;
+	return -1;
+}
+
+/*
+ * From the first "BEGIN ... PRIVATE KEY" on.  Looked for here, because
+ * libcrypto's own search goes by what else is in its queue of errors.
+ */
+static struct slice find_key(const struct source *s)
+{
+	static const char begin[] = "-----BEGIN ", end[] = "PRIVATE KEY-----";
+	const char *stop = s->text + s->len, *p = s->text;
+
+	while ((p = memmem(p, (size_t)(stop - p), begin, strlen(begin)))) {
+		size_t left = (size_t)(stop - p);
+		const char *nl = memchr(p, '\n', left);
+
+		if (memmem(p, nl ? (size_t)(nl - p) : left, end, strlen(end)))
+			return (struct slice){ (const uint8_t *)p, left };
+		p += strlen(begin);
+	}
+	return (struct slice){ NULL, 0 };
+}
+
+static int load_key(struct cred *cred, const struct source *s, struct text why)
+{
+	struct slice at = find_key(s);
+	AUTO(BIO) bio = NULL;
+	bool encrypted = false;
+
+	if (!at.p) {
+		text_set(why, "%s: no private key found", s->name);
+		return -KTLS_E_KEY_FILE;
+	}
+	bio = BIO_new_mem_buf(at.p, (int)at.len);
+	if (!bio)
+		return -ENOMEM;
+	cred->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase,
+					    &encrypted);
+	if (cred->key)
+		return 0;
+	text_set(why, "%s: private key %s", s->name, encrypted ?
+		 "is encrypted" : "does not parse");
+	return -KTLS_E_KEY_FILE;
+}
+
+/* ---- our chain --------------------------------------------------------- */
+
+/*
+ * Which scheme of 9846 4.3.3 the certificate's own signature is.  Hash and
+ * algorithm are in it; curve, and which kind of RSA key, in its issuer.
+ */
+static const struct sigscheme *signed_with(X509 *x, X509 *issuer)
+{
+	EVP_PKEY *key = issuer ? X509_get0_pubkey(issuer) : NULL;
+	int md, type;
+	uint32_t flags;
+
+	if (!X509_get_signature_info(x, &md, &type, NULL, &flags))
+		return NULL;
+	for (size_t i = 0; i < sigschemes_len; i++) {
+		const struct sigscheme *s = &sigschemes[i];
+		static const int types[] = {
+			[SIG_ECDSA] = NID_X9_62_id_ecPublicKey,
+			[SIG_RSA_PKCS1] = NID_rsaEncryption,
+			[SIG_RSA_PSS] = NID_rsassaPss,
+		};
+		bool same = s->kind == SIG_EDDSA ?
+			    type == OBJ_sn2nid(s->key_type) :
+			    type == types[s->kind] &&
+			    md == OBJ_sn2nid(s->digest);
+
+		/* other salts than TLS's have no scheme */
+		if (s->kind == SIG_RSA_PSS && !(flags & X509_SIG_INFO_TLS))
+			same = false;
+		if (same && (!key || sig_fits(s, key)))
+			return s;
+	}
+	return NULL;
+}
+
+static int add_cert(struct cred *cred, X509 *x, X509 *issuer)
+{
+	struct cert *c = &cred->chain[cred->chain_len];
+	int len = i2d_X509(x, &c->der);
+
+	if (len <= 0)
+		return -ENOMEM;
+	c->len = (size_t)len;
+	c->self_signed = X509_self_signed(x, 1) == 1;
+	c->signed_with = signed_with(x, c->self_signed ? x : issuer);
+	cred->chain_len++;
+	return 0;
+}
+
+static int fill_chain(struct cred *cred, STACK_OF(X509) *certs)
+{
+	int n = sk_X509_num(certs), err = 0;
+
+	cred->chain = calloc((size_t)n, sizeof(*cred->chain));
+	if (!cred->chain)
+		return -ENOMEM;
+	for (int i = 0; i < n && !err; i++)
+		err = add_cert(cred, sk_X509_value(certs, i),
+			       i + 1 < n ? sk_X509_value(certs, i + 1) : NULL);
+	cred->leaf = sk_X509_value(certs, 0);
+	X509_up_ref(cred->leaf);
+	return err;
+}
+
+static int load_chain(struct cred *cred, const struct source *s,
+		      struct text why)
+{
+	struct found f = { 0 };
+	int err = found_init(&f);
+
+	if (!err)
+		err = found_parse(&f, s, -KTLS_E_CERT_FILE, why);
+	if (!err && !sk_X509_num(f.certs)) {
+		text_set(why, "%s: no certificate found", s->name);
+		err = -KTLS_E_CERT_FILE;
+	}
+	if (!err)
+		err = fill_chain(cred, f.certs);
+	found_free(&f);
+	if (err)
+		return err;
+	/* 9846 4.5.2.2 */
+	if (!(X509_get_key_usage(cred->leaf) & KU_DIGITAL_SIGNATURE)) {
+		text_set(why, "%s: certificate 1: key usage does not allow "
+			 "digital signatures", s->name);
+		return -KTLS_E_CERT_FILE;
+	}
+	return 0;
+}
+
+/* The certificate may restrict what the key alone could do (RSASSA-PSS) */
+static int match_key(struct cred *cred, const char *cert_name,
+		     const char *key_name, struct text why)
+{
+	EVP_PKEY *pub = X509_get0_pubkey(cred->leaf);
+
+	if (!pub || EVP_PKEY_eq(pub, cred->key) != 1) {
+		text_set(why, "%s: private key does not belong to the "
+			 "certificate in %s", key_name, cert_name);
+		return -KTLS_E_KEY_MISMATCH;
+	}
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (sigschemes[i].tls13 && sig_fits(&sigschemes[i], pub) &&
+		    sig_fits(&sigschemes[i], cred->key))
+			cred->schemes[cred->schemes_len++] = &sigschemes[i];
+	if (!cred->schemes_len) {
+		text_set(why, "%s: no TLS signature scheme for a key of its "
+			 "kind", key_name);
+		return -KTLS_E_KEY_FILE;
+	}
+	return 0;
+}
+
+int cred_load(struct cred *cred, const struct ktls_cred *from,
+	      struct text why)
+{
+	OSSL_SCOPE;
+	bool own_key = from->key_file || from->key_pem;
+	struct source cert = { 0 }, key = { 0 };
+	const struct source *k = own_key ? &key : &cert;
+	int err;
+
+	*cred = (struct cred){ 0 };
+	if (!from->cert_file && !from->cert_pem) {
+		text_set(why, "credential without a certificate");
+		return -KTLS_E_CERT_FILE;
+	}
+	err = source_open(&cert, from->cert_file, from->cert_pem, "cert_pem",
+			  -KTLS_E_CERT_FILE, why);
+	if (!err)
+		err = load_chain(cred, &cert, why);
+	if (!err && own_key)
+		err = source_open(&key, from->key_file, from->key_pem,
+				  "key_pem", -KTLS_E_KEY_FILE, why);
+	if (!err)
+		err = load_key(cred, k, why);
+	if (!err)
+		err = match_key(cred, cert.name, k->name, why);
+	source_close(&cert);
+	source_close(&key);
+	if (err)
+		cred_free(cred);
+	return err;
+}
+
+void cred_free(struct cred *cred)
+{
+	for (size_t i = 0; i < cred->chain_len; i++)
+		OPENSSL_free(cred->chain[i].der);
+	free(cred->chain);
+	X509_free(cred->leaf);
+	EVP_PKEY_free(cred->key);
+	*cred = (struct cred){ 0 };
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* PEM from the operator, for x509_cred.c and x509_trust.c */
+#ifndef KTLS_X509_PEM_H
+#define KTLS_X509_PEM_H
+
+#include "ossl.h"
+#include "x509.h"
+
+/* A file, or the caller's text; it may have a key in it */
+struct source {
+	const char *name;
+	const char *text;
+	size_t len;
+	struct wr file;		/* owns @text, if it was read */
+};
+
+/* @path or @pem; @err is what is returned when it cannot be read */
+int source_open(struct source *s, const char *path, const char *pem,
+		const char *pem_name, int err, struct text why);
+void source_close(struct source *s);
+
+/* What is in a source, keys aside; in its order */
+struct found {
+	STACK_OF(X509) *certs;
+	STACK_OF(X509_CRL) *crls;
+};
+
+int found_init(struct found *f);
+void found_free(struct found *f);
+/* Add what is in @s; @err is what is returned when it does not parse */
+int found_parse(struct found *f, const struct source *s, int err,
+		struct text why);
+
+#endif /* KTLS_X509_PEM_H */

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/x509_vfy.h>
+
+#include "x509_pem.h"
+
+/*
+ * Whoever lists an intermediate or an end entity's certificate as trusted means
+ * it: then a chain may end there.  The system's store holds roots alone.
+ */
+static int add_found(X509_STORE *store, const struct found *f, bool system)
+{
+	unsigned long flags = 0;
+
+	for (int i = 0; i < sk_X509_num(f->certs); i++) {
+		X509 *x = sk_X509_value(f->certs, i);
+
+		if (!X509_STORE_add_cert(store, x))
+			return -ENOMEM;
+		if (!system && !X509_self_signed(x, 0))
+			flags |= X509_V_FLAG_PARTIAL_CHAIN;
+	}
+	for (int i = 0; i < sk_X509_CRL_num(f->crls); i++) {
+		if (!X509_STORE_add_crl(store, sk_X509_CRL_value(f->crls, i)))
+			return -ENOMEM;
+		flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+	}
+	X509_STORE_set_flags(store, flags);
+	return 0;
+}
+
+static int add_source(X509_STORE *store, const struct source *s, bool system,
+		      struct text why)
+{
+	struct found f = { 0 };
+	int err = found_init(&f);
+
+	if (!err)
+		err = found_parse(&f, s, -KTLS_E_CA_FILE, why);
+	/* What the system has is not this operator's to repair */
+	if (system && err == -KTLS_E_CA_FILE && sk_X509_num(f.certs))
+		err = 0;
+	if (!err && !sk_X509_num(f.certs) && !sk_X509_CRL_num(f.crls)) {
+		text_set(why, "%s: no certificate found", s->name);
+		err = -KTLS_E_CA_FILE;
+	}
+	if (!err)
+		err = add_found(store, &f, system);
+	found_free(&f);
+	return err;
+}
+
+static int add_text(X509_STORE *store, const char *path, const char *pem,
+		    bool system, struct text why)
+{
+	struct source s;
+	int err = source_open(&s, path, pem, "ca_pem", -KTLS_E_CA_FILE, why);
+
+	if (!err)
+		err = add_source(store, &s, system, why);
+	source_close(&s);
+	return err;
+}
+
+/* As openssl rehash names them: 8 hex digits, ".", for a CRL "r", a number */
+static int is_hashed(const struct dirent *e)
+{
+	const char *p = e->d_name;
+
+	for (int i = 0; i < 8; i++, p++)
+		if (!isxdigit((unsigned char)*p))
+			return 0;
+	if (*p++ != '.')
+		return 0;
+	p += *p == 'r';
+	return isdigit((unsigned char)*p) && !p[strspn(p, "0123456789")];
+}
+
+/*
+ * All of it now: libcrypto's own look-up would open files in the middle of
+ * handshakes.
+ */
+static int add_dir(X509_STORE *store, const char *dir, bool system,
+		   struct text why)
+{
+	struct dirent **names;
+	int n = scandir(dir, &names, is_hashed, alphasort), err = 0;
+
+	if (n < 0) {
+		text_set(why, "%s: %s", dir, ktls_strerror(errno));
+		return -KTLS_E_CA_FILE;
+	}
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+
+		if (!err && snprintf(path, sizeof(path), "%s/%s", dir,
+				     names[i]->d_name) < (int)sizeof(path))
+			err = add_text(store, path, NULL, system, why);
+		if (system && err == -KTLS_E_CA_FILE)
+			err = 0;
+		free(names[i]);
+	}
+	free(names);
+	if (!n) {
+		text_set(why, "%s: no certificate with a hashed name (see "
+			 "openssl-rehash(1))", dir);
+		err = -KTLS_E_CA_FILE;
+	}
+	return err;
+}
+
+static const char *env_or(const char *env, const char *value)
+{
+	const char *found = secure_getenv(env);
+
+	return found && found[0] ? found : value;
+}
+
+/* libcrypto's file, which may be missing, and its directory, the same */
+static int add_system(X509_STORE *store, struct text why)
+{
+	const char *file = env_or(X509_get_default_cert_file_env(),
+				  X509_get_default_cert_file());
+	const char *dir = env_or(X509_get_default_cert_dir_env(),
+				 X509_get_default_cert_dir());
+
+	if (!access(file, R_OK))
+		return add_text(store, file, NULL, true, why);
+	return add_dir(store, dir, true, why);
+}
+
+int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
+	      const char *ca_pem, struct text why)
+{
+	OSSL_SCOPE;
+	struct trust *t = calloc(1, sizeof(*t));
+	int err = 0;
+
+	if (!t)
+		return -ENOMEM;
+	t->store = X509_STORE_new();
+	if (!t->store)
+		err = -ENOMEM;
+	else if (!ca_file && !ca_dir && !ca_pem)
+		err = add_system(t->store, why);
+	if (!err && ca_file)
+		err = add_text(t->store, ca_file, NULL, false, why);
+	if (!err && ca_dir)
+		err = add_dir(t->store, ca_dir, false, why);
+	if (!err && ca_pem)
+		err = add_text(t->store, NULL, ca_pem, false, why);
+	if (err) {
+		trust_free(t);
+		return err;
+	}
+	*trust = t;
+	return 0;
+}
+
+void trust_free(struct trust *trust)
+{
+	if (!trust)
+		return;
+	X509_STORE_free(trust->store);
+	free(trust);
+}
