@@ -10,6 +10,12 @@
 
 #define MAX_MESSAGE	65536
 #define MAX_CHAIN	10
+/* KeyUpdate and alert need some of them, and data the rest */
+#define MIN_RECORDS	8
+
+#define KTLS_F_ALL	(KTLS_F_STRICT_NAME | KTLS_F_NO_COMPAT | \
+			 KTLS_F_NEED_REKEY | KTLS_F_COOKIE | \
+			 KTLS_F_CLIENT_ORDER)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -22,30 +28,24 @@ static struct slice next_name(const char **list, char separator)
 	return (struct slice){ (const uint8_t *)p, len };
 }
 
+/* How every row of suites[], groups[] and sigschemes[] begins */
+struct row {
+	uint16_t id;
+	const char *name;
+};
+
+_Static_assert(offsetof(struct suite, name) == offsetof(struct row, name) &&
+	       offsetof(struct group, name) == offsetof(struct row, name) &&
+	       offsetof(struct sigscheme, name) == offsetof(struct row, name),
+	       "rows begin with id and name");
+
 /* A table of the library, as a list of names is matched against it */
 struct table {
 	const char *what;
-	size_t len, max;
-	const void *(*row)(size_t i);
-	const char *(*name)(const void *row);
-	uint16_t (*id)(const void *row);
+	const void *rows;
+	size_t row_size, len, max;
 	bool (*usable)(const struct ktls_config *cfg, const void *row);
 };
-
-static const void *suite_row(size_t i)
-{
-	return &suites[i];
-}
-
-static const char *suite_name(const void *row)
-{
-	return ((const struct suite *)row)->name;
-}
-
-static uint16_t suite_id(const void *row)
-{
-	return ((const struct suite *)row)->id;
-}
 
 static bool suite_usable(const struct ktls_config *cfg, const void *row)
 {
@@ -60,39 +60,9 @@ static bool suite_usable(const struct ktls_config *cfg, const void *row)
 		!caps_error(&cfg->caps, s, KTLS_RX));
 }
 
-static const void *group_row(size_t i)
-{
-	return &groups[i];
-}
-
-static const char *group_name(const void *row)
-{
-	return ((const struct group *)row)->name;
-}
-
-static uint16_t group_id(const void *row)
-{
-	return ((const struct group *)row)->id;
-}
-
 static bool group_usable(const struct ktls_config *cfg, const void *row)
 {
 	return crypto_has_group(cfg->crypto, row);
-}
-
-static const void *sigalg_row(size_t i)
-{
-	return &sigschemes[i];
-}
-
-static const char *sigalg_name(const void *row)
-{
-	return ((const struct sigscheme *)row)->name;
-}
-
-static uint16_t sigalg_id(const void *row)
-{
-	return ((const struct sigscheme *)row)->id;
 }
 
 static bool sigalg_usable(const struct ktls_config *cfg, const void *row)
@@ -102,13 +72,19 @@ static bool sigalg_usable(const struct ktls_config *cfg, const void *row)
 	return true;
 }
 
-static const void *find_name(const struct table *t, struct slice name)
+static const struct row *row_at(const struct table *t, size_t i)
+{
+	return (const void *)((const char *)t->rows + i * t->row_size);
+}
+
+static const struct row *find_name(const struct table *t, struct slice name)
 {
 	for (size_t i = 0; i < t->len; i++) {
-		const char *s = t->name(t->row(i));
+		const struct row *row = row_at(t, i);
 
-		if (strlen(s) == name.len && !memcmp(s, name.p, name.len))
-			return t->row(i);
+		if (strlen(row->name) == name.len &&
+		    !memcmp(row->name, name.p, name.len))
+			return row;
 	}
 	return NULL;
 }
@@ -129,7 +105,7 @@ static int take_list(const struct ktls_config *cfg, const struct table *t,
 		     struct text why)
 {
 	for (size_t i = 0; !list && i < t->len; i++)
-		add_row(cfg, t, t->row(i), out, len);
+		add_row(cfg, t, row_at(t, i), out, len);
 	while (list && *list) {
 		struct slice name = next_name(&list, ':');
 		const void *row = find_name(t, name);
@@ -148,11 +124,10 @@ static int take_list(const struct ktls_config *cfg, const struct table *t,
 	       -KTLS_E_NO_KERNEL : -KTLS_E_OPTION;
 }
 
-static void wire_ids(struct ktls_config *cfg, const struct table *t,
-		     const void **rows, size_t len)
+static void wire_ids(struct ktls_config *cfg, const void **rows, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		wr_u16(&cfg->wire, t->id(rows[i]));
+		wr_u16(&cfg->wire, ((const struct row *)rows[i])->id);
 }
 
 /* ---- preferences ------------------------------------------------------- */
@@ -182,14 +157,14 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 		      struct text why)
 {
 	const struct table suite_table = {
-		"cipher suite", suites_len, SUITES_MAX, suite_row,
-		suite_name, suite_id, suite_usable
+		"cipher suite", suites, sizeof(*suites), suites_len,
+		SUITES_MAX, suite_usable
 	}, group_table = {
-		"group", groups_len, GROUPS_MAX, group_row,
-		group_name, group_id, group_usable
+		"group", groups, sizeof(*groups), groups_len,
+		GROUPS_MAX, group_usable
 	}, sigalg_table = {
-		"signature algorithm", sigschemes_len, SIGSCHEMES_MAX,
-		sigalg_row, sigalg_name, sigalg_id, sigalg_usable
+		"signature algorithm", sigschemes, sizeof(*sigschemes),
+		sigschemes_len, SIGSCHEMES_MAX, sigalg_usable
 	};
 	const void **s = (const void **)cfg->suites;
 	const void **g = (const void **)cfg->groups;
@@ -207,9 +182,9 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 		return err;
 	if (!o->ciphers)
 		prefer_carried(cfg);
-	wire_ids(cfg, &suite_table, s, cfg->suites_len);
-	wire_ids(cfg, &group_table, g, cfg->groups_len);
-	wire_ids(cfg, &sigalg_table, a, cfg->sigalgs_len);
+	wire_ids(cfg, s, cfg->suites_len);
+	wire_ids(cfg, g, cfg->groups_len);
+	wire_ids(cfg, a, cfg->sigalgs_len);
 	return 0;
 }
 
@@ -290,6 +265,8 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 
 	if (!server && o->role != KTLS_CLIENT)
 		bad = "role is neither KTLS_SERVER nor KTLS_CLIENT";
+	else if (o->flags & ~KTLS_F_ALL)
+		bad = "flags has a bit that is no KTLS_F_*";
 	else if (o->tx > KTLS_PATH_USER || o->rx > KTLS_PATH_USER)
 		bad = "tx or rx is not a KTLS_PATH_*";
 	else if (o->verify > KTLS_VERIFY_REQUIRE ||
@@ -297,6 +274,8 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		bad = "verify does not fit the role";
 	else if (server && !o->creds_len)
 		bad = "a server needs a certificate";
+	else if (o->max_records && o->max_records < MIN_RECORDS)
+		bad = "max_records is below 8";
 	else if (o->max_message > 1u << 23)
 		bad = "max_message is above 8 MiB";
 	if (bad) {

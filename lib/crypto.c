@@ -51,9 +51,10 @@ static bool sigscheme_known(const struct sigscheme *scheme)
 	const char *name = scheme->kind == SIG_ECDSA ? "ECDSA" :
 			   scheme->kind == SIG_EDDSA ? scheme->key_type : "RSA";
 	EVP_SIGNATURE *sig = EVP_SIGNATURE_fetch(NULL, name, NULL);
+	bool known = sig;
 
 	EVP_SIGNATURE_free(sig);
-	return sig;
+	return known;
 }
 
 static int fetch_hashes(struct crypto *crypto)
@@ -210,8 +211,8 @@ static bool hmac_run(EVP_MD_CTX *ctx, const EVP_MD *md, const uint8_t *key,
 }
 
 /*
- * Spelled out on one hash context, because a handshake makes some forty of
- * them: EVP_MAC takes several times as long to set itself up.
+ * Spelled out on one hash context: EVP_MAC takes up to twice as long, to set
+ * itself up for the most part, and a handshake makes some thirty of them.
  */
 int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
 	 const struct slice *data, size_t n, uint8_t *out)

@@ -55,18 +55,16 @@ static bool share_has_form(const struct group *group, struct slice share,
  * libcrypto: a point is on the curve, a finite field's Y is in 1 < Y < p-1,
  * ML-KEM's coefficients are reduced (FIPS 203 7.2).
  */
-static EVP_PKEY *parse_share(const struct crypto *crypto,
-			     const struct group *group, struct slice share)
+static int parse_share(const struct crypto *crypto, const struct group *group,
+		       struct slice share, EVP_PKEY **key)
 {
-	EVP_PKEY *key = EVP_PKEY_new();
-
-	if (!key)
-		return NULL;
-	if (EVP_PKEY_copy_parameters(key, group_params(crypto, group)) > 0 &&
-	    EVP_PKEY_set1_encoded_public_key(key, share.p, share.len) > 0)
-		return key;
-	EVP_PKEY_free(key);
-	return NULL;
+	*key = EVP_PKEY_new();
+	if (!*key)
+		return -ENOMEM;
+	if (EVP_PKEY_copy_parameters(*key, group_params(crypto, group)) <= 0)
+		return -KTLS_E_CRYPTO;
+	return EVP_PKEY_set1_encoded_public_key(*key, share.p, share.len) > 0 ?
+	       0 : ossl_blame(-KTLS_E_KEY_SHARE);
 }
 
 static bool all_zero(const uint8_t *p, size_t len)
@@ -95,7 +93,7 @@ static int derive(const struct group *group, EVP_PKEY *own, EVP_PKEY *peer,
 		return -KTLS_E_CRYPTO;
 	if (EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) <= 0 ||
 	    EVP_PKEY_derive(ctx, out->b, &out->len) <= 0)
-		return -KTLS_E_KEY_SHARE;
+		return ossl_blame(-KTLS_E_KEY_SHARE);
 	/* 9846 7.4.1: as long as the prime */
 	if (ffdhe && out->len != group->client_len)
 		return -KTLS_E_CRYPTO;
@@ -108,9 +106,10 @@ static int derive(const struct group *group, EVP_PKEY *own, EVP_PKEY *peer,
 static int agree(const struct crypto *crypto, const struct group *group,
 		 EVP_PKEY *own, struct slice share, struct kex_secret *out)
 {
-	AUTO(EVP_PKEY) peer = parse_share(crypto, group, share);
+	AUTO(EVP_PKEY) peer = NULL;
+	int err = parse_share(crypto, group, share, &peer);
 
-	return peer ? derive(group, own, peer, out) : -KTLS_E_KEY_SHARE;
+	return err ? err : derive(group, own, peer, out);
 }
 
 static int decapsulate(EVP_PKEY *own, struct slice share,
@@ -122,29 +121,32 @@ static int decapsulate(EVP_PKEY *own, struct slice share,
 	if (!ctx || EVP_PKEY_decapsulate_init(ctx, NULL) <= 0)
 		return -KTLS_E_CRYPTO;
 	return EVP_PKEY_decapsulate(ctx, out->b, &out->len, share.p,
-				    share.len) > 0 ? 0 : -KTLS_E_KEY_SHARE;
+				    share.len) > 0 ?
+	       0 : ossl_blame(-KTLS_E_KEY_SHARE);
 }
 
 static int encapsulate(const struct crypto *crypto, const struct group *group,
 		       struct slice share, struct wr *w,
 		       struct kex_secret *out)
 {
-	AUTO(EVP_PKEY) peer = parse_share(crypto, group, share);
+	AUTO(EVP_PKEY) peer = NULL;
 	AUTO(EVP_PKEY_CTX) ctx = NULL;
 	uint8_t *to = wr_reserve(w, group->server_len);
 	size_t n = group->server_len;
+	int err;
 
 	if (!to)
 		return -ENOMEM;
-	if (!peer)
-		return -KTLS_E_KEY_SHARE;
+	err = parse_share(crypto, group, share, &peer);
+	if (err)
+		return err;
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, peer, NULL);
 	out->len = sizeof(out->b);
 	if (!ctx || EVP_PKEY_encapsulate_init(ctx, NULL) <= 0)
 		return -KTLS_E_CRYPTO;
 	/* Its classical half may turn out to be bad only now */
 	if (EVP_PKEY_encapsulate(ctx, to, &n, out->b, &out->len) <= 0)
-		return -KTLS_E_KEY_SHARE;
+		return ossl_blame(-KTLS_E_KEY_SHARE);
 	if (n != group->server_len)
 		return -KTLS_E_CRYPTO;
 	w->len += n;

@@ -63,7 +63,7 @@ static bool pss_has_room(EVP_PKEY *key, const struct sigscheme *scheme)
 	return em_len >= 2 * scheme->digest_len + 2;
 }
 
-/* 8017 9.2: DigestInfo (at most 19 bytes more than the digest), 11 of padding */
+/* 8017 9.2: DigestInfo, 19 bytes more than the digest, and 11 of padding */
 static bool pkcs1_has_room(EVP_PKEY *key, const struct sigscheme *scheme)
 {
 	return EVP_PKEY_get_size(key) >= scheme->digest_len + 19 + 11;
@@ -89,12 +89,12 @@ bool sig_fits(const struct sigscheme *scheme, struct evp_pkey_st *key)
 }
 
 /* 9846 4.3.3: the salt as long as the digest, MGF1 with the same digest */
-static int set_padding(EVP_PKEY_CTX *ctx, const struct sigscheme *scheme)
+static bool set_padding(EVP_PKEY_CTX *ctx, const struct sigscheme *scheme)
 {
 	switch (scheme->kind) {
 	case SIG_RSA_PSS:
-		return EVP_PKEY_CTX_set_rsa_padding(ctx,
-						    RSA_PKCS1_PSS_PADDING) > 0 &&
+		return EVP_PKEY_CTX_set_rsa_padding(
+			       ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
 		       EVP_PKEY_CTX_set_rsa_pss_saltlen(
 			       ctx, RSA_PSS_SALTLEN_DIGEST) > 0;
 	case SIG_RSA_PKCS1:
@@ -103,7 +103,7 @@ static int set_padding(EVP_PKEY_CTX *ctx, const struct sigscheme *scheme)
 	case SIG_EDDSA:
 		break;
 	}
-	return 1;
+	return true;
 }
 
 int sig_sign(const struct crypto *crypto, const struct sigscheme *scheme,
@@ -143,5 +143,5 @@ int sig_verify(const struct crypto *crypto, const struct sigscheme *scheme,
 	    !set_padding(pctx, scheme))
 		return -KTLS_E_CRYPTO;
 	return EVP_DigestVerify(ctx, sig.p, sig.len, msg.p, msg.len) > 0 ?
-	       0 : -KTLS_E_SIGNATURE;
+	       0 : ossl_blame(-KTLS_E_SIGNATURE);
 }

@@ -4,15 +4,37 @@
 #include <stdlib.h>
 
 #include "hs.h"
+#include "name.h"
 
 /* ChangeCipherSpecs, user_canceled, dropped early data: in a row */
 #define IDLE_RECORDS_MAX	32
 
 /* ---- birth and death --------------------------------------------------- */
 
+/* Whom the client wants: an address, or a host name, perhaps with the dot */
+static int take_peer_name(struct ktls_hs *hs, const char *name)
+{
+	struct slice s = { (const uint8_t *)name, strlen(name) };
+	uint8_t ip[16];
+
+	if (s.len > NAME_MAX_LEN)
+		return -EINVAL;
+	/* RFC 6066 3: a literal address is not sent */
+	if (name_address(name, ip)) {
+		memcpy(hs->peer_name, name, s.len);
+		return 0;
+	}
+	if (s.len && s.p[s.len - 1] == '.')
+		s.len--;
+	if (!host_name(s, hs->peer_name))
+		return -EINVAL;
+	memcpy(hs->info.server_name, hs->peer_name, s.len);
+	return 0;
+}
+
 static int start(struct ktls_hs *hs, const char *name)
 {
-	size_t len = name ? strlen(name) : 0;
+	int err = 0;
 
 	hs->info.alert_sent = hs->info.alert_received = KTLS_ALERT_NONE;
 	hs->info.tx.step = hs->info.rx.step = KTLS_STEP_PENDING;
@@ -23,15 +45,11 @@ static int start(struct ktls_hs *hs, const char *name)
 		return name ? -EINVAL : 0;
 	}
 	hs->state = C_SH;
-	if (len >= sizeof(hs->peer_name) ||
-	    (!len && hs->config->verify != KTLS_VERIFY_NONE))
-		return -EINVAL;
-	if (len)
-		memcpy(hs->peer_name, name, len);
-	/* RFC 6066 3: a literal address is no host name */
-	if (len && !name_is_address(name))
-		memcpy(hs->info.server_name, name, len);
-	return client_start(hs);
+	if (name)
+		err = take_peer_name(hs, name);
+	else if (hs->config->verify != KTLS_VERIFY_NONE)
+		err = -EINVAL;
+	return err ? err : client_start(hs);
 }
 
 int ktls_hs_new(struct ktls_hs **out, struct ktls_config *config,

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "name.h"
+
 /*
  * How much rejected early data is dropped unread (4.3.10): more than most
  * tickets allow, little enough that nobody can keep us busy with it.
@@ -105,30 +107,12 @@ static const struct group *choose_group(const struct ktls_config *cfg,
 	return common;
 }
 
-/* A name that is fit to be compared, printed and logged; else "" */
-static void take_name(struct ktls_hs *hs, struct slice name)
-{
-	char *out = hs->info.server_name;
-
-	for (size_t i = 0; i < name.len; i++) {
-		uint8_t c = name.p[i];
-		bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
-
-		if (!letter && !(c >= '0' && c <= '9') && c != '-' &&
-		    c != '.' && c != '_') {
-			out[0] = 0;
-			return;
-		}
-		out[i] = (char)(letter ? c | 32 : c);
-		out[i + 1] = 0;
-	}
-}
-
 static int choose_cred(struct ktls_hs *hs, const struct exts *e)
 {
 	bool named;
 
-	take_name(hs, e->server_name);
+	/* a name that is not fit to be compared and logged is no name */
+	host_name(e->server_name, hs->info.server_name);
 	if (!hs_choose_cred(hs, e, hs->info.server_name, &named))
 		return -KTLS_E_NO_SIGALG;
 	if (e->server_name.len && !named &&
@@ -264,6 +248,7 @@ static int check_retried(struct ktls_hs *hs, struct slice body,
 
 	if (err)
 		return err;
+	hs->server.early_skip = 0;	/* it was all before this message */
 	if (ext_has(&m->exts, EXT_EARLY_DATA) ||
 	    !secret_eq(digest.b, s->hello_digest.b, digest.len))
 		return -KTLS_E_RETRY_CHANGED;

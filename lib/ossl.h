@@ -6,6 +6,8 @@
 #ifndef KTLS_OSSL_H
 #define KTLS_OSSL_H
 
+#include <errno.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -43,6 +45,13 @@ static inline void ossl_leave(const int *mark)
 #define OSSL_SCOPE							\
 	__attribute__((cleanup(ossl_leave), unused))			\
 	const int ossl_mark = ERR_set_mark()
+
+/* libcrypto just failed on what the peer sent: was it @err, or memory? */
+static inline int ossl_blame(int err)
+{
+	return ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE ?
+	       -ENOMEM : err;
+}
 
 /* AUTO(EVP_PKEY) key = ...: freed when the block is left */
 #define AUTO(type)	__attribute__((cleanup(auto_##type))) type *

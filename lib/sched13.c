@@ -10,20 +10,6 @@ static struct slice of(const struct secret *s)
 	return (struct slice){ s->b, s->len };
 }
 
-/* The hash of nothing, as Derive-Secret wants it between the stages */
-static int empty_hash(const struct crypto *crypto, enum hash_id id,
-		      struct secret *out)
-{
-	struct hash h = { NULL };
-	int err = hash_begin(&h, crypto, id);
-
-	out->len = hash_rows[id].len;
-	if (!err)
-		err = hash_peek(&h, out->b);
-	hash_free(&h);
-	return err;
-}
-
 int expand_label(const struct crypto *crypto, enum hash_id hash,
 		 const struct secret *secret, const char *label,
 		 struct slice context, uint8_t *out, size_t len)
@@ -64,11 +50,11 @@ int sched_begin(struct sched *s, const struct crypto *crypto,
 
 int sched_mix(struct sched *s, struct slice ikm)
 {
-	struct secret none = { .len = s->now.len }, salt;
-	int err = empty_hash(s->crypto, s->hash, &salt);
+	const struct secret none = { .len = s->now.len };
+	struct secret salt;
+	int err = sched_derive(s, "derived", hash_empty(s->crypto, s->hash),
+			       &salt);
 
-	if (!err)
-		err = sched_derive(s, "derived", &salt, &salt);
 	if (!err)
 		err = hkdf_extract(s->crypto, s->hash, of(&salt),
 				   ikm.len ? ikm : of(&none), &s->now);
@@ -79,11 +65,9 @@ int sched_mix(struct sched *s, struct slice ikm)
 int sched_derive(const struct sched *s, const char *label,
 		 const struct secret *transcript, struct secret *out)
 {
-	struct secret context = *transcript;
-
 	out->len = s->now.len;
-	return expand_label(s->crypto, s->hash, &s->now, label, of(&context),
-			    out->b, out->len);
+	return expand_label(s->crypto, s->hash, &s->now, label,
+			    of(transcript), out->b, out->len);
 }
 
 int traffic_keys(const struct crypto *crypto, const struct suite *suite,
@@ -131,13 +115,12 @@ int exporter(const struct crypto *crypto, enum hash_id hash,
 	     struct slice context, uint8_t *out, size_t len)
 {
 	struct hash h = { NULL };
-	struct secret digest, derived;
-	int err = empty_hash(crypto, hash, &digest);
+	struct secret digest = { .len = hash_rows[hash].len };
+	struct secret derived = digest;
+	int err = expand_label(crypto, hash, exporter_secret, label,
+			       of(hash_empty(crypto, hash)), derived.b,
+			       derived.len);
 
-	derived.len = digest.len;
-	if (!err)
-		err = expand_label(crypto, hash, exporter_secret, label,
-				   of(&digest), derived.b, derived.len);
 	if (!err)
 		err = hash_begin(&h, crypto, hash);
 	if (!err)

@@ -68,10 +68,10 @@ struct sigscheme {
 	const char *name;	/* IANA */
 	enum sig_kind kind;
 	const char *key_type;	/* as EVP_PKEY_is_a() knows it */
-	const char *curve;	/* ECDSA: libcrypto's name of the only one in 1.3 */
+	const char *curve;	/* ECDSA: the one for 1.3, named by libcrypto */
 	const char *digest;	/* NULL: within the scheme */
 	uint8_t digest_len;
-	bool tls13;		/* for handshake signatures of 1.3; else certs only */
+	bool tls13;		/* signs handshakes of 1.3; else certs only */
 };
 
 extern const struct hash_row hash_rows[HASH_COUNT];

@@ -52,17 +52,6 @@ uint8_t *wr_reserve(struct wr *w, size_t len)
 	return w->buf + w->len;
 }
 
-void wr_consume(struct wr *w, size_t len)
-{
-	if (len >= w->len) {
-		wr_reset(w);
-		return;
-	}
-	memmove(w->buf, w->buf + len, w->len - len);
-	wipe(w->buf + w->len - len, len);
-	w->len -= len;
-}
-
 void wr_bytes(struct wr *w, const void *p, size_t len)
 {
 	uint8_t *to = wr_reserve(w, len);

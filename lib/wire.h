@@ -141,8 +141,6 @@ void wr_free(struct wr *w);
 void wr_reset(struct wr *w);
 /* Room for @len more bytes at the end, or NULL; does not change @w->len */
 uint8_t *wr_reserve(struct wr *w, size_t len);
-/* Drop the first @len bytes */
-void wr_consume(struct wr *w, size_t len);
 void wr_bytes(struct wr *w, const void *p, size_t len);
 void wr_uint(struct wr *w, uint32_t v, unsigned int bytes);
 

@@ -61,10 +61,13 @@ bool name_is_address(const char *name)
 	return ip_bytes(name, ip);
 }
 
-/* libcrypto would take a leading dot for "any name under it" */
+/*
+ * Asked for, not certified: libcrypto would take a leading dot for "any name
+ * under it", and a wildcard for itself.
+ */
 static bool is_host(const char *name)
 {
-	return name[0] && name[0] != '.';
+	return name[0] && name[0] != '.' && !strchr(name, '*');
 }
 
 bool cred_is_for(const struct cred *cred, const char *name)
@@ -108,7 +111,7 @@ int peer_add(struct peer_chain *peer, struct slice der)
 	X509 *x = x509_parse(der, false);
 
 	if (!x)
-		return -KTLS_E_CERT_PARSE;
+		return ossl_blame(-KTLS_E_CERT_PARSE);
 	if (!peer->chain)
 		peer->chain = sk_X509_new_null();
 	if (!peer->chain || !sk_X509_push(peer->chain, x)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Certificates: our own (a chain, its key, what it can sign) and the peer's
- * (parsed, verified, its public key).  With crypto.c the only file that sees
- * <openssl/...>.
+ * (parsed, verified, its public key).  As with crypto.h, libcrypto's error
+ * queue is left as it was found.
  */
 #ifndef KTLS_X509_H
 #define KTLS_X509_H
@@ -25,15 +25,16 @@ struct text {
 __attribute__((format(printf, 2, 3)))
 void text_set(struct text t, const char *fmt, ...);
 
-/* An IP address in text, as against a host name? */
-bool name_is_address(const char *name);
-
 /* ---- our credentials --------------------------------------------------- */
 
 struct cert {
 	uint8_t *der;
 	size_t len;
-	const struct sigscheme *signed_with;	/* by its issuer; NULL: unknown */
+	/*
+	 * By its issuer; NULL: none of ours.  Without the issuer in the chain
+	 * its key is taken to be of the kind that fits.
+	 */
+	const struct sigscheme *signed_with;
 	bool self_signed;
 };
 
@@ -61,7 +62,13 @@ bool cred_is_for(const struct cred *cred, const char *name);
 /* ---- trust ------------------------------------------------------------- */
 
 struct trust;
-/* All NULL: the system's store.  -KTLS_E_CA_FILE, -ENOMEM. */
+/*
+ * All NULL: the system's store.  -KTLS_E_CA_FILE, -ENOMEM.
+ *
+ * Everything is read here, directories as well, so that handshakes open no
+ * files; what is not a root is trusted as the end of a chain; revocation lists
+ * found beside the certificates are heeded.
+ */
 int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
 	      const char *ca_pem, struct text why);
 void trust_free(struct trust *trust);

@@ -107,7 +107,8 @@ static int take_block(struct found *f, const char *type, struct slice der)
 		X509_CRL_free(crl);
 		return -ENOMEM;
 	}
-	if (strcmp(type, PEM_STRING_X509) && strcmp(type, PEM_STRING_X509_OLD) &&
+	if (strcmp(type, PEM_STRING_X509) &&
+	    strcmp(type, PEM_STRING_X509_OLD) &&
 	    strcmp(type, PEM_STRING_X509_TRUSTED))
 		return 0;
 	x = x509_parse(der, !strcmp(type, PEM_STRING_X509_TRUSTED));

@@ -321,8 +321,8 @@ struct ktls_opts {
 	unsigned int max_chain;		/* certificates from the peer (10) */
 
 	/*
-	 * Records under one sending key before it is changed; 0 and anything
-	 * above it: the limit of RFC 9846 5.5 (AES: 2^24.5).
+	 * Records (8 or more) under one sending key before it is changed; 0 and
+	 * anything above it: the limit of RFC 9846 5.5 (AES: 2^24.5).
 	 */
 	uint64_t max_records;
 
