@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "x509.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -11,6 +10,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "name.h"
 #include "ossl.h"
 
 void text_set(struct text t, const char *fmt, ...)
@@ -46,21 +46,6 @@ X509 *x509_parse(struct slice der, bool aux)
 #define HOST_FLAGS	(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |		\
 			 X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
-/* The bytes of an IP address, or 0 */
-static size_t ip_bytes(const char *name, uint8_t ip[16])
-{
-	if (inet_pton(AF_INET, name, ip) == 1)
-		return 4;
-	return inet_pton(AF_INET6, name, ip) == 1 ? 16 : 0;
-}
-
-bool name_is_address(const char *name)
-{
-	uint8_t ip[16];
-
-	return ip_bytes(name, ip);
-}
-
 /*
  * Asked for, not certified: libcrypto would take a leading dot for "any name
  * under it", and a wildcard for itself.
@@ -74,7 +59,7 @@ bool cred_is_for(const struct cred *cred, const char *name)
 {
 	OSSL_SCOPE;
 	uint8_t ip[16];
-	size_t ip_len = ip_bytes(name, ip);
+	size_t ip_len = name_address(name, ip);
 
 	if (ip_len)
 		return X509_check_ip(cred->leaf, ip, ip_len, 0) == 1;
@@ -238,7 +223,7 @@ static void verify_text(const struct peer_chain *peer, X509_STORE_CTX *ctx,
 static bool set_name(X509_VERIFY_PARAM *param, const char *name)
 {
 	uint8_t ip[16];
-	size_t ip_len = ip_bytes(name, ip);
+	size_t ip_len = name_address(name, ip);
 
 	if (ip_len)
 		return X509_VERIFY_PARAM_set1_ip(param, ip, ip_len);

@@ -300,7 +300,8 @@ struct ktls_opts {
 
 	/*
 	 * Trust for verifying the peer: a PEM file, a directory of hashed
-	 * names, or PEM text; when none is named, the system's store.
+	 * names, or PEM text; when none is named, the system's store.  All of
+	 * it is read now.  CRLs beside the certificates are heeded.
 	 */
 	const char *ca_file;
 	const char *ca_dir;
