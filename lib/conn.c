@@ -96,8 +96,10 @@ int conn_fail(struct ktls_conn *conn, int err)
 
 static int take_alert(struct ktls_conn *conn, struct slice rec)
 {
+	if (!rec.len)
+		return -KTLS_E_RECORD_EMPTY;	/* 5.4 */
 	if (rec.len != 2)
-		return -KTLS_E_DECODE;
+		return -KTLS_E_DECODE;	/* 5.1: exactly one, whole */
 	switch (rec.p[1]) {
 	case KTLS_ALERT_CLOSE_NOTIFY:
 		conn->alert_received = rec.p[1];
@@ -307,6 +309,11 @@ int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), 0);
 	if (n == -EAGAIN || n == -EINTR)
 		return (int)n;
+	if (n < 0 && n > -2048) {
+		/* of this direction: the other may still have an alert */
+		conn->tx_closed = true;
+		return (int)n;
+	}
 	if (n < 0)
 		return conn_fail(conn, (int)n);
 	/* from here the old key must not be used again */

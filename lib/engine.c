@@ -86,6 +86,8 @@ void ktls_hs_free(struct ktls_hs *hs)
 
 static int take_alert(struct ktls_hs *hs, struct slice content)
 {
+	if (!content.len)
+		return -KTLS_E_RECORD_EMPTY;	/* 5.4 */
 	if (content.len != 2)
 		return -KTLS_E_DECODE;	/* 5.1: exactly one, whole */
 	/* 6.1: to be ignored, a close_notify follows */
@@ -164,7 +166,8 @@ static bool skip_early(struct ktls_hs *hs, uint8_t type)
 {
 	size_t len = hs->in.len;
 
-	if (type != CT_DATA || hs->server.early_skip < len)
+	if (type != CT_DATA || hs->server.early_skip < len ||
+	    frag_pending(&hs->frag))
 		return false;
 	hs->server.early_skip -= len;
 	return true;
@@ -201,7 +204,7 @@ static int take_bytes(struct ktls_hs *hs)
 	if (hs->in.len < hs->in_need)
 		return 0;
 	if (hs->in_need == RECORD_HEADER) {
-		err = record_header(&hs->rx, hs->in.buf, &h);
+		err = record_header(hs->in.buf, &h);
 		hs->in_need += h.len;
 		if (err || h.len)
 			return err;

@@ -203,7 +203,7 @@ static void parse_offered_psks(struct rd *r, struct exts *e)
 	for (; rd_more(&list); binders++)
 		if (rd_opaque(&list, 1).len < 32)
 			rd_fail(&list);
-	if (!identities)
+	if (!identities || binders != identities)
 		rd_fail(r);
 }
 
@@ -366,19 +366,23 @@ void exts_write(struct wr *w, enum ext_where where, const struct exts *e)
 	}
 }
 
-uint16_t ext_selected_version(struct slice block)
+int ext_selected_version(struct slice block, uint16_t *version)
 {
 	bool bad = false;
 	struct rd r = rd_init(block.p, block.len, &bad);
+	int found = 0;
 
-	while (rd_more(&r)) {
+	while (rd_more(&r) && !found) {
 		uint16_t type = rd_u16(&r);
 		struct rd body = rd_vec(&r, 2);
 
-		if (type == ext_rows[EXT_SUPPORTED_VERSIONS].type)
-			return rd_u16(&body);
+		if (type != ext_rows[EXT_SUPPORTED_VERSIONS].type)
+			continue;
+		*version = rd_u16(&body);
+		rd_end(&body);
+		found = 1;
 	}
-	return 0;
+	return bad ? -KTLS_E_DECODE : found;
 }
 
 /* ---- lists ------------------------------------------------------------- */

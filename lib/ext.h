@@ -85,8 +85,8 @@ void exts_write(struct wr *w, enum ext_where where, const struct exts *e);
 /* May it differ in the ClientHello after a HelloRetryRequest? (4.2.2) */
 bool ext_may_change(uint16_t type);
 
-/* The selected_version of a ServerHello's block; 0 if it has none */
-uint16_t ext_selected_version(struct slice block);
+/* The selected_version of a ServerHello's block: 1, or 0 if it has none */
+int ext_selected_version(struct slice block, uint16_t *version);
 
 /* ---- lists in their wire form ------------------------------------------ */
 

@@ -126,9 +126,12 @@ static bool downgraded(struct slice random)
 
 static int check_version(const struct server_hello *m)
 {
-	uint16_t version = ext_selected_version(m->ext_block);
+	uint16_t version;
+	int found = ext_selected_version(m->ext_block, &version);
 
-	if (!version)
+	if (found < 0)
+		return found;
+	if (!found)
 		return downgraded(m->random) ? -KTLS_E_DOWNGRADE :
 					       -KTLS_E_VERSION;
 	if (version != KTLS_TLS13)

@@ -40,10 +40,14 @@ ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 }
 
 /* What the kernel's refusal to decrypt means on the wire */
-static int read_error(int err)
+static int read_error(int fd, int err)
 {
+	socklen_t len = sizeof(err);
+
 	switch (err) {
 	case EBADMSG:
+		/* it stays on the socket, where our alert would meet it */
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
 		return -KTLS_E_RECORD_MAC;
 	case EMSGSIZE:
 		return -KTLS_E_RECORD_OVERFLOW;
@@ -81,7 +85,7 @@ int kernel_read(int fd, void *buf, size_t len, int flags,
 	ssize_t n = recvmsg(fd, &msg, flags);
 
 	if (n < 0)
-		return read_error(errno);
+		return read_error(fd, errno);
 	piece->len = (size_t)n;
 	piece->last = msg.msg_flags & MSG_EOR;
 	if (record_type(&msg, &piece->type))

@@ -86,10 +86,10 @@ int record_seal(struct record *rec, uint16_t version, uint8_t type,
 	return 0;
 }
 
-int record_header(const struct record *rec, const uint8_t *p,
-		  struct record_header *h)
+int record_header(const uint8_t *p, struct record_header *h)
 {
-	bool sealed = rec->suite && p[0] == CT_DATA;
+	/* with or without a key of ours: early data is sealed as well */
+	bool sealed = p[0] == CT_DATA;
 
 	h->type = p[0];
 	h->len = (uint16_t)(p[3] << 8 | p[4]);
@@ -117,14 +117,15 @@ static int open13(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 		return err;
 	rec->seq++;
 	n -= AEAD_TAG_LEN;
-	/* 5.4: the last byte that is not zero is the type */
+	/* 5.4: padding does not make more of it */
+	if (n > RECORD_PLAIN_MAX + 1)
+		return -KTLS_E_RECORD_OVERFLOW;
+	/* the last byte that is not zero is the type */
 	while (n && !inner[n - 1])
 		n--;
 	if (!n)
 		return -KTLS_E_RECORD_EMPTY;
 	*type = inner[--n];
-	if (n > RECORD_PLAIN_MAX)
-		return -KTLS_E_RECORD_OVERFLOW;
 	*content = (struct slice){ inner, n };
 	return 0;
 }

@@ -50,10 +50,9 @@ struct record_header {
 
 /*
  * Read a header: -KTLS_E_RECORD_TYPE for what cannot be TLS, _RECORD_OVERFLOW
- * for more than the direction's state allows.
+ * for more than its type allows.
  */
-int record_header(const struct record *rec, const uint8_t *p,
-		  struct record_header *h);
+int record_header(const uint8_t *p, struct record_header *h);
 
 /*
  * Open a whole record in place: the true type and its content.

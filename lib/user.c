@@ -178,7 +178,7 @@ static int front_record(const struct user_rx *urx, size_t *len)
 	*len = 0;
 	if (urx->have - urx->used < RECORD_HEADER)
 		return 0;
-	err = record_header(&urx->rec, urx->buf + urx->used, &h);
+	err = record_header(urx->buf + urx->used, &h);
 	if (!err)
 		*len = RECORD_HEADER + (size_t)h.len;
 	return err;

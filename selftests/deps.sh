@@ -12,7 +12,7 @@ declare -A group=(
 		libhttp-parser-dev'
 	[test]='openssl curl gnutls-bin iproute2 procps'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
-	[vm-qemu]='qemu-system-x86 xz-utils util-linux mount
+	[vm-qemu]='qemu-system-x86 xz-utils zstd util-linux mount
 		debian-archive-keyring'
 )
 
