@@ -5,17 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "ext.h"
 #include "offload.h"
+#include "ticket.h"
 
 #define MAX_MESSAGE	65536
 #define MAX_CHAIN	10
+#define SESSION_LIFETIME 7200
 /* KeyUpdate and alert need some of them, and data the rest */
 #define MIN_RECORDS	8
 
 #define KTLS_F_ALL	(KTLS_F_STRICT_NAME | KTLS_F_NO_COMPAT | \
 			 KTLS_F_NEED_REKEY | KTLS_F_COOKIE | \
-			 KTLS_F_CLIENT_ORDER)
+			 KTLS_F_CLIENT_ORDER | KTLS_F_NEED_EMS | \
+			 KTLS_F_NO_TICKETS)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -44,6 +48,7 @@ struct table {
 	const char *what;
 	const void *rows;
 	size_t row_size, len, max;
+	int error;		/* if nothing is left of it */
 	bool (*usable)(const struct ktls_config *cfg, const void *row);
 };
 
@@ -67,9 +72,7 @@ static bool group_usable(const struct ktls_config *cfg, const void *row)
 
 static bool sigalg_usable(const struct ktls_config *cfg, const void *row)
 {
-	(void)cfg;
-	(void)row;
-	return true;
+	return crypto_has_sigscheme(cfg->crypto, row);
 }
 
 static const struct row *row_at(const struct table *t, size_t i)
@@ -120,8 +123,7 @@ static int take_list(const struct ktls_config *cfg, const struct table *t,
 	if (*len)
 		return 0;
 	text_set(why, "no %s is left to offer", t->what);
-	return cfg->tx == KTLS_PATH_KERNEL || cfg->rx == KTLS_PATH_KERNEL ?
-	       -KTLS_E_NO_KERNEL : -KTLS_E_OPTION;
+	return t->error;
 }
 
 static void wire_ids(struct ktls_config *cfg, const void **rows, size_t len)
@@ -153,18 +155,36 @@ static void prefer_carried(struct ktls_config *cfg)
 	memcpy(cfg->suites, sorted, n * sizeof(*sorted));
 }
 
+/* A version without suites is not offered */
+static void drop_versions(struct ktls_config *cfg)
+{
+	bool has12 = false, has13 = false;
+
+	for (size_t i = 0; i < cfg->suites_len; i++) {
+		has12 |= cfg->suites[i]->version == KTLS_TLS12;
+		has13 |= cfg->suites[i]->version == KTLS_TLS13;
+	}
+	if (!has13)
+		cfg->max_version = KTLS_TLS12;
+	if (!has12)
+		cfg->min_version = KTLS_TLS13;
+}
+
 static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 		      struct text why)
 {
+	bool kernel = cfg->tx == KTLS_PATH_KERNEL ||
+		      cfg->rx == KTLS_PATH_KERNEL;
 	const struct table suite_table = {
 		"cipher suite", suites, sizeof(*suites), suites_len,
-		SUITES_MAX, suite_usable
+		SUITES_MAX, kernel ? -KTLS_E_NO_KERNEL : -KTLS_E_OPTION,
+		suite_usable
 	}, group_table = {
 		"group", groups, sizeof(*groups), groups_len,
-		GROUPS_MAX, group_usable
+		GROUPS_MAX, -KTLS_E_OPTION, group_usable
 	}, sigalg_table = {
 		"signature algorithm", sigschemes, sizeof(*sigschemes),
-		sigschemes_len, SIGSCHEMES_MAX, sigalg_usable
+		sigschemes_len, SIGSCHEMES_MAX, -KTLS_E_OPTION, sigalg_usable
 	};
 	const void **s = (const void **)cfg->suites;
 	const void **g = (const void **)cfg->groups;
@@ -180,6 +200,7 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 				&cfg->sigalgs_len, why);
 	if (err)
 		return err;
+	drop_versions(cfg);
 	if (!o->ciphers)
 		prefer_carried(cfg);
 	wire_ids(cfg, s, cfg->suites_len);
@@ -246,14 +267,17 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 {
 	uint16_t min = o->min_version, max = o->max_version;
 
-	if ((min && min > KTLS_TLS13) || (max && max < KTLS_TLS13) ||
-	    (min && max && min > max)) {
-		text_set(why, "no supported version from %s to %s; "
-			 "supported: TLS 1.3", ktls_version_name(min),
-			 ktls_version_name(max));
+	if (!min)
+		min = KTLS_TLS12;
+	if (!max)
+		max = KTLS_TLS13;
+	if (min > max || min < KTLS_TLS12 || max > KTLS_TLS13) {
+		text_set(why, "versions from %#x to %#x; supported: "
+			 "TLS 1.2 (0x303) and TLS 1.3 (0x304)", min, max);
 		return -KTLS_E_OPTION;
 	}
-	cfg->min_version = cfg->max_version = KTLS_TLS13;
+	cfg->min_version = min;
+	cfg->max_version = max;
 	return 0;
 }
 
@@ -276,6 +300,8 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		bad = "a server needs a certificate";
 	else if (o->max_records && o->max_records < MIN_RECORDS)
 		bad = "max_records is below 8";
+	else if (o->session_lifetime > 86400)
+		bad = "session_lifetime is above a day";
 	else if (o->max_message > 1u << 23)
 		bad = "max_message is above 8 MiB";
 	if (bad) {
@@ -322,10 +348,10 @@ static int take_caps(struct ktls_config *cfg, struct text why)
 	if (cfg->tx == KTLS_PATH_USER && cfg->rx == KTLS_PATH_USER)
 		return 0;
 	err = ktls_probe(&cfg->caps);
-	if (err) {
-		text_set(why, "probing the kernel: %s", ktls_strerror(err));
-		return err;
-	}
+	/* nothing is known: user space will do, where it may */
+	if (err)
+		cfg->caps.ulp_error = cfg->caps.rekey_tx_error =
+			cfg->caps.rekey_rx_error = -err;
 	if (cfg->tx != KTLS_PATH_KERNEL && cfg->rx != KTLS_PATH_KERNEL)
 		return 0;
 	if (cfg->caps.ulp_error) {
@@ -333,11 +359,31 @@ static int take_caps(struct ktls_config *cfg, struct text why)
 			 ktls_strerror(cfg->caps.ulp_error));
 		return -KTLS_E_NO_KERNEL;
 	}
-	if (cfg->flags & KTLS_F_NEED_REKEY && cfg->caps.rekey_tx_error) {
+	if (cfg->flags & KTLS_F_NEED_REKEY &&
+	    ((cfg->tx == KTLS_PATH_KERNEL && cfg->caps.rekey_tx_error) ||
+	     (cfg->rx == KTLS_PATH_KERNEL && cfg->caps.rekey_rx_error))) {
 		text_set(why, "the kernel cannot change keys");
 		return -KTLS_E_NO_KERNEL;
 	}
 	return 0;
+}
+
+static int take_sessions(struct ktls_config *cfg, const struct ktls_opts *o)
+{
+	bool server = cfg->role == KTLS_SERVER;
+	size_t max = o->sessions ? o->sessions : server ? 10000 : 1000;
+
+	cfg->session_lifetime = o->session_lifetime ? o->session_lifetime :
+						      SESSION_LIFETIME;
+	if (cfg->min_version > KTLS_TLS12)
+		return 0;
+	if (max != KTLS_NO_SESSIONS)
+		cfg->sessions = cache_new(max);
+	if (server && !(cfg->flags & KTLS_F_NO_TICKETS))
+		cfg->tickets = tickets_new(cfg->crypto);
+	return (max != KTLS_NO_SESSIONS && !cfg->sessions) ||
+	       (server && !(cfg->flags & KTLS_F_NO_TICKETS) &&
+		!cfg->tickets) ? -ENOMEM : 0;
 }
 
 static int build(struct ktls_config *cfg, const struct ktls_opts *o,
@@ -348,11 +394,11 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = crypto_new(&cfg->crypto);
 	if (!err)
-		err = crypto_random(cfg->cookie_key, sizeof(cfg->cookie_key));
-	if (!err)
 		err = take_caps(cfg, why);
 	if (!err)
 		err = make_wire(cfg, o, why);
+	if (!err)
+		err = take_sessions(cfg, o);
 	if (!err)
 		err = take_creds(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE)
@@ -372,6 +418,10 @@ int ktls_config_new(struct ktls_config **out, const struct ktls_opts *opts)
 	if (!opts || opts->size < offsetof(struct ktls_opts, flags) ||
 	    opts->size > 4096)
 		return -EINVAL;
+	/* a larger one is fine as long as nothing beyond ours is asked for */
+	for (size_t i = sizeof(o); i < opts->size; i++)
+		if (((const uint8_t *)opts)[i])
+			return -E2BIG;
 	/* a caller built with a smaller struct has the defaults for the rest */
 	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
 	why = (struct text){ o.error, o.error_size };
@@ -405,6 +455,8 @@ void ktls_config_put(struct ktls_config *cfg)
 	for (size_t i = 0; i < cfg->creds_len; i++)
 		cred_free(&cfg->creds[i]);
 	free(cfg->creds);
+	cache_free(cfg->sessions);
+	tickets_free(cfg->tickets);
 	trust_free(cfg->trust);
 	wr_free(&cfg->wire);
 	crypto_free(cfg->crypto);

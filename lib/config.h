@@ -24,10 +24,12 @@ struct ktls_config {
 
 	struct crypto *crypto;
 	struct trust *trust;		/* NULL: nothing is verified */
+	struct cache *sessions;		/* NULL: none are kept */
+	struct tickets *tickets;	/* server; NULL: none are given */
+	uint32_t session_lifetime;	/* seconds */
 	struct cred *creds;
 	size_t creds_len;
 	struct ktls_caps caps;		/* of the kernel, where it matters */
-	uint8_t cookie_key[32];
 
 	/* what is offered, best first: rows, and as they go on the wire */
 	const struct suite *suites[SUITES_MAX];

@@ -8,6 +8,7 @@
 
 #include "msg.h"
 #include "offload.h"
+#include "sched12.h"
 
 /* Control records in a row, and keys in a row, that bring no data */
 #define CONTROL_MAX	64
@@ -54,13 +55,16 @@ int conn_install(struct ktls_conn *conn, unsigned int direction,
 		 const struct secret *secret)
 {
 	struct record *rec = user_record(conn, direction);
-	int err;
+	struct traffic_keys keys;
+	int err = traffic_keys(conn->config->crypto, conn->suite, secret,
+			       &keys);
 
-	if (rec)
-		return record_set_key(rec, conn->config->crypto, conn->suite,
-				      secret, direction == KTLS_TX);
-	err = offload_keys(conn->fd, direction, conn->config->crypto,
-			   conn->suite, secret, 0);
+	if (!err && rec)
+		err = record_set_key(rec, conn->config->crypto, conn->suite,
+				     &keys, direction == KTLS_TX);
+	else if (!err)
+		err = offload_keys(conn->fd, direction, conn->suite, &keys, 0);
+	wipe(&keys, sizeof(keys));
 	return err == -EBUSY ? -KTLS_E_NO_REKEY : err;
 }
 
@@ -108,6 +112,9 @@ static int take_alert(struct ktls_conn *conn, struct slice rec)
 	case KTLS_ALERT_USER_CANCELED:
 		return 0;	/* a close_notify follows */
 	default:
+		/* 5246 7.2.2: a warning is the sender's to worry about */
+		if (conn->suite->version == KTLS_TLS12 && rec.p[0] == 1)
+			return 0;
 		conn->alert_received = rec.p[1];
 		return -KTLS_E_PEER_ALERT;
 	}
@@ -142,9 +149,10 @@ static int check_key_flood(struct ktls_conn *conn)
 	       -KTLS_E_KEYUPDATE_FLOOD : 0;
 }
 
-static bool can_rekey_tx(const struct ktls_conn *conn)
+bool conn_can_rekey(const struct ktls_conn *conn)
 {
-	return conn->utx || !conn->config->caps.rekey_tx_error;
+	return conn->suite->version == KTLS_TLS13 &&
+	       (conn->utx || !conn->config->caps.rekey_tx_error);
 }
 
 static int rekey_rx(struct ktls_conn *conn)
@@ -179,20 +187,33 @@ static int take_key_update(struct ktls_conn *conn, struct slice body,
 		return err;
 	conn->rekey_asked = false;
 	if (request == UPDATE_REQUESTED) {
-		if (!can_rekey_tx(conn))
+		if (!conn_can_rekey(conn))
 			return -KTLS_E_NO_REKEY;
 		conn->rekey_due = true;
 	}
 	return 0;
 }
 
+/* RFC 5246 7.4.1: whoever asks for another handshake is told no, no more */
+static int refuse_renegotiation(struct ktls_conn *conn, struct slice body,
+				bool last)
+{
+	(void)body;
+	(void)last;
+	send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
+	return 0;
+}
+
 static const struct conn_rule {
+	uint16_t version;
 	enum ktls_role role;	/* who may receive it; 0: both */
 	uint8_t msg;
 	int (*fn)(struct ktls_conn *conn, struct slice body, bool last);
 } conn_rules[] = {
-	{ KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
-	{ 0, HT_KEY_UPDATE, take_key_update },
+	{ KTLS_TLS13, KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
+	{ KTLS_TLS13, 0, HT_KEY_UPDATE, take_key_update },
+	{ KTLS_TLS12, KTLS_CLIENT, HT_HELLO_REQUEST, refuse_renegotiation },
+	{ KTLS_TLS12, KTLS_SERVER, HT_CLIENT_HELLO, refuse_renegotiation },
 };
 
 static const struct conn_rule *find_rule(const struct ktls_conn *conn,
@@ -200,6 +221,7 @@ static const struct conn_rule *find_rule(const struct ktls_conn *conn,
 {
 	for (size_t i = 0; i < sizeof(conn_rules) / sizeof(*conn_rules); i++)
 		if (conn_rules[i].msg == msg &&
+		    conn_rules[i].version == conn->suite->version &&
 		    (!conn_rules[i].role ||
 		     conn_rules[i].role == conn->config->role))
 			return &conn_rules[i];
@@ -228,7 +250,8 @@ static int take_handshake(struct ktls_conn *conn, struct slice rec)
 	if (err)
 		return err;
 	/* taken for a KeyUpdate by the kernel, and it was none */
-	if (!conn->urx && rec.p[0] == HT_KEY_UPDATE &&
+	if (!conn->urx && conn->suite->version == KTLS_TLS13 &&
+	    rec.p[0] == HT_KEY_UPDATE &&
 	    conn->rx_control == before) {
 		err = offload_resume(conn->fd, conn->suite);
 		if (err == -EBUSY)	/* cannot rekey, hence never pauses */
@@ -293,9 +316,8 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 
 /* ---- KeyUpdate, ours --------------------------------------------------- */
 
-int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
+int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 {
-	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked;
 	const uint8_t msg[] = { HT_KEY_UPDATE, 0, 0, 1, ask };
 	ssize_t n;
 	int err;
@@ -304,18 +326,12 @@ int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 		return conn->error;
 	if (conn->tx_closed)
 		return -EPIPE;
-	if (!can_rekey_tx(conn))
+	if (!conn_can_rekey(conn))
 		return -KTLS_E_NO_REKEY;
-	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), 0);
-	if (n == -EAGAIN || n == -EINTR)
-		return (int)n;
-	if (n < 0 && n > -2048) {
-		/* of this direction: the other may still have an alert */
-		conn->tx_closed = true;
-		return (int)n;
-	}
+	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), flags);
+	/* an errno has changed nothing, and an alert may be to be read */
 	if (n < 0)
-		return conn_fail(conn, (int)n);
+		return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
 	/* from here the old key must not be used again */
 	err = traffic_update(conn->config->crypto, conn->suite,
 			     &conn->tx_secret);
@@ -330,6 +346,13 @@ int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 	conn->rekey_asked |= ask;
 	conn->tx_room = 0;
 	return 0;
+}
+
+int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
+{
+	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked;
+
+	return conn_rekey(conn, ask, 0);
 }
 
 /* ---- what there is to know --------------------------------------------- */
@@ -358,26 +381,30 @@ static const char *take_string(const char *from, char *to, size_t size)
 	return from + len;
 }
 
-void ktls_conn_info(const struct ktls_conn *conn, struct ktls_info *info)
+void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
+			 size_t size)
 {
 	const char *p = conn->names;
-
-	*info = (struct ktls_info){
+	struct ktls_info info = {
 		.version = conn->suite->version,
 		.suite = conn->suite->id,
 		.group = conn->group,
 		.peer_sigalg = conn->peer_sigalg,
 		.sigalg = conn->sigalg,
 		.retried = conn->retried,
+		.resumed = conn->resumed,
+		.ems = conn->ems,
 		.peer_verified = conn->peer_verified,
 		.alert_sent = conn->alert_sent,
 		.alert_received = conn->alert_received,
 		.tx = conn->tx_why,
 		.rx = conn->rx_why,
 	};
-	p = take_string(p, info->alpn, sizeof(info->alpn));
-	p = take_string(p, info->server_name, sizeof(info->server_name));
-	take_string(p, info->peer_subject, sizeof(info->peer_subject));
+
+	p = take_string(p, info.alpn, sizeof(info.alpn));
+	p = take_string(p, info.server_name, sizeof(info.server_name));
+	take_string(p, info.peer_subject, sizeof(info.peer_subject));
+	copy_out(out, size, &info, sizeof(info));
 }
 
 int ktls_conn_export(const struct ktls_conn *conn, const char *label,
@@ -389,6 +416,11 @@ int ktls_conn_export(const struct ktls_conn *conn, const char *label,
 	if (len > 255u * hash_rows[conn->suite->hash].len ||
 	    strlen(label) > 249)
 		return -EINVAL;
+	if (conn->suite->version == KTLS_TLS12)
+		return exporter12(conn->config->crypto, conn->suite->hash,
+				  &conn->exporter, conn->randoms, label,
+				  (struct slice){ context, context_len },
+				  out, len);
 	return exporter(conn->config->crypto, conn->suite->hash,
 			&conn->exporter, label,
 			(struct slice){ context, context_len }, out, len);

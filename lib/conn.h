@@ -18,16 +18,19 @@ struct ktls_conn {
 	const struct suite *suite;
 	char *names;			/* alpn, server_name, peer_subject */
 	int fd;
-	int error;			/* final, the first one */
+	int error;			/* final for both directions */
+	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
 	uint8_t alert_sent, alert_received;
-	bool retried, peer_verified;
+	bool retried, peer_verified, resumed, ems;
 	bool rx_closed;			/* close_notify received */
 	bool tx_closed;			/* ... sent */
 	bool rekey_due;			/* the peer asked for our KeyUpdate */
 	bool rekey_asked;		/* we asked for the peer's */
 	struct ktls_why tx_why, rx_why;
-	struct secret tx_secret, rx_secret, exporter;
+	struct secret tx_secret, rx_secret;	/* 1.3 */
+	struct secret exporter;		/* 1.2: the main secret, */
+	uint8_t randoms[64];		/* and client_random, server_random */
 	struct frag frag;
 	uint64_t tx_room;		/* records until the key is looked at */
 	uint32_t rx_empty;		/* data records of no length, in a row */
@@ -49,6 +52,9 @@ struct piece {
 
 /* Give up: the one place that sends an alert after the handshake */
 int conn_fail(struct ktls_conn *conn, int err);
+bool conn_can_rekey(const struct ktls_conn *conn);
+/* ktls_conn_rekey() with the flags of send(2) */
+int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
 
 /* ---- record layers ----------------------------------------------------- */
 

@@ -100,6 +100,9 @@ int kex_begin(struct kex *k, const struct crypto *crypto,
 /* Client: the secret, from the server's share; -KTLS_E_KEY_SHARE */
 int kex_finish(struct kex *k, const struct crypto *crypto, struct slice peer,
 	       struct kex_secret *out);
+/* A finite field's prime; its generator is 2 (RFC 7919) */
+int group_prime(const struct crypto *crypto, const struct group *group,
+		struct wr *w);
 /* Server: both at once, writing its share into @w */
 int kex_respond(const struct crypto *crypto, const struct group *group,
 		struct slice peer, struct wr *w, struct kex_secret *out);
@@ -108,6 +111,10 @@ void kex_free(struct kex *k);
 /* ---- signatures -------------------------------------------------------- */
 
 bool sig_fits(const struct sigscheme *scheme, struct evp_pkey_st *key);
+/* The same in TLS 1.2, where ECDSA's schemes name no curve */
+bool sig_fits12(const struct sigscheme *scheme, struct evp_pkey_st *key);
+/* The group on whose curve the key is; NULL: on none */
+const struct group *key_group(struct evp_pkey_st *key);
 /* Appends the signature of @msg to @w */
 int sig_sign(const struct crypto *crypto, const struct sigscheme *scheme,
 	     struct evp_pkey_st *key, struct slice msg, struct wr *w);

@@ -165,6 +165,28 @@ static int exchange(const struct crypto *crypto, const struct group *group,
 	return err ? err : put_share(own, group->server_len, w);
 }
 
+int group_prime(const struct crypto *crypto, const struct group *group,
+		struct wr *w)
+{
+	OSSL_SCOPE;
+	EVP_PKEY *params = group_params(crypto, group);
+	size_t len = group->client_len;
+	uint8_t *to = wr_reserve(w, len);
+	BIGNUM *p = NULL;
+	int err = -KTLS_E_CRYPTO;
+
+	if (!to)
+		return -ENOMEM;
+	if (params && EVP_PKEY_get_bn_param(params, OSSL_PKEY_PARAM_FFC_P,
+					    &p) &&
+	    BN_bn2binpad(p, to, (int)len) == (int)len) {
+		w->len += len;
+		err = 0;
+	}
+	BN_free(p);
+	return err;
+}
+
 int kex_begin(struct kex *k, const struct crypto *crypto,
 	      const struct group *group, struct wr *w)
 {

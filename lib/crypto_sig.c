@@ -88,6 +88,25 @@ bool sig_fits(const struct sigscheme *scheme, struct evp_pkey_st *key)
 	return false;
 }
 
+bool sig_fits12(const struct sigscheme *scheme, struct evp_pkey_st *key)
+{
+	OSSL_SCOPE;
+
+	return scheme->kind == SIG_ECDSA ?
+	       EVP_PKEY_is_a(key, scheme->key_type) : sig_fits(scheme, key);
+}
+
+const struct group *key_group(struct evp_pkey_st *key)
+{
+	OSSL_SCOPE;
+
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (sigschemes[i].curve && EVP_PKEY_is_a(key, "EC") &&
+		    on_curve(key, sigschemes[i].curve))
+			return group_find(sigschemes[i].group);
+	return NULL;
+}
+
 /* 9846 4.3.3: the salt as long as the digest, MGF1 with the same digest */
 static bool set_padding(EVP_PKEY_CTX *ctx, const struct sigscheme *scheme)
 {

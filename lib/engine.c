@@ -6,7 +6,7 @@
 #include "hs.h"
 #include "name.h"
 
-/* ChangeCipherSpecs, user_canceled, dropped early data: in a row */
+/* ChangeCipherSpecs, user_canceled and the like: in a row */
 #define IDLE_RECORDS_MAX	32
 
 /* ---- birth and death --------------------------------------------------- */
@@ -84,6 +84,12 @@ void ktls_hs_free(struct ktls_hs *hs)
 
 /* ---- what a record holds ----------------------------------------------- */
 
+static int idle(struct ktls_hs *hs)
+{
+	return ++hs->idle_records > IDLE_RECORDS_MAX ? -KTLS_E_RECORD_FLOOD :
+						       0;
+}
+
 static int take_alert(struct ktls_hs *hs, struct slice content)
 {
 	if (!content.len)
@@ -92,8 +98,12 @@ static int take_alert(struct ktls_hs *hs, struct slice content)
 		return -KTLS_E_DECODE;	/* 5.1: exactly one, whole */
 	/* 6.1: to be ignored, a close_notify follows */
 	if (content.p[1] == KTLS_ALERT_USER_CANCELED)
-		return ++hs->idle_records > IDLE_RECORDS_MAX ?
-		       -KTLS_E_RECORD_FLOOD : 0;
+		return idle(hs);
+	/* 5246 7.2.2: of a warning, before 1.3, nothing follows */
+	if (content.p[0] == 1 && hs->info.version != KTLS_TLS13 &&
+	    hs->config->min_version < KTLS_TLS13 &&
+	    content.p[1] != KTLS_ALERT_CLOSE_NOTIFY)
+		return idle(hs);
 	hs->info.alert_received = content.p[1];
 	text_set(hs_text(hs), "peer sent the alert %s",
 		 ktls_alert_name(content.p[1]));
@@ -106,17 +116,30 @@ static int take_alert(struct ktls_hs *hs, struct slice content)
  */
 static int take_ccs(struct ktls_hs *hs, struct slice content)
 {
+	bool tls12 = hs->info.version == KTLS_TLS12;
+
 	if (hs->state == S_CH || frag_pending(&hs->frag) ||
 	    content.len != 1 || content.p[0] != 1)
 		return -KTLS_E_RECORD_TYPE;
-	return ++hs->idle_records > IDLE_RECORDS_MAX ? -KTLS_E_RECORD_FLOOD :
-						       0;
+	if (tls12)
+		return hs_change_cipher_spec(hs);
+	return idle(hs);
+}
+
+/* 5246 7.4.1.1: while a handshake is under way, a request for one is void */
+static bool is_void(const struct ktls_hs *hs, uint8_t type)
+{
+	return type == HT_HELLO_REQUEST && hs->config->role == KTLS_CLIENT &&
+	       hs->config->min_version < KTLS_TLS13 &&
+	       hs->info.version != KTLS_TLS13 && hs->state != HS_DONE;
 }
 
 static int begin_message(void *arg, uint8_t type)
 {
 	struct ktls_hs *hs = arg;
 
+	if (is_void(hs, type))
+		return 0;
 	return hs_rule_find(hs, type) ? 0 : -KTLS_E_UNEXPECTED;
 }
 
@@ -124,6 +147,8 @@ static int take_message(void *arg, struct slice whole, bool last)
 {
 	struct ktls_hs *hs = arg;
 
+	if (is_void(hs, whole.p[0]))
+		return whole.len == MSG_HEADER ? idle(hs) : -KTLS_E_DECODE;
 	hs->idle_records = 0;
 	return hs_message(hs, whole, last);
 }
@@ -155,10 +180,12 @@ static int take_content(struct ktls_hs *hs, uint8_t type,
  */
 static bool is_plain(const struct ktls_hs *hs, uint8_t type)
 {
-	if (!hs->rx.suite || type == CT_CHANGE_CIPHER_SPEC)
+	if (!hs->rx.suite)
 		return true;
-	return type == CT_ALERT && hs->config->role == KTLS_SERVER &&
-	       !hs->rx.seq;
+	if (hs->rx.suite->version == KTLS_TLS12)
+		return false;
+	return type == CT_CHANGE_CIPHER_SPEC || (type == CT_ALERT && hs->config->role == KTLS_SERVER &&
+	       !hs->rx.seq);
 }
 
 /* 4.3.10: early data that we did not accept looks like noise */
@@ -180,14 +207,14 @@ static int take_record(struct ktls_hs *hs)
 				 hs->in.len - RECORD_HEADER };
 	int err;
 
-	if (type == CT_CHANGE_CIPHER_SPEC)
-		return take_ccs(hs, content);
 	if (is_plain(hs, type)) {
+		if (type == CT_CHANGE_CIPHER_SPEC)
+			return take_ccs(hs, content);
 		if (skip_early(hs, type))
 			return 0;
 		return take_content(hs, type, content);
 	}
-	if (type != CT_DATA)
+	if (type != CT_DATA && hs->rx.suite->version == KTLS_TLS13)
 		return -KTLS_E_RECORD_TYPE;
 	err = record_open(&hs->rx, hs->in.buf, hs->in.len, &type, &content);
 	if (err == -KTLS_E_RECORD_MAC && skip_early(hs, type))
@@ -204,7 +231,7 @@ static int take_bytes(struct ktls_hs *hs)
 	if (hs->in.len < hs->in_need)
 		return 0;
 	if (hs->in_need == RECORD_HEADER) {
-		err = record_header(hs->in.buf, &h);
+		err = record_header(&hs->rx, hs->in.buf, &h);
 		hs->in_need += h.len;
 		if (err || h.len)
 			return err;
@@ -288,7 +315,8 @@ const char *ktls_hs_error_text(const struct ktls_hs *hs)
 	return hs->error_text[0] ? hs->error_text : ktls_strerror(hs->error);
 }
 
-void ktls_hs_info(const struct ktls_hs *hs, struct ktls_info *info)
+void ktls_hs_info_size(const struct ktls_hs *hs, struct ktls_info *info,
+		       size_t size)
 {
-	*info = hs->info;
+	copy_out(info, size, &hs->info, sizeof(hs->info));
 }

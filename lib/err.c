@@ -63,6 +63,7 @@ static const struct {
 	{ KTLS_ALERT_INTERNAL_ERROR, "internal_error" },
 	{ KTLS_ALERT_INAPPROPRIATE_FALLBACK, "inappropriate_fallback" },
 	{ KTLS_ALERT_USER_CANCELED, "user_canceled" },
+	{ KTLS_ALERT_NO_RENEGOTIATION, "no_renegotiation" },
 	{ KTLS_ALERT_MISSING_EXTENSION, "missing_extension" },
 	{ KTLS_ALERT_UNSUPPORTED_EXTENSION, "unsupported_extension" },
 	{ KTLS_ALERT_UNRECOGNIZED_NAME, "unrecognized_name" },

@@ -78,6 +78,53 @@ static void write_groups(struct wr *w, enum ext_where where,
 	wr_opaque(w, 2, e->groups);
 }
 
+/* RFC 8422 5.1.2: of the formats only the uncompressed one is left */
+static void parse_point_formats(struct rd *r, enum ext_where where,
+				struct exts *e)
+{
+	(void)where;
+	e->point_formats = rd_opaque(r, 1);
+	if (!e->point_formats.len)
+		rd_fail(r);
+}
+
+static void write_point_formats(struct wr *w, enum ext_where where,
+				const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 1, e->point_formats);
+}
+
+/* RFC 5077 3.2: the whole body is the ticket */
+static void parse_session_ticket(struct rd *r, enum ext_where where,
+				 struct exts *e)
+{
+	if (where == IN_CH)
+		e->session_ticket = rd_rest(r);
+}
+
+static void write_session_ticket(struct wr *w, enum ext_where where,
+				 const struct exts *e)
+{
+	if (where == IN_CH)
+		wr_slice(w, e->session_ticket);
+}
+
+/* RFC 5746 3.2 */
+static void parse_renegotiation_info(struct rd *r, enum ext_where where,
+				     struct exts *e)
+{
+	(void)where;
+	e->renegotiated = rd_opaque(r, 1);
+}
+
+static void write_renegotiation_info(struct wr *w, enum ext_where where,
+				     const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 1, e->renegotiated);
+}
+
 static void parse_sigalgs(struct rd *r, enum ext_where where, struct exts *e)
 {
 	(void)where;
@@ -102,7 +149,7 @@ static void parse_sigalgs_cert(struct rd *r, enum ext_where where,
 static void parse_alpn(struct rd *r, enum ext_where where, struct exts *e)
 {
 	e->alpn = rd_list(r, 2, 1);
-	if (where == IN_EE && e->alpn.len &&
+	if (where != IN_CH && e->alpn.len &&
 	    e->alpn.len != 1u + e->alpn.p[0])
 		rd_fail(r);
 }
@@ -185,6 +232,14 @@ static void parse_nothing(struct rd *r, enum ext_where where,
 	(void)e;
 }
 
+static void write_nothing(struct wr *w, enum ext_where where,
+			  const struct exts *e)
+{
+	(void)w;
+	(void)where;
+	(void)e;
+}
+
 /* OfferedPsks: identities with their ages, then as many binders */
 static void parse_offered_psks(struct rd *r, struct exts *e)
 {
@@ -256,27 +311,33 @@ static void write_key_share(struct wr *w, enum ext_where where,
 
 static const struct ext_row {
 	uint16_t type;
-	uint8_t where;		/* RFC 9846 4.3's table */
+	uint8_t where;		/* RFC 9846 4.3's table, and 1.2's */
 	bool may_change;
 	void (*parse)(struct rd *r, enum ext_where where, struct exts *e);
 	/* NULL: this library never sends it */
 	void (*write)(struct wr *w, enum ext_where where,
 		      const struct exts *e);
 } ext_rows[EXT_COUNT] = {
-	[EXT_SERVER_NAME] = { 0, IN_CH | IN_EE | IN_CR, false,
+	[EXT_SERVER_NAME] = { 0, IN_CH | IN_EE | IN_CR | IN_SH12, false,
 		parse_server_name, write_server_name },
 	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE, false,
 		parse_groups, write_groups },
+	[EXT_EC_POINT_FORMATS] = { 11, IN_CH | IN_SH12, false,
+		parse_point_formats, write_point_formats },
 	[EXT_SIGNATURE_ALGORITHMS] = { 13, IN_CH | IN_CR, false,
 		parse_sigalgs, write_sigalgs },
-	[EXT_ALPN] = { 16, IN_CH | IN_EE, false,
+	[EXT_ALPN] = { 16, IN_CH | IN_EE | IN_SH12, false,
 		parse_alpn, write_alpn },
 	[EXT_PADDING] = { 21, IN_CH, MAY_CHANGE,
 		parse_padding, NULL },
+	[EXT_EXTENDED_MAIN_SECRET] = { 23, IN_CH | IN_SH12, false,
+		parse_nothing, write_nothing },
 	[EXT_EARLY_DATA] = { 42, IN_CH | IN_EE | IN_NST, MAY_CHANGE,
 		parse_early_data, NULL },
 	[EXT_SUPPORTED_VERSIONS] = { 43, IN_CH | IN_SH | IN_HRR, false,
 		parse_versions, write_versions },
+	[EXT_SESSION_TICKET] = { 35, IN_CH | IN_SH12, false,
+		parse_session_ticket, write_session_ticket },
 	[EXT_COOKIE] = { 44, IN_CH | IN_HRR, MAY_CHANGE,
 		parse_cookie, write_cookie },
 	[EXT_PSK_MODES] = { 45, IN_CH, false,
@@ -287,8 +348,10 @@ static const struct ext_row {
 		parse_nothing, NULL },
 	[EXT_SIGNATURE_ALGORITHMS_CERT] = { 50, IN_CH | IN_CR, false,
 		parse_sigalgs_cert, NULL },
-	[EXT_KEY_SHARE] = { 51, IN_CH | IN_SH | IN_HRR, MAY_CHANGE,
+	[EXT_KEY_SHARE] = { EXT_TYPE_KEY_SHARE, IN_CH | IN_SH | IN_HRR, MAY_CHANGE,
 		parse_key_share, write_key_share },
+	[EXT_RENEGOTIATION_INFO] = { 0xff01, IN_CH | IN_SH12, false,
+		parse_renegotiation_info, write_renegotiation_info },
 	[EXT_PRE_SHARED_KEY] = { 41, IN_CH | IN_SH, MAY_CHANGE,
 		parse_psk, NULL },
 };

@@ -20,26 +20,31 @@ enum ext_where {
 	IN_CR	= 1 << 4,
 	IN_CT	= 1 << 5,
 	IN_NST	= 1 << 6,
+	IN_SH12	= 1 << 7,	/* a ServerHello that is not 1.3's */
 };
 
 /* Where each answers something that was asked for: unasked is an error */
-#define IN_RESPONSE	(IN_SH | IN_HRR | IN_EE | IN_CT)
+#define IN_RESPONSE	(IN_SH | IN_HRR | IN_EE | IN_CT | IN_SH12)
 
 /* Indices of the table's rows; a set of extensions is a mask of these */
 enum ext_id {
 	EXT_SERVER_NAME,
 	EXT_SUPPORTED_GROUPS,
+	EXT_EC_POINT_FORMATS,
 	EXT_SIGNATURE_ALGORITHMS,
 	EXT_ALPN,
 	EXT_PADDING,
+	EXT_EXTENDED_MAIN_SECRET,
 	EXT_EARLY_DATA,
 	EXT_SUPPORTED_VERSIONS,
 	EXT_COOKIE,
 	EXT_PSK_MODES,
 	EXT_CERTIFICATE_AUTHORITIES,
 	EXT_POST_HANDSHAKE_AUTH,
+	EXT_SESSION_TICKET,
 	EXT_SIGNATURE_ALGORITHMS_CERT,
 	EXT_KEY_SHARE,
+	EXT_RENEGOTIATION_INFO,
 	EXT_PRE_SHARED_KEY,	/* last: it must be the last in a ClientHello */
 	EXT_COUNT
 };
@@ -51,7 +56,10 @@ struct exts {
 	uint32_t set;			/* EXT_BIT()s present */
 	struct slice server_name;	/* host_name; empty in answers */
 	struct slice groups;		/* uint16s */
+	struct slice point_formats;	/* uint8s */
+	struct slice renegotiated;	/* renegotiated_connection */
 	struct slice sigalgs;		/* uint16s */
+	struct slice session_ticket;	/* RFC 5077; empty: none yet */
 	struct slice sigalgs_cert;	/* uint16s */
 	struct slice alpn;		/* ProtocolNames */
 	struct slice versions;		/* uint16s: CH */
@@ -82,6 +90,7 @@ int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
 /* Write those of @e->set, with the block's length, in the table's order */
 void exts_write(struct wr *w, enum ext_where where, const struct exts *e);
 
+#define EXT_TYPE_KEY_SHARE	51
 /* May it differ in the ClientHello after a HelloRetryRequest? (4.2.2) */
 bool ext_may_change(uint16_t type);
 

@@ -54,7 +54,9 @@ int ktls_hs_attach(struct ktls_hs *hs, int fd)
 			 cfg->rx == KTLS_PATH_USER))
 		return -a->why.error;
 	err = offload_attach(fd);
-	a->tried = true;
+	a->tried = err != -ENOTCONN;	/* still connecting: once more, later */
+	a->why = (struct ktls_why){ KTLS_STEP_NONE, 0 };
+	hs->info.tx.step = hs->info.rx.step = KTLS_STEP_PENDING;
 	if (err) {
 		bool socket = err == -ENOTCONN || err == -EOPNOTSUPP ||
 			      err == -ENOTSOCK || err == -EBADF;
@@ -77,7 +79,7 @@ static enum ktls_path path_of(const struct ktls_config *cfg,
 /* Try to give a direction to the kernel; the answer is the reason why not */
 static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 			     unsigned int direction,
-			     const struct secret *traffic, uint64_t seq)
+			     const struct traffic_keys *keys, uint64_t seq)
 {
 	const struct ktls_config *cfg = hs->config;
 	int err, no_rekey = direction == KTLS_TX ? cfg->caps.rekey_tx_error :
@@ -87,10 +89,10 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 		return (struct ktls_why){ KTLS_STEP_OPTION, 0 };
 	if (hs->attach.why.step != KTLS_STEP_NONE)
 		return hs->attach.why;
-	if (cfg->flags & KTLS_F_NEED_REKEY && no_rekey)
+	if (cfg->flags & KTLS_F_NEED_REKEY && no_rekey &&
+	    hs->suite->version == KTLS_TLS13)
 		return (struct ktls_why){ KTLS_STEP_REKEY, no_rekey };
-	err = offload_keys(fd, direction, cfg->crypto, hs->suite, traffic,
-			   seq);
+	err = offload_keys(fd, direction, hs->suite, keys, seq);
 	if (!err)
 		return (struct ktls_why){ KTLS_STEP_NONE, 0 };
 	return (struct ktls_why){ err == -ENOENT ? KTLS_STEP_CIPHER :
@@ -132,11 +134,17 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->sigalg = info->sigalg;
 	conn->peer_sigalg = info->peer_sigalg;
 	conn->retried = info->retried;
+	conn->resumed = info->resumed;
+	conn->ems = info->ems;
 	conn->peer_verified = info->peer_verified;
 	conn->alert_sent = conn->alert_received = KTLS_ALERT_NONE;
 	conn->tx_secret = client ? hs->client_app : hs->server_app;
 	conn->rx_secret = client ? hs->server_app : hs->client_app;
-	conn->exporter = hs->exporter;
+	conn->exporter = hs->suite->version == KTLS_TLS12 ?
+			 hs->tls12.master : hs->exporter;
+	memcpy(conn->randoms, hs->client_random, RANDOM_LEN);
+	memcpy(conn->randoms + RANDOM_LEN, hs->tls12.server_random,
+	       RANDOM_LEN);
 	return conn;
 }
 
@@ -149,7 +157,7 @@ static int split(struct ktls_conn *conn, struct ktls_hs *hs)
 	const struct ktls_config *cfg = hs->config;
 	int err;
 
-	conn->rx_why = offer(hs, conn->fd, KTLS_RX, &conn->rx_secret,
+	conn->rx_why = offer(hs, conn->fd, KTLS_RX, &hs->rx_keys,
 			     hs->rx.seq);
 	hs->info.rx = conn->rx_why;
 	if (conn->rx_why.step != KTLS_STEP_NONE) {
@@ -160,7 +168,7 @@ static int split(struct ktls_conn *conn, struct ktls_hs *hs)
 			return err;
 		hs->rx = (struct record){ 0 };	/* moved */
 	}
-	conn->tx_why = offer(hs, conn->fd, KTLS_TX, &conn->tx_secret,
+	conn->tx_why = offer(hs, conn->fd, KTLS_TX, &hs->tx_keys,
 			     hs->tx.seq);
 	hs->info.tx = conn->tx_why;
 	if (conn->tx_why.step == KTLS_STEP_NONE)

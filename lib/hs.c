@@ -39,11 +39,37 @@ int hs_message(struct ktls_hs *hs, struct slice whole, bool last)
 	return err;
 }
 
+int hs_change_cipher_spec(struct ktls_hs *hs)
+{
+	const struct hs_rule *rule = hs_rule_find(hs, HT_CCS);
+	int err;
+
+	if (!rule)
+		return -KTLS_E_RECORD_TYPE;
+	hs->msg = (struct hs_msg){ { NULL, 0 }, true };
+	err = rule->fn(hs, (struct slice){ NULL, 0 });
+	if (!err && !(rule->next & ST(hs->state)))
+		err = -KTLS_E_STATE;
+	return err;
+}
+
 /* ---- failure ----------------------------------------------------------- */
 
 struct text hs_text(struct ktls_hs *hs)
 {
 	return (struct text){ hs->error_text, sizeof(hs->error_text) };
+}
+
+/* What 1.2 does not know yet it says by an older name */
+static enum ktls_alert alert_for(const struct ktls_hs *hs, int err)
+{
+	enum ktls_alert alert = ktls_error_alert(err);
+
+	if (hs->info.version == KTLS_TLS12 &&
+	    (alert == KTLS_ALERT_CERTIFICATE_REQUIRED ||
+	     alert == KTLS_ALERT_MISSING_EXTENSION))
+		return KTLS_ALERT_HANDSHAKE_FAILURE;
+	return alert;
 }
 
 static void send_alert(struct ktls_hs *hs, enum ktls_alert alert)
@@ -57,7 +83,7 @@ static void send_alert(struct ktls_hs *hs, enum ktls_alert alert)
 
 int hs_fail(struct ktls_hs *hs, int err)
 {
-	enum ktls_alert alert = ktls_error_alert(err);
+	enum ktls_alert alert = alert_for(hs, err);
 
 	if (hs->state == HS_FAILED)
 		return hs->error;
@@ -65,6 +91,8 @@ int hs_fail(struct ktls_hs *hs, int err)
 	hs->error = err;
 	/* a half-written flight would only tell the peer what went wrong */
 	wr_reset(&hs->flight);
+	if (hs->info.resumed || hs->session.id_len)
+		session_forget(hs);
 	if (alert != KTLS_ALERT_NONE)
 		send_alert(hs, alert);
 	hs_wipe(hs);
@@ -129,25 +157,50 @@ int hs_send_ccs(struct ktls_hs *hs)
 
 /* ---- keys -------------------------------------------------------------- */
 
-int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic)
+int hs_tx_keys(struct ktls_hs *hs, const struct traffic_keys *keys)
 {
 	int err = hs_flush(hs);
 
+	hs->tx_keys = *keys;
 	return err ? err : record_set_key(&hs->tx, hs->config->crypto,
-					  hs->suite, traffic, true);
+					  hs->suite, keys, true);
 }
 
-int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic)
+int hs_rx_keys(struct ktls_hs *hs, const struct traffic_keys *keys)
 {
 	/* 5.1: handshake messages MUST NOT span key changes */
 	if (!hs->msg.last)
 		return -KTLS_E_UNALIGNED;
-	return record_set_key(&hs->rx, hs->config->crypto, hs->suite, traffic,
+	hs->rx_keys = *keys;
+	return record_set_key(&hs->rx, hs->config->crypto, hs->suite, keys,
 			      false);
 }
 
-static void keylog(const struct ktls_hs *hs, const char *label,
-		   const struct secret *secret)
+static int set_key(struct ktls_hs *hs, const struct secret *traffic,
+		   int (*set)(struct ktls_hs *hs,
+			      const struct traffic_keys *keys))
+{
+	struct traffic_keys keys;
+	int err = traffic_keys(hs->config->crypto, hs->suite, traffic, &keys);
+
+	if (!err)
+		err = set(hs, &keys);
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
+int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic)
+{
+	return set_key(hs, traffic, hs_tx_keys);
+}
+
+int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic)
+{
+	return set_key(hs, traffic, hs_rx_keys);
+}
+
+void hs_keylog(const struct ktls_hs *hs, const char *label,
+	       const struct secret *secret)
 {
 	char line[64 + 1 + 2 * RANDOM_LEN + 1 + 2 * HASH_MAX + 1];
 	int n;
@@ -173,7 +226,7 @@ int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
 	if (!err)
 		err = sched_derive(&hs->sched, label, &digest, out);
 	if (!err && log_label)
-		keylog(hs, log_label, out);
+		hs_keylog(hs, log_label, out);
 	return err;
 }
 
@@ -197,5 +250,12 @@ void hs_wipe(struct ktls_hs *hs)
 	wipe(&hs->client_app, sizeof(hs->client_app));
 	wipe(&hs->server_app, sizeof(hs->server_app));
 	wipe(&hs->exporter, sizeof(hs->exporter));
+	wipe(&hs->rx_keys, sizeof(hs->rx_keys));
+	wipe(&hs->tx_keys, sizeof(hs->tx_keys));
+	wipe(&hs->session, sizeof(hs->session));
+	wr_free(&hs->client.ticket);
+	wr_free(&hs->tls12.premaster);
+	kex_free(&hs->tls12.kex);
+	wipe(&hs->tls12, sizeof(hs->tls12));
 	peer_free(&hs->peer);
 }

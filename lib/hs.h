@@ -10,7 +10,8 @@
 #include "frag.h"
 #include "msg.h"
 #include "record.h"
-#include "sched13.h"
+#include "session.h"
+#include "sched12.h"
 #include "transcript.h"
 
 /* What is awaited (RFC 9846 appendix A).  Nothing waits for sending. */
@@ -27,6 +28,19 @@ enum hs_state {
 	S_CERT,
 	S_CV,
 	S_FIN,
+	/* TLS 1.2 (RFC 5246 7.3) */
+	C12_CERT,
+	C12_SKE,
+	C12_CR_DONE,	/* CertificateRequest or ServerHelloDone */
+	C12_DONE,
+	C12_NST,
+	C12_CCS,
+	C12_FIN,
+	S12_CERT,
+	S12_CKE,
+	S12_CV,
+	S12_CCS,
+	S12_FIN,
 	HS_DONE,
 	HS_FAILED,
 	HS_STATES
@@ -67,6 +81,8 @@ struct hs_client {
 	uint32_t asked;		/* its extensions */
 	struct wr cookie;	/* from a HelloRetryRequest */
 	bool cert_asked;	/* CertificateRequest was there */
+	bool session_offered;
+	struct wr ticket;	/* RFC 5077: offered, then received */
 };
 
 /* What only the server needs */
@@ -74,7 +90,19 @@ struct hs_server {
 	const struct group *retry_group;	/* asked for; NULL: only the cookie */
 	struct secret hello_digest;	/* what CH2 must repeat */
 	struct secret cookie;		/* the one sent; len 0: none */
+	bool named;		/* our certificate is for the name asked for */
 	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
+};
+
+/* What only TLS 1.2 needs */
+struct hs_tls12 {
+	uint8_t server_random[RANDOM_LEN];
+	struct secret master;
+	struct key_block keys;
+	struct wr premaster;	/* client: until the session hash is there */
+	struct kex kex;		/* server: its half */
+	bool ems;		/* extended main secret, RFC 7627 */
+	bool ticket_due;	/* a NewSessionTicket is to come */
 };
 
 /* How the socket took the ULP; written by the layer that has sockets */
@@ -87,6 +115,7 @@ struct ktls_hs {
 	struct ktls_config *config;
 	enum hs_state state;
 	int error;
+	int send_error;		/* the socket's, while there is more to read */
 	char error_text[256];
 	struct ktls_info info;
 	char peer_name[256];	/* client: whom we want to talk to, or "" */
@@ -110,6 +139,7 @@ struct ktls_hs {
 	struct transcript transcript;
 	struct sched sched;
 	struct secret client_hs, server_hs, client_app, server_app;
+	struct traffic_keys rx_keys, tx_keys;	/* of rx and tx */
 	struct secret exporter;
 
 	/* hello */
@@ -122,8 +152,10 @@ struct ktls_hs {
 	const struct sigscheme *scheme;		/* with which we sign */
 	struct peer_chain peer;
 
+	struct session session;			/* offered, resumed, or made */
 	struct hs_client client;
 	struct hs_server server;
+	struct hs_tls12 tls12;
 	struct hs_attach attach;
 };
 
@@ -136,6 +168,8 @@ extern const size_t client_rules_len, server_rules_len;
 const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint8_t msg);
 /* One complete message, with its header */
 int hs_message(struct ktls_hs *hs, struct slice whole, bool last);
+/* TLS 1.2: the peer's keys change */
+int hs_change_cipher_spec(struct ktls_hs *hs);
 
 /* ---- chokepoints (hs.c) ------------------------------------------------ */
 
@@ -155,10 +189,15 @@ int hs_flush(struct ktls_hs *hs);
 /* ChangeCipherSpec for middleboxes, once, if the mode asks for it (E.4) */
 int hs_send_ccs(struct ktls_hs *hs);
 /* Change keys: what was written goes out under the old one */
-int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic);
+int hs_tx_keys(struct ktls_hs *hs, const struct traffic_keys *keys);
 /* ... and -KTLS_E_UNALIGNED if the peer's flight goes on in the record */
+int hs_rx_keys(struct ktls_hs *hs, const struct traffic_keys *keys);
+/* The same from a traffic secret of 1.3 */
+int hs_tx_key(struct ktls_hs *hs, const struct secret *traffic);
 int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic);
 /* Derive a secret from the transcript so far and log it if asked to */
+void hs_keylog(const struct ktls_hs *hs, const char *label,
+	       const struct secret *secret);
 int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
 	      struct secret *out);
 void hs_wipe(struct ktls_hs *hs);
@@ -185,8 +224,64 @@ int hs_take_finished(struct ktls_hs *hs, struct slice body);
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		    const char *name, bool *named);
 
+/* The chain in hs->peer: may it be, and is it whom we want? */
+int hs_verify_chain(struct ktls_hs *hs);
+const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
+					  uint16_t id);
+
+/* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
+
+/* Main secret and key block, from the premaster secret */
+int hs12_secrets(struct ktls_hs *hs, struct slice premaster);
+/* The key block only, from the main secret of hs->session */
+int hs12_resume(struct ktls_hs *hs);
+/* ECDHE and DHE: the premaster secret of our half and @share */
+int hs12_agree(struct ktls_hs *hs, struct kex *kex, struct slice share,
+	       struct wr *premaster);
+bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
+		      struct slice sigalgs, const char *name, bool *named);
+bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
+int hs12_send_certificate(struct ktls_hs *hs);
+int hs12_take_certificate(struct ktls_hs *hs, struct slice body);
+int hs12_send_certificate_verify(struct ktls_hs *hs);
+int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body);
+/* ChangeCipherSpec, our keys, Finished */
+int hs12_send_finished(struct ktls_hs *hs);
+int hs12_take_finished(struct ktls_hs *hs, struct slice body);
+/* The messages so far, in full: what 1.2's CertificateVerify signs */
+struct slice hs12_messages(const struct ktls_hs *hs);
+/* @msg is signed by the peer with scheme @id */
+int hs12_verify(struct ktls_hs *hs, uint16_t id, struct slice msg,
+		struct slice signature);
+/* client_random, server_random, params: what ServerKeyExchange signs */
+int hs12_signed_params(struct ktls_hs *hs, struct slice params,
+		       struct wr *out);
+
 /* ---- entry points of the roles ----------------------------------------- */
 
 int client_start(struct ktls_hs *hs);
+/* The transcript begins, with our hello and the server's */
+int client_begin_transcript(struct ktls_hs *hs);
+int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version);
+int client_take_alpn(struct ktls_hs *hs, struct slice list);
+int client12_server_hello(struct ktls_hs *hs, struct server_hello *m);
+int server_choose_alpn(struct ktls_hs *hs, const struct exts *e);
+const struct group *server_choose_group(const struct ktls_hs *hs,
+					const struct exts *e,
+					bool (*usable)(const struct group *));
+int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
+
+int c12_certificate(struct ktls_hs *hs, struct slice body);
+int c12_server_key_exchange(struct ktls_hs *hs, struct slice body);
+int c12_certificate_request(struct ktls_hs *hs, struct slice body);
+int c12_server_hello_done(struct ktls_hs *hs, struct slice body);
+int c12_new_session_ticket(struct ktls_hs *hs, struct slice body);
+int c12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
+int c12_finished(struct ktls_hs *hs, struct slice body);
+int s12_certificate(struct ktls_hs *hs, struct slice body);
+int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
+int s12_certificate_verify(struct ktls_hs *hs, struct slice body);
+int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
+int s12_finished(struct ktls_hs *hs, struct slice body);
 
 #endif /* KTLS_HS_H */

@@ -40,7 +40,7 @@ int hs_main_secrets(struct ktls_hs *hs)
 	return err;
 }
 
-/* ---- choosing a credential (4.5.2.2) ----------------------------------- */
+/* ---- choosing a credential (4.5.1.2) ----------------------------------- */
 
 static const struct sigscheme *common_scheme(const struct ktls_config *cfg,
 					     const struct cred *cred,
@@ -80,20 +80,20 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		const struct cred *c = &cfg->creds[i];
 		const struct sigscheme *s = common_scheme(cfg, c,
 							  peer->sigalgs);
-		bool is_for = *name && cred_is_for(c, name);
+		bool is_for = s && *name && cred_is_for(c, name);
 		int score = 2 * is_for + chain_verifiable(c, certs);
 
-		*named |= is_for;
 		if (!s || score <= best)
 			continue;
 		best = score;
+		*named = is_for;
 		hs->cred = c;
 		hs->scheme = s;
 	}
 	return best >= 0;
 }
 
-/* ---- Certificate (4.5.2) ----------------------------------------------- */
+/* ---- Certificate (4.5.1) ----------------------------------------------- */
 
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
@@ -130,13 +130,15 @@ static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked)
 	return more;
 }
 
-static int verify_chain(struct ktls_hs *hs)
+int hs_verify_chain(struct ktls_hs *hs)
 {
 	const struct ktls_config *cfg = hs->config;
 	bool client = cfg->role == KTLS_CLIENT;
 	const char *name = *hs->peer_name ? hs->peer_name : NULL;
 	int err = peer_can_sign(&hs->peer, hs_text(hs));
 
+	if (!err && !peer_key(&hs->peer))
+		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */
 	peer_subject(&hs->peer, hs->info.peer_subject,
 		     sizeof(hs->info.peer_subject));
 	if (err || cfg->verify == KTLS_VERIFY_NONE)
@@ -161,10 +163,10 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 	err = take_chain(hs, m.list, asked);
 	if (err || !peer_len(&hs->peer))
 		return err;
-	return verify_chain(hs);
+	return hs_verify_chain(hs);
 }
 
-/* ---- CertificateVerify (4.5.3) ----------------------------------------- */
+/* ---- CertificateVerify (4.5.2) ----------------------------------------- */
 
 #define SIGNED_PAD	64
 #define SIGNED_CONTEXT	34	/* with its terminating zero, which is sent */
@@ -211,11 +213,13 @@ int hs_send_certificate_verify(struct ktls_hs *hs)
 	return hs_close(hs, &m);
 }
 
-static const struct sigscheme *offered_scheme(const struct ktls_config *cfg,
-					      uint16_t id)
+const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
+					  uint16_t id)
 {
+	const struct ktls_config *cfg = hs->config;
+
 	for (size_t i = 0; i < cfg->sigalgs_len; i++)
-		if (cfg->sigalgs[i]->id == id && cfg->sigalgs[i]->tls13)
+		if (cfg->sigalgs[i]->id == id)
 			return cfg->sigalgs[i];
 	return NULL;
 }
@@ -233,8 +237,8 @@ int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body)
 
 	if (err)
 		return err;
-	scheme = offered_scheme(hs->config, m.scheme);
-	if (!scheme || !key || !sig_fits(scheme, key))
+	scheme = hs_offered_scheme(hs, m.scheme);
+	if (!scheme || !scheme->tls13 || !key || !sig_fits(scheme, key))
 		return -KTLS_E_SIGALG_CHOICE;
 	err = signed_content(hs, peer, &content, &msg);
 	if (!err)
@@ -245,7 +249,7 @@ int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body)
 	return err;
 }
 
-/* ---- Finished (4.5.4) -------------------------------------------------- */
+/* ---- Finished (4.5.3) -------------------------------------------------- */
 
 static int verify_data(const struct ktls_hs *hs, enum ktls_role sender,
 		       struct secret *out)

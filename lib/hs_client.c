@@ -34,8 +34,11 @@ static int make_shares(struct ktls_hs *hs)
 {
 	const struct ktls_config *cfg = hs->config;
 	struct hs_client *c = &hs->client;
-	int err = add_share(hs, &c->kex[0], cfg->groups[0]);
+	int err;
 
+	if (cfg->max_version < KTLS_TLS13)
+		return 0;
+	err = add_share(hs, &c->kex[0], cfg->groups[0]);
 	if (cfg->groups[0]->kind != KEX_KEM)
 		return err;
 	for (size_t i = 1; i < cfg->groups_len && !err; i++)
@@ -49,19 +52,31 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	const struct ktls_config *cfg = hs->config;
 	const struct hs_client *c = &hs->client;
 
+	static const uint8_t uncompressed[] = { 0 };
+
 	*e = (struct exts){
 		.set = EXT_BIT(EXT_SUPPORTED_GROUPS) |
-		       EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
-		       EXT_BIT(EXT_SUPPORTED_VERSIONS) |
-		       EXT_BIT(EXT_KEY_SHARE),
+		       EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
+		.point_formats = { uncompressed, 1 },
 		.server_name = str(hs->info.server_name),
 		.groups = cfg->groups_wire,
 		.sigalgs = cfg->sigalgs_wire,
 		.versions = cfg->versions_wire,
 		.alpn = cfg->alpn_wire,
+		.session_ticket = { c->ticket.buf, c->ticket.len },
 		.cookie = { c->cookie.buf, c->cookie.len },
 		.shares = { c->shares.buf, c->shares.len },
 	};
+	if (cfg->max_version >= KTLS_TLS13)
+		e->set |= EXT_BIT(EXT_SUPPORTED_VERSIONS) |
+			  EXT_BIT(EXT_KEY_SHARE);
+	if (cfg->min_version <= KTLS_TLS12)
+		e->set |= EXT_BIT(EXT_EC_POINT_FORMATS) |
+			  EXT_BIT(EXT_EXTENDED_MAIN_SECRET) |
+			  EXT_BIT(EXT_RENEGOTIATION_INFO);
+	if (cfg->min_version <= KTLS_TLS12 && cfg->sessions &&
+	    !(cfg->flags & KTLS_F_NO_TICKETS))
+		e->set |= EXT_BIT(EXT_SESSION_TICKET);
 	if (e->server_name.len)
 		e->set |= EXT_BIT(EXT_SERVER_NAME);
 	if (e->alpn.len)
@@ -99,7 +114,14 @@ int client_start(struct ktls_hs *hs)
 {
 	int err = crypto_random(hs->client_random, RANDOM_LEN);
 
-	if (!err && !(hs->config->flags & KTLS_F_NO_COMPAT)) {
+	/* with a ticket the id is made up, to see whether it is taken */
+	hs->client.session_offered = session_find(hs);
+	if (hs->session.id_len) {
+		hs->session_id_len = hs->session.id_len;
+		memcpy(hs->session_id, hs->session.id, hs->session.id_len);
+	} else if (!err && (hs->client.session_offered ||
+			    (!(hs->config->flags & KTLS_F_NO_COMPAT) &&
+			     hs->config->max_version >= KTLS_TLS13))) {
 		hs->session_id_len = SESSION_ID_MAX;
 		err = crypto_random(hs->session_id, SESSION_ID_MAX);
 	}
@@ -115,7 +137,7 @@ int client_start(struct ktls_hs *hs)
 
 /* ---- ServerHello ------------------------------------------------------- */
 
-/* 4.2.2: a server that could have done 1.3 says so when it does not */
+/* 4.2.3: a server that could have done 1.3 says so when it does not */
 static bool downgraded(struct slice random)
 {
 	static const uint8_t sentinel[7] = "DOWNGRD";
@@ -124,27 +146,30 @@ static bool downgraded(struct slice random)
 	return !memcmp(tail, sentinel, sizeof(sentinel)) && tail[7] <= 1;
 }
 
-static int check_version(const struct server_hello *m)
+static int check_version(const struct ktls_hs *hs,
+			 const struct server_hello *m)
 {
-	uint16_t version;
-	int found = ext_selected_version(m->ext_block, &version);
+	const struct ktls_config *cfg = hs->config;
+	bool listed = m->where != IN_SH12;
 
-	if (found < 0)
-		return found;
-	if (!found)
-		return downgraded(m->random) ? -KTLS_E_DOWNGRADE :
-					       -KTLS_E_VERSION;
-	if (version != KTLS_TLS13)
+	if (listed && (m->selected != KTLS_TLS13 ||
+		       cfg->max_version < KTLS_TLS13))
 		return -KTLS_E_VERSION_CHOICE;
-	return m->version == KTLS_TLS12 ? 0 : -KTLS_E_VERSION;
+	if (!listed && cfg->max_version >= KTLS_TLS13 &&
+	    downgraded(m->random))
+		return -KTLS_E_DOWNGRADE;
+	if (m->version != KTLS_TLS12 ||
+	    (!listed && cfg->min_version > KTLS_TLS12))
+		return -KTLS_E_VERSION;
+	return 0;
 }
 
-static int take_suite(struct ktls_hs *hs, uint16_t id)
+int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version)
 {
 	const struct suite *suite = suite_find(id);
 
 	if (!suite || !u16s_have(hs->config->suites_wire, id) ||
-	    suite->version != KTLS_TLS13)
+	    suite->version != version)
 		return -KTLS_E_SUITE_CHOICE;
 	if (hs->suite && hs->suite != suite)
 		return -KTLS_E_SUITE_CHOICE;	/* not the retry's */
@@ -158,21 +183,19 @@ static int take_suite(struct ktls_hs *hs, uint16_t id)
 static int check_server_hello(struct ktls_hs *hs, struct server_hello *m)
 {
 	struct slice sent = { hs->session_id, hs->session_id_len };
-	int err = check_version(m);
+	int err = parse_server_hello_exts(m, hs->client.asked);
 
-	if (!err)
-		err = parse_server_hello_exts(m, hs->client.asked);
 	if (err)
 		return err;
 	if (!slice_eq(m->session_id, sent))
 		return -KTLS_E_SESSION_ID;
 	if (m->compression)
 		return -KTLS_E_COMPRESSION;
-	return take_suite(hs, m->suite);
+	return client_take_suite(hs, m->suite, KTLS_TLS13);
 }
 
 /* The hash is known now: begin with the hello that was sent */
-static int begin_transcript(struct ktls_hs *hs)
+int client_begin_transcript(struct ktls_hs *hs)
 {
 	struct slice hello = { hs->client.hello.buf, hs->client.hello.len };
 	int err = transcript_begin(&hs->transcript, hs->config->crypto,
@@ -197,7 +220,7 @@ static int new_share(struct ktls_hs *hs, uint16_t id)
 	return add_share(hs, &c->kex[0], group);
 }
 
-/* 4.2.3 */
+/* 4.2.4 */
 static int retry(struct ktls_hs *hs, const struct server_hello *m)
 {
 	struct hs_client *c = &hs->client;
@@ -210,7 +233,7 @@ static int retry(struct ktls_hs *hs, const struct server_hello *m)
 		err = new_share(hs, e->share_group);
 	wr_slice(&c->cookie, e->cookie);
 	if (!err)
-		err = begin_transcript(hs);
+		err = client_begin_transcript(hs);
 	if (!err)
 		err = transcript_retry(&hs->transcript, hs->config->crypto);
 	if (!err)
@@ -251,16 +274,22 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 	struct server_hello m;
 	int err = parse_server_hello(body, &m);
 
-	if (!err && m.retry && hs->state == C_SH2)
+	if (!err && m.where == IN_HRR && hs->state == C_SH2)
 		return -KTLS_E_UNEXPECTED;
+	if (!err)
+		err = check_version(hs, &m);
+	/* 4.2.3: what was retried stays 1.3 */
+	if (!err && m.where == IN_SH12)
+		return hs->state == C_SH2 ? -KTLS_E_VERSION_CHOICE :
+					    client12_server_hello(hs, &m);
 	if (!err)
 		err = check_server_hello(hs, &m);
 	if (err)
 		return err;
-	if (m.retry)
+	if (m.where == IN_HRR)
 		return retry(hs, &m);
 	if (hs->state == C_SH)
-		err = begin_transcript(hs);
+		err = client_begin_transcript(hs);
 	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
 	if (!err)
@@ -268,6 +297,8 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 	if (!err)
 		err = hs_handshake_secrets(hs, &secret);
 	wipe(&secret, sizeof(secret));
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
+		kex_free(&hs->client.kex[i]);
 	if (!err)
 		err = hs_rx_key(hs, &hs->server_hs);
 	/* already now, so that an alert is protected: appendix A.1 */
@@ -279,7 +310,7 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 
 /* ---- the server's parameters and authentication ------------------------ */
 
-static int take_alpn(struct ktls_hs *hs, struct slice list)
+int client_take_alpn(struct ktls_hs *hs, struct slice list)
 {
 	bool bad = false;
 	struct rd ours = rd_init(hs->config->alpn_wire.p,
@@ -301,7 +332,7 @@ static int c_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 	int err = parse_encrypted_extensions(body, hs->client.asked, &e);
 
 	if (!err && ext_has(&e, EXT_ALPN))
-		err = take_alpn(hs, e.alpn);
+		err = client_take_alpn(hs, e.alpn);
 	hs->state = C_CERT_CR;
 	return err;
 }
@@ -375,7 +406,7 @@ static int c_finished(struct ktls_hs *hs, struct slice body)
 
 const struct hs_rule client_rules[] = {
 	{ C_SH, HT_SERVER_HELLO, HASH_SELF, c_server_hello,
-	  ST(C_SH2) | ST(C_EE) },
+	  ST(C_SH2) | ST(C_EE) | ST(C12_CERT) | ST(C12_NST) | ST(C12_CCS) },
 	{ C_SH2, HT_SERVER_HELLO, HASH_SELF, c_server_hello, ST(C_EE) },
 	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c_encrypted_extensions,
 	  ST(C_CERT_CR) },
@@ -386,6 +417,21 @@ const struct hs_rule client_rules[] = {
 	{ C_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, c_certificate_verify,
 	  ST(C_FIN) },
 	{ C_FIN, HT_FINISHED, HASH_SELF, c_finished, ST(HS_DONE) },
+
+	{ C12_CERT, HT_CERTIFICATE, HASH_AFTER, c12_certificate,
+	  ST(C12_SKE) },
+	{ C12_SKE, HT_SERVER_KEY_EXCHANGE, HASH_AFTER,
+	  c12_server_key_exchange, ST(C12_CR_DONE) },
+	{ C12_CR_DONE, HT_CERTIFICATE_REQUEST, HASH_AFTER,
+	  c12_certificate_request, ST(C12_DONE) },
+	{ C12_CR_DONE, HT_SERVER_HELLO_DONE, HASH_SELF,
+	  c12_server_hello_done, ST(C12_NST) | ST(C12_CCS) },
+	{ C12_DONE, HT_SERVER_HELLO_DONE, HASH_SELF, c12_server_hello_done,
+	  ST(C12_NST) | ST(C12_CCS) },
+	{ C12_NST, HT_NEW_SESSION_TICKET, HASH_AFTER, c12_new_session_ticket,
+	  ST(C12_CCS) },
+	{ C12_CCS, HT_CCS, HASH_SELF, c12_change_cipher_spec, ST(C12_FIN) },
+	{ C12_FIN, HT_FINISHED, HASH_SELF, c12_finished, ST(HS_DONE) },
 };
 
 const size_t client_rules_len = sizeof(client_rules) / sizeof(*client_rules);

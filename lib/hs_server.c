@@ -14,12 +14,17 @@
 
 /* ---- what the hello must be -------------------------------------------- */
 
-static int check_version(const struct client_hello *m)
+/* What both can do, the newest first; 0: nothing */
+static uint16_t choose_version(const struct ktls_config *cfg,
+			       const struct client_hello *m)
 {
-	if (!ext_has(&m->exts, EXT_SUPPORTED_VERSIONS) ||
-	    !u16s_have(m->exts.versions, KTLS_TLS13))
-		return -KTLS_E_VERSION;
-	return m->version == KTLS_TLS12 ? 0 : -KTLS_E_VERSION;
+	bool listed = ext_has(&m->exts, EXT_SUPPORTED_VERSIONS);
+
+	for (uint16_t v = cfg->max_version; v >= cfg->min_version; v--)
+		if (listed ? u16s_have(m->exts.versions, v) :
+		    v < KTLS_TLS13 && m->version >= v)
+			return v;
+	return 0;
 }
 
 /* 4.3.8: a share for each group at most once, and in the groups' order */
@@ -46,10 +51,9 @@ static int check_hello(const struct client_hello *m)
 	static const uint32_t required = EXT_BIT(EXT_SUPPORTED_GROUPS) |
 					 EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
 					 EXT_BIT(EXT_KEY_SHARE);	/* 9.2 */
-	int err = check_version(m);
 
-	if (err)
-		return err;
+	if (m->version != KTLS_TLS12)
+		return -KTLS_E_VERSION;
 	if (m->compression.len != 1 || m->compression.p[0])
 		return -KTLS_E_COMPRESSION;
 	if (~m->exts.set & required)
@@ -70,25 +74,37 @@ static const struct suite *choose_suite(const struct ktls_config *cfg,
 	for (size_t i = 0; theirs_first && i + 1 < theirs.len; i += 2) {
 		uint16_t id = (uint16_t)(theirs.p[i] << 8 | theirs.p[i + 1]);
 
-		if (u16s_have(cfg->suites_wire, id))
+		if (u16s_have(cfg->suites_wire, id) &&
+		    suite_find(id)->version == KTLS_TLS13)
 			return suite_find(id);
 	}
 	for (size_t i = 0; !theirs_first && i < cfg->suites_len; i++)
-		if (u16s_have(theirs, cfg->suites[i]->id))
+		if (cfg->suites[i]->version == KTLS_TLS13 &&
+		    u16s_have(theirs, cfg->suites[i]->id))
 			return cfg->suites[i];
 	return NULL;
+}
+
+static bool any_group(const struct group *group)
+{
+	(void)group;
+	return true;
 }
 
 /*
  * The first common group for which there is a share; a round trip is spent
  * only where it buys something: the hybrid, or any common group at all.
+ * Without shares (TLS 1.2) just the first.
  */
-static const struct group *choose_group(const struct ktls_config *cfg,
-					const struct exts *e)
+const struct group *server_choose_group(const struct ktls_hs *hs,
+					const struct exts *e,
+					bool (*usable)(const struct group *))
 {
+	const struct ktls_config *cfg = hs->config;
 	struct slice ours = cfg->groups_wire, theirs = e->groups;
 	struct slice first = ours, second = theirs;
 	const struct group *common = NULL;
+	uint32_t tried = 0;	/* a list may name a group many times */
 
 	if (cfg->flags & KTLS_F_CLIENT_ORDER) {
 		first = theirs;
@@ -96,13 +112,18 @@ static const struct group *choose_group(const struct ktls_config *cfg,
 	}
 	for (size_t i = 0; i + 1 < first.len; i += 2) {
 		uint16_t id = (uint16_t)(first.p[i] << 8 | first.p[i + 1]);
+		const struct group *group = group_find(id);
 
-		if (!u16s_have(second, id))
+		if (!group || tried & 1u << (group - groups))
+			continue;
+		tried |= 1u << (group - groups);
+		if (!usable(group) || !u16s_have(second, id))
 			continue;
 		if (!common)
-			common = group_find(id);
-		if (common->kind == KEX_KEM || shares_find(e->shares, id).len)
-			return group_find(id);
+			common = group;
+		if ((group == common && group->kind == KEX_KEM) ||
+		    shares_find(e->shares, id).len)
+			return group;
 	}
 	return common;
 }
@@ -115,6 +136,7 @@ static int choose_cred(struct ktls_hs *hs, const struct exts *e)
 	host_name(e->server_name, hs->info.server_name);
 	if (!hs_choose_cred(hs, e, hs->info.server_name, &named))
 		return -KTLS_E_NO_SIGALG;
+	hs->server.named = named;
 	if (e->server_name.len && !named &&
 	    hs->config->flags & KTLS_F_STRICT_NAME)
 		return -KTLS_E_UNKNOWN_NAME;
@@ -122,7 +144,7 @@ static int choose_cred(struct ktls_hs *hs, const struct exts *e)
 }
 
 /* RFC 7301 3.2: the server's order */
-static int choose_alpn(struct ktls_hs *hs, const struct exts *e)
+int server_choose_alpn(struct ktls_hs *hs, const struct exts *e)
 {
 	bool bad = false;
 	struct slice all = hs->config->alpn_wire;
@@ -144,11 +166,15 @@ static int choose_alpn(struct ktls_hs *hs, const struct exts *e)
 	return -KTLS_E_NO_ALPN;
 }
 
-/* ---- HelloRetryRequest (4.2.3) ----------------------------------------- */
+/* ---- HelloRetryRequest (4.2.4) ----------------------------------------- */
 
-/* Over all of a hello that its second version must repeat (4.2.2) */
+/*
+ * Over all of a hello that its second version must repeat (4.2.2); @shares:
+ * the key shares too, no other having been asked for
+ */
 static int hello_digest(const struct ktls_hs *hs, struct slice body,
-			const struct client_hello *m, struct secret *out)
+			const struct client_hello *m, bool shares,
+			struct secret *out)
 {
 	bool bad = false;
 	struct rd exts = rd_init(m->ext_block.p, m->ext_block.len, &bad);
@@ -163,7 +189,8 @@ static int hello_digest(const struct ktls_hs *hs, struct slice body,
 		uint16_t type = rd_u16(&exts);
 
 		rd_opaque(&exts, 2);
-		if (!ext_may_change(type))
+		if (!ext_may_change(type) ||
+		    (shares && type == EXT_TYPE_KEY_SHARE))
 			err = hash_add(&h, at, (size_t)(exts.p - at));
 	}
 	out->len = hash_rows[HASH_SHA256].len;
@@ -173,17 +200,13 @@ static int hello_digest(const struct ktls_hs *hs, struct slice body,
 	return err;
 }
 
+/* The state stays here: all that the cookie proves is the way back */
 static int make_cookie(struct ktls_hs *hs)
 {
-	struct slice key = { hs->config->cookie_key,
-			     sizeof(hs->config->cookie_key) };
-	struct secret digest, *cookie = &hs->server.cookie;
-	int err = transcript_now(&hs->transcript, &digest);
+	struct secret *cookie = &hs->server.cookie;
 
-	cookie->len = hash_rows[HASH_SHA256].len;
-	return err ? err : hmac(hs->config->crypto, HASH_SHA256, key,
-				&(struct slice){ digest.b, digest.len }, 1,
-				cookie->b);
+	cookie->len = 32;
+	return crypto_random(cookie->b, cookie->len);
 }
 
 static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
@@ -193,7 +216,7 @@ static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
 	struct server_hello m = {
 		.version = KTLS_TLS12,
 		.random = { retry_random, RANDOM_LEN },
-		.retry = true,
+		.where = IN_HRR,
 		.session_id = ch->session_id,
 		.suite = hs->suite->id,
 		.exts = {
@@ -222,7 +245,8 @@ static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
 static int retry(struct ktls_hs *hs, struct slice body,
 		 const struct client_hello *m, bool need_share)
 {
-	int err = hello_digest(hs, body, m, &hs->server.hello_digest);
+	int err = hello_digest(hs, body, m, !need_share,
+			       &hs->server.hello_digest);
 
 	if (!err && hs->config->flags & KTLS_F_COOKIE)
 		err = make_cookie(hs);
@@ -244,7 +268,7 @@ static int check_retried(struct ktls_hs *hs, struct slice body,
 	struct slice cookie = m->exts.cookie;
 	struct slice shares = m->exts.shares;
 	struct secret digest;
-	int err = hello_digest(hs, body, m, &digest);
+	int err = hello_digest(hs, body, m, !s->retry_group, &digest);
 
 	if (err)
 		return err;
@@ -271,6 +295,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
 	struct server_hello m = {
 		.version = KTLS_TLS12,
 		.random = { random, RANDOM_LEN },
+		.where = IN_SH,
 		.session_id = ch->session_id,
 		.suite = hs->suite->id,
 		.exts = {
@@ -306,7 +331,7 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 	struct wr_mark mark = hs_open(hs, HT_ENCRYPTED_EXTENSIONS);
 
 	/* RFC 6066 3: an empty answer says that the name was used */
-	if (hs->info.server_name[0] && ext_has(ch, EXT_SERVER_NAME))
+	if (hs->server.named && ext_has(ch, EXT_SERVER_NAME))
 		e.set |= EXT_BIT(EXT_SERVER_NAME);
 	if (alpn_len)
 		e.set |= EXT_BIT(EXT_ALPN);
@@ -353,7 +378,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 		err = hs_send_finished(hs);
 	if (!err)
 		err = hs_main_secrets(hs);
-	/* 4.5.4: what follows our Finished has the application's key */
+	/* 4.5.3: what follows our Finished has the application's key */
 	if (!err)
 		err = hs_tx_key(hs, &hs->server_app);
 	if (!err)
@@ -370,7 +395,7 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 	hs->suite = choose_suite(hs->config, m->suites);
 	if (!hs->suite)
 		return -KTLS_E_NO_SUITE;
-	hs->group = choose_group(hs->config, &m->exts);
+	hs->group = server_choose_group(hs, &m->exts, any_group);
 	if (!hs->group)
 		return -KTLS_E_NO_GROUP;
 	hs->info.version = KTLS_TLS13;
@@ -394,13 +419,25 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 {
 	struct client_hello m;
 	bool again = hs->state == S_CH2, need_share;
+	uint16_t version;
 	int err = parse_client_hello(body, &m);
 
-	if (!err)
-		err = check_hello(&m);
+	if (err)
+		return err;
 	/* 5.1: the answer changes keys */
-	if (!err && !hs->msg.last)
-		err = -KTLS_E_UNALIGNED;
+	if (!hs->msg.last)
+		return -KTLS_E_UNALIGNED;
+	version = choose_version(hs->config, &m);
+	if (!version)
+		return -KTLS_E_VERSION;
+	/* RFC 7507 3 */
+	if (version < hs->config->max_version &&
+	    u16s_have(m.suites, SCSV_FALLBACK))
+		return -KTLS_E_FALLBACK;
+	if (version == KTLS_TLS12)
+		return again ? -KTLS_E_RETRY_CHANGED :
+			       server12_client_hello(hs, &m);
+	err = check_hello(&m);
 	if (!err)
 		err = again ? check_retried(hs, body, &m) : 0;
 	if (!err)
@@ -416,7 +453,7 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 		return -KTLS_E_RETRY_CHANGED;
 	if (!again && (need_share || hs->config->flags & KTLS_F_COOKIE))
 		return retry(hs, body, &m, need_share);
-	err = choose_alpn(hs, &m.exts);
+	err = server_choose_alpn(hs, &m.exts);
 	if (!err)
 		err = choose_cred(hs, &m.exts);
 	return err ? err : send_flight(hs, &m);
@@ -451,7 +488,8 @@ static int s_finished(struct ktls_hs *hs, struct slice body)
 
 const struct hs_rule server_rules[] = {
 	{ S_CH, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
-	  ST(S_CH2) | ST(S_CERT) | ST(S_FIN) },
+	  ST(S_CH2) | ST(S_CERT) | ST(S_FIN) |
+	  ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
 	{ S_CH2, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CERT) | ST(S_FIN) },
 	{ S_CERT, HT_CERTIFICATE, HASH_AFTER, s_certificate,
@@ -459,6 +497,15 @@ const struct hs_rule server_rules[] = {
 	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s_certificate_verify,
 	  ST(S_FIN) },
 	{ S_FIN, HT_FINISHED, HASH_AFTER, s_finished, ST(HS_DONE) },
+
+	{ S12_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
+	  ST(S12_CKE) },
+	{ S12_CKE, HT_CLIENT_KEY_EXCHANGE, HASH_BEFORE,
+	  s12_client_key_exchange, ST(S12_CV) | ST(S12_CCS) },
+	{ S12_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s12_certificate_verify,
+	  ST(S12_CCS) },
+	{ S12_CCS, HT_CCS, HASH_SELF, s12_change_cipher_spec, ST(S12_FIN) },
+	{ S12_FIN, HT_FINISHED, HASH_SELF, s12_finished, ST(HS_DONE) },
 };
 
 const size_t server_rules_len = sizeof(server_rules) / sizeof(*server_rules);

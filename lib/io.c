@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* Data on an established connection */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "conn.h"
 
@@ -41,30 +44,56 @@ static int look_for_room(struct ktls_conn *conn)
 	return 0;
 }
 
-/* 5.5: at the end of a key that cannot be changed, close in good order */
-static int out_of_keys(struct ktls_conn *conn)
+/* Flush, close_notify, and no more */
+static int close_tx(struct ktls_conn *conn, int flags)
 {
-	int err = ktls_conn_shutdown(conn);
+	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
+	int err = conn->utx ? user_flush(conn->utx, conn->fd, flags) : 0;
 
-	return err == -EAGAIN ? err : conn_fail(conn, -KTLS_E_KEY_LIMIT);
+	/* 6.1: unless an error alert has gone out */
+	if (!err && !conn->tx_closed && !conn->error) {
+		ssize_t n = conn_write(conn, CT_ALERT, close_notify,
+				       sizeof(close_notify), flags);
+
+		if (n < 0)
+			return (int)n;
+		conn->tx_closed = true;
+		conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
+		if (conn->utx)
+			err = user_flush(conn->utx, conn->fd, flags);
+	}
+	if (err)
+		return err;
+	return shutdown(conn->fd, SHUT_WR) && errno != ENOTCONN ? -errno : 0;
+}
+
+/* 5.5: at the end of a key that cannot be changed, close in good order */
+static int out_of_keys(struct ktls_conn *conn, int flags)
+{
+	int err = close_tx(conn, flags);
+
+	if (err == -EAGAIN || err == -EINTR)
+		return err;
+	conn->tx_error = -KTLS_E_KEY_LIMIT;
+	return conn->tx_error;
 }
 
 /* Before data: what must come first, and how much may follow it */
-static int prepare(struct ktls_conn *conn, size_t *len)
+static int prepare(struct ktls_conn *conn, size_t *len, int flags)
 {
 	int err;
 
-	if (conn->error)
-		return conn->error;
+	if (conn->error || conn->tx_error)
+		return conn->error ? conn->error : conn->tx_error;
 	if (conn->tx_closed)
 		return -EPIPE;
-	err = conn->rekey_due ? ktls_conn_rekey(conn, 0) : 0;
+	err = conn->rekey_due ? conn_rekey(conn, false, flags) : 0;
 	if (!err)
 		err = look_for_room(conn);
 	if (!err && !conn->tx_room) {
-		err = ktls_conn_rekey(conn, 0);
+		err = conn_rekey(conn, false, flags);
 		if (err == -KTLS_E_NO_REKEY)
-			return out_of_keys(conn);
+			return out_of_keys(conn, flags);
 		if (!err)
 			err = look_for_room(conn);
 	}
@@ -93,52 +122,56 @@ ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
 
 	if (flags & ~(MSG_DONTWAIT | MSG_MORE | MSG_NOSIGNAL))
 		return -EINVAL;
-	err = prepare(conn, &len);
+	err = prepare(conn, &len, flags & MSG_DONTWAIT);
 	if (err || !len)
 		return err;
 	return sent(conn, conn_write(conn, CT_DATA, buf, len, flags));
 }
 
+/*
+ * sendfile(2) has no MSG_NOSIGNAL: what it raises when the peer is gone is
+ * taken back, unless a SIGPIPE of somebody else's was pending already.
+ */
+static ssize_t sendfile_nosignal(int fd, int in_fd, off_t *offset,
+				 size_t count)
+{
+	static const struct timespec now;
+	sigset_t pipe, old, pending;
+	ssize_t n;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	pthread_sigmask(SIG_BLOCK, &pipe, &old);
+	n = sendfile(fd, in_fd, offset, count);
+	if (n < 0)
+		n = -errno;
+	if (n == -EPIPE && !sigismember(&pending, SIGPIPE))
+		sigtimedwait(&pipe, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return n;
+}
+
 ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		      size_t count)
 {
-	ssize_t n;
-	int err = prepare(conn, &count);
+	int err = prepare(conn, &count, 0);
 
 	if (err || !count)
 		return err;
-	if (conn->utx)
-		return sent(conn, user_sendfile(conn->utx, conn->fd, in_fd,
-						offset, count));
-	n = sendfile(conn->fd, in_fd, offset, count);
-	return sent(conn, n < 0 ? -errno : n);
+	return sent(conn, conn->utx ?
+		    user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
+		    sendfile_nosignal(conn->fd, in_fd, offset, count));
 }
 
 int ktls_flush(struct ktls_conn *conn)
 {
-	int err = conn->utx ? user_flush(conn->utx, conn->fd, 0) : 0;
-
-	return err <= -2048 ? conn_fail(conn, err) : err;
+	return conn->utx ? user_flush(conn->utx, conn->fd, 0) : 0;
 }
 
 int ktls_conn_shutdown(struct ktls_conn *conn)
 {
-	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
-	int err = ktls_flush(conn);
-
-	if (!err && !conn->tx_closed && !conn->error) {
-		ssize_t n = conn_write(conn, CT_ALERT, close_notify,
-				       sizeof(close_notify), 0);
-
-		if (n < 0)
-			return (int)n;
-		conn->tx_closed = true;
-		conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
-		err = ktls_flush(conn);
-	}
-	if (err)
-		return err;
-	return shutdown(conn->fd, SHUT_WR) && errno != ENOTCONN ? -errno : 0;
+	return close_tx(conn, 0);
 }
 
 unsigned int ktls_conn_events(struct ktls_conn *conn)
@@ -153,9 +186,10 @@ unsigned int ktls_conn_events(struct ktls_conn *conn)
 		return events;
 	/* the caller may have written past us: look anew */
 	conn->tx_room = 0;
-	if (conn->rekey_due || look_for_room(conn) || !conn->tx_room)
-		events |= KTLS_EV_REKEY;
-	return events;
+	if (look_for_room(conn) || !conn->tx_room)
+		events |= conn_can_rekey(conn) ? KTLS_EV_REKEY :
+						 KTLS_EV_KEY_LIMIT;
+	return conn->rekey_due ? events | KTLS_EV_REKEY : events;
 }
 
 /* ---- receiving --------------------------------------------------------- */
@@ -171,6 +205,8 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 	size_t len = p->len;
 	int err = 0;
 
+	if (len > RECORD_PLAIN_MAX)
+		return conn_fail(conn, -KTLS_E_RECORD_OVERFLOW);
 	if (!p->last) {
 		rec = malloc(RECORD_PLAIN_MAX);
 		if (!rec)
@@ -194,9 +230,28 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 	return err;
 }
 
-static bool passing(int err)
+/* Why nothing more can be received: 1 if it can, 0 after close_notify */
+static int rx_state(const struct ktls_conn *conn)
 {
-	return err == -EAGAIN || err == -EINTR;
+	if (conn->rx_closed)
+		return 0;
+	if (conn->error)
+		return conn->error;
+	return conn->rx_error ? conn->rx_error : 1;
+}
+
+/*
+ * An errno or the end of the stream is of this direction: the other may still
+ * be closed in good order.
+ */
+static int rx_fail(struct ktls_conn *conn, int err)
+{
+	if (err == -EAGAIN || err == -EINTR)
+		return err;
+	if (err <= -2048 && err != -KTLS_E_TRUNCATED)
+		return conn_fail(conn, err);
+	conn->rx_error = err;
+	return err;
 }
 
 ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
@@ -206,12 +261,13 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
 
 	if (!len || flags & ~MSG_DONTWAIT)
 		return -EINVAL;
-	for (;;) {
-		if (conn->rx_closed || conn->error)
-			return conn->rx_closed ? 0 : conn->error;
+	/* an answer is waited for: what it answers must be on its way */
+	if (conn->utx && user_tx_pending(conn->utx))
+		(void)user_flush(conn->utx, conn->fd, MSG_DONTWAIT);
+	while ((err = rx_state(conn)) > 0) {
 		err = conn_read(conn, buf, len, flags, &p);
 		if (err)
-			return passing(err) ? err : conn_fail(conn, err);
+			return rx_fail(conn, err);
 		if (p.type != CT_DATA) {
 			err = take_control(conn, buf, &p);
 			if (err < 0)
@@ -225,6 +281,7 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
 			return conn_fail(conn, -KTLS_E_RECORD_FLOOD);
 		}
 	}
+	return err;
 }
 
 /* Is a control record what stands first? -EIO is how a read says so. */
@@ -236,21 +293,21 @@ int ktls_conn_control(struct ktls_conn *conn)
 
 	if (conn->urx)
 		return -KTLS_E_STATE;
-	for (;;) {
-		if (conn->rx_closed || conn->error)
-			return conn->rx_closed ? 0 : conn->error;
+	while ((err = rx_state(conn)) > 0) {
 		/* a look first: data is not ours to take */
 		err = kernel_read(conn->fd, buf, 1, MSG_PEEK | MSG_DONTWAIT,
 				  &p);
 		if (!err && p.type == CT_DATA)
-			return 1;
+			return frag_pending(&conn->frag) ?
+			       conn_fail(conn, -KTLS_E_RECORD_TYPE) : 1;
 		if (!err)
 			err = kernel_read(conn->fd, buf, sizeof(buf),
 					  MSG_DONTWAIT, &p);
 		if (err)
-			return passing(err) ? err : conn_fail(conn, err);
+			return rx_fail(conn, err);
 		err = take_control(conn, buf, &p);
 		if (err <= 0)
 			return err;
 	}
+	return err;
 }

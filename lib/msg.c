@@ -11,8 +11,7 @@ const uint8_t retry_random[RANDOM_LEN] = {
 	0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 };
 
-/* The end of every parser: the message is used up, and all of it was there */
-static int finish(struct rd *r)
+int msg_end(struct rd *r)
 {
 	rd_end(r);
 	return *r->bad ? -KTLS_E_DECODE : 0;
@@ -23,7 +22,7 @@ static int finish_exts(struct rd *r, enum ext_where where, uint32_t asked,
 		       struct exts *e)
 {
 	struct rd block = rd_vec(r, 2);
-	int err = finish(r);
+	int err = msg_end(r);
 
 	return err ? err : exts_parse(&block, where, asked, e);
 }
@@ -58,7 +57,7 @@ int parse_client_hello(struct slice body, struct client_hello *m)
 	m->ext_block = (struct slice){ NULL, 0 };
 	if (rd_more(&r))
 		m->ext_block = rd_opaque(&r, 2);
-	err = finish(&r);
+	err = msg_end(&r);
 	if (err)
 		return err;
 	block = rd_init(m->ext_block.p, m->ext_block.len, &bad);
@@ -79,18 +78,27 @@ int parse_server_hello(struct slice body, struct server_hello *m)
 {
 	bool bad = false;
 	struct rd r = rd_init(body.p, body.len, &bad);
+	int err, found;
 
+	m->selected = 0;
 	m->version = rd_u16(&r);
 	m->random = rd_take(&r, RANDOM_LEN);
-	m->retry = m->random.len &&
-		   !memcmp(m->random.p, retry_random, RANDOM_LEN);
+	m->where = m->random.len &&
+		   !memcmp(m->random.p, retry_random, RANDOM_LEN) ?
+		   IN_HRR : IN_SH;
 	m->session_id = rd_session_id(&r);
 	m->suite = rd_u16(&r);
 	m->compression = rd_u8(&r);
 	m->ext_block = (struct slice){ NULL, 0 };
 	if (rd_more(&r))
 		m->ext_block = rd_opaque(&r, 2);
-	return finish(&r);
+	err = msg_end(&r);
+	if (err)
+		return err;
+	found = ext_selected_version(m->ext_block, &m->selected);
+	if (!found && m->where == IN_SH)
+		m->where = IN_SH12;
+	return found < 0 ? found : 0;
 }
 
 int parse_server_hello_exts(struct server_hello *m, uint32_t asked)
@@ -98,7 +106,7 @@ int parse_server_hello_exts(struct server_hello *m, uint32_t asked)
 	bool bad = false;
 	struct rd r = rd_init(m->ext_block.p, m->ext_block.len, &bad);
 
-	return exts_parse(&r, m->retry ? IN_HRR : IN_SH, asked, &m->exts);
+	return exts_parse(&r, m->where, asked, &m->exts);
 }
 
 void write_server_hello(struct wr *w, const struct server_hello *m)
@@ -108,7 +116,7 @@ void write_server_hello(struct wr *w, const struct server_hello *m)
 	wr_opaque(w, 1, m->session_id);
 	wr_u16(w, m->suite);
 	wr_u8(w, m->compression);
-	exts_write(w, m->retry ? IN_HRR : IN_SH, &m->exts);
+	exts_write(w, m->where, &m->exts);
 }
 
 int parse_encrypted_extensions(struct slice body, uint32_t asked,
@@ -146,7 +154,7 @@ int parse_certificate(struct slice body, struct certificate *m)
 
 	m->context = rd_opaque(&r, 1);
 	m->list = rd_opaque(&r, 3);
-	return finish(&r);
+	return msg_end(&r);
 }
 
 int parse_certificate_entry(struct slice *list, uint32_t asked,
@@ -175,7 +183,7 @@ int parse_certificate_verify(struct slice body,
 
 	m->scheme = rd_u16(&r);
 	m->signature = rd_opaque(&r, 2);
-	return finish(&r);
+	return msg_end(&r);
 }
 
 void write_certificate_verify(struct wr *w,
@@ -208,5 +216,5 @@ int parse_key_update(struct slice body, uint8_t *request)
 	struct rd r = rd_init(body.p, body.len, &bad);
 
 	*request = rd_u8(&r);
-	return finish(&r);
+	return msg_end(&r);
 }

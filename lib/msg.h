@@ -20,12 +20,20 @@ enum msg_type {
 	HT_END_OF_EARLY_DATA	= 5,
 	HT_ENCRYPTED_EXTENSIONS	= 8,
 	HT_CERTIFICATE		= 11,
+	HT_SERVER_KEY_EXCHANGE	= 12,
 	HT_CERTIFICATE_REQUEST	= 13,
+	HT_SERVER_HELLO_DONE	= 14,
 	HT_CERTIFICATE_VERIFY	= 15,
+	HT_CLIENT_KEY_EXCHANGE	= 16,
 	HT_FINISHED		= 20,
 	HT_KEY_UPDATE		= 24,
 	HT_MESSAGE_HASH		= 254,
+	HT_CCS			= 255,	/* no message: ChangeCipherSpec of 1.2 */
 };
+
+/* Suites that are none: RFC 5746 3.3, 7507 2 */
+#define SCSV_RENEGOTIATION	0x00ff
+#define SCSV_FALLBACK		0x5600
 
 #define MSG_HEADER	4	/* type, uint24 length */
 #define RANDOM_LEN	32
@@ -44,7 +52,8 @@ struct client_hello {
 struct server_hello {
 	uint16_t version;
 	struct slice random;
-	bool retry;		/* the random says HelloRetryRequest */
+	enum ext_where where;	/* which of its kinds: IN_SH, _HRR, _SH12 */
+	uint16_t selected;	/* supported_versions; 0 if it has none */
 	struct slice session_id;
 	uint16_t suite;
 	uint8_t compression;
@@ -77,8 +86,11 @@ struct new_session_ticket {
 
 enum { UPDATE_NOT_REQUESTED, UPDATE_REQUESTED };
 
-/* The random that makes a ServerHello a HelloRetryRequest (4.2.3) */
+/* The random that makes a ServerHello a HelloRetryRequest (4.2.4) */
 extern const uint8_t retry_random[RANDOM_LEN];
+
+/* The end of every parser: all of it was there, and nothing more */
+int msg_end(struct rd *r);
 
 int parse_client_hello(struct slice body, struct client_hello *m);
 /*

@@ -38,6 +38,12 @@ static const struct info_row {
 
 #define SEQ_LEN	8
 
+static void put_seq(uint8_t p[SEQ_LEN], uint64_t seq)
+{
+	for (int i = SEQ_LEN - 1; i >= 0; i--, seq >>= 8)
+		p[i] = (uint8_t)seq;
+}
+
 size_t offload_info(union crypto_info *out, const struct suite *suite,
 		    const struct traffic_keys *keys, uint64_t seq)
 {
@@ -48,13 +54,14 @@ size_t offload_info(union crypto_info *out, const struct suite *suite,
 	memset(out, 0, sizeof(*out));
 	out->info.version = suite->version;
 	out->info.cipher_type = aead->tls_cipher;
+	put_seq(p + row->rec_seq, seq);
+	memcpy(p + row->key, keys->key, aead->key_len);
 	/* the 12-byte IV is split: the salt first, then the kernel's "iv" */
 	memcpy(p + row->salt, keys->iv, aead->salt_len);
 	memcpy(p + row->iv, keys->iv + aead->salt_len, row->iv_len);
-	memcpy(p + row->key, keys->key, aead->key_len);
-	for (int i = 0; i < SEQ_LEN; i++)
-		p[row->rec_seq + SEQ_LEN - 1 - (size_t)i] =
-			(uint8_t)(seq >> (8 * i));
+	/* which in 1.2 is the explicit part: ours is the record's number */
+	if (suite->version == KTLS_TLS12 && aead->salt_len)
+		put_seq(p + row->iv, seq);
 	return row->size;
 }
 
@@ -73,21 +80,14 @@ int offload_attach(int fd)
 	return -errno;
 }
 
-int offload_keys(int fd, unsigned int direction, const struct crypto *crypto,
-		 const struct suite *suite, const struct secret *traffic,
-		 uint64_t seq)
+int offload_keys(int fd, unsigned int direction, const struct suite *suite,
+		 const struct traffic_keys *keys, uint64_t seq)
 {
-	struct traffic_keys keys;
 	union crypto_info info;
-	int err = traffic_keys(crypto, suite, traffic, &keys);
-	size_t size;
+	size_t size = offload_info(&info, suite, keys, seq);
+	int err = setsockopt(fd, SOL_TLS, option(direction), &info,
+			     (socklen_t)size) ? -errno : 0;
 
-	if (err)
-		return err;
-	size = offload_info(&info, suite, &keys, seq);
-	if (setsockopt(fd, SOL_TLS, option(direction), &info, (socklen_t)size))
-		err = -errno;
-	wipe(&keys, sizeof(keys));
 	wipe(&info, sizeof(info));
 	return err;
 }

@@ -31,11 +31,10 @@ size_t offload_info(union crypto_info *out, const struct suite *suite,
 int offload_attach(int fd);
 /*
  * TLS_TX or TLS_RX (@direction: KTLS_TX, KTLS_RX), for the first time or as a
- * rekey; 0 or -errno, -KTLS_E_CRYPTO.
+ * rekey; 0 or -errno.
  */
-int offload_keys(int fd, unsigned int direction, const struct crypto *crypto,
-		 const struct suite *suite, const struct secret *traffic,
-		 uint64_t seq);
+int offload_keys(int fd, unsigned int direction, const struct suite *suite,
+		 const struct traffic_keys *keys, uint64_t seq);
 /* The live number of the direction's next record; 0 or -errno */
 int offload_seq(int fd, unsigned int direction, const struct suite *suite,
 		uint64_t *seq);

@@ -25,10 +25,10 @@
 #endif
 
 static struct {
-	pthread_once_t once;
-	int error;
+	pthread_mutex_t lock;
+	bool done;
 	struct ktls_caps caps;
-} probed = { .once = PTHREAD_ONCE_INIT };
+} probed = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- a connection to try on -------------------------------------------- */
 
@@ -87,33 +87,34 @@ static int set_keys(int fd, unsigned int direction, const struct suite *suite,
 			  &info, (socklen_t)size) ? errno : 0;
 }
 
-static void try_cipher(const struct sockaddr_in *addr,
-		       const struct suite *suite, struct ktls_cap *cap)
+static int try_cipher(const struct sockaddr_in *addr,
+		      const struct suite *suite, struct ktls_cap *cap)
 {
 	int fd = connect_loopback(addr);
 
+	if (fd < 0)
+		return fd;
 	cap->version = suite->version;
 	cap->cipher = aead_rows[suite->aead].tls_cipher;
-	if (fd < 0) {
-		cap->tx_error = cap->rx_error = -fd;
-		return;
-	}
 	cap->tx_error = cap->rx_error = -offload_attach(fd);
 	if (!cap->tx_error) {
 		cap->tx_error = set_keys(fd, KTLS_TX, suite, 1);
 		cap->rx_error = set_keys(fd, KTLS_RX, suite, 2);
 	}
 	close(fd);
+	return 0;
 }
 
-static void try_options(const struct sockaddr_in *addr,
+static int try_options(const struct sockaddr_in *addr,
 			const struct suite *suite, struct ktls_caps *caps)
 {
 	const int on = 1;
 	const uint16_t payload = 16384;
 	int fd = connect_loopback(addr), err;
 
-	err = fd < 0 ? -fd : -offload_attach(fd);
+	if (fd < 0)
+		return fd;
+	err = -offload_attach(fd);
 	if (!err)
 		err = set_keys(fd, KTLS_TX, suite, 1);
 	if (!err)
@@ -130,8 +131,8 @@ static void try_options(const struct sockaddr_in *addr,
 			       sizeof(on)))
 			caps->no_pad_error = errno;
 	}
-	if (fd >= 0)
-		close(fd);
+	close(fd);
+	return 0;
 }
 
 static int try_all(struct ktls_caps *caps)
@@ -140,37 +141,40 @@ static int try_all(struct ktls_caps *caps)
 	struct suite suite = { .aead = AEAD_AES_128_GCM,
 			       .version = KTLS_TLS13 };
 	struct sockaddr_in addr;
-	int listener = listen_loopback(&addr), fd;
+	int listener = listen_loopback(&addr), fd, err;
 
 	if (listener < 0)
 		return listener;
-	fd = connect_loopback(&addr);
-	caps->ulp_error = fd < 0 ? 0 : -offload_attach(fd);
-	if (fd >= 0)
+	fd = err = connect_loopback(&addr);
+	if (fd >= 0) {
+		caps->ulp_error = -offload_attach(fd);
 		close(fd);
-	try_options(&addr, &suite, caps);
-	for (size_t v = 0; v < 2; v++) {
-		for (int a = 0; a < AEAD_COUNT; a++) {
-			suite.version = versions[v];
-			suite.aead = (enum aead_id)a;
-			try_cipher(&addr, &suite,
-				   &caps->caps[caps->caps_len++]);
-		}
+		err = try_options(&addr, &suite, caps);
+	}
+	for (size_t i = 0; i < 2 * AEAD_COUNT && !err; i++) {
+		suite.version = versions[i / AEAD_COUNT];
+		suite.aead = (enum aead_id)(i % AEAD_COUNT);
+		err = try_cipher(&addr, &suite,
+				 &caps->caps[caps->caps_len++]);
 	}
 	close(listener);
-	return fd < 0 ? fd : 0;
+	return err;
 }
 
-static void probe_once(void)
+int ktls_probe_size(struct ktls_caps *caps, size_t size)
 {
-	probed.error = try_all(&probed.caps);
-}
+	int err = 0;
 
-int ktls_probe(struct ktls_caps *caps)
-{
-	pthread_once(&probed.once, probe_once);
-	*caps = probed.caps;
-	return probed.error;
+	/* what failed for want of descriptors or a network is tried again */
+	pthread_mutex_lock(&probed.lock);
+	if (!probed.done) {
+		probed.caps = (struct ktls_caps){ 0 };
+		err = try_all(&probed.caps);
+		probed.done = !err;
+	}
+	copy_out(caps, size, &probed.caps, sizeof(probed.caps));
+	pthread_mutex_unlock(&probed.lock);
+	return err;
 }
 
 int caps_error(const struct ktls_caps *caps, const struct suite *suite,

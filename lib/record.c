@@ -5,23 +5,20 @@
 
 #include "include/ktls.h"
 
+#define SEQ_LEN	8
+
 int record_set_key(struct record *rec, const struct crypto *crypto,
-		   const struct suite *suite, const struct secret *traffic,
+		   const struct suite *suite, const struct traffic_keys *keys,
 		   bool seal)
 {
-	struct traffic_keys keys;
-	int err = traffic_keys(crypto, suite, traffic, &keys);
+	int err = aead_set(&rec->aead, crypto, suite->aead, keys->key, seal);
 
-	if (!err)
-		err = aead_set(&rec->aead, crypto, suite->aead, keys.key,
-			       seal);
-	if (!err) {
-		memcpy(rec->iv, keys.iv, sizeof(rec->iv));
-		rec->suite = suite;
-		rec->seq = 0;
-	}
-	wipe(&keys, sizeof(keys));
-	return err;
+	if (err)
+		return err;
+	memcpy(rec->iv, keys->iv, sizeof(rec->iv));
+	rec->suite = suite;
+	rec->seq = 0;
+	return 0;
 }
 
 void record_free(struct record *rec)
@@ -30,12 +27,21 @@ void record_free(struct record *rec)
 	wipe(rec, sizeof(*rec));
 }
 
-/* 5.3: the sequence number, padded to the left, over the IV */
-static void make_nonce(const struct record *rec, uint8_t nonce[AEAD_IV_LEN])
+static void put_seq(uint8_t p[SEQ_LEN], uint64_t seq)
 {
+	for (int i = SEQ_LEN - 1; i >= 0; i--, seq >>= 8)
+		p[i] = (uint8_t)seq;
+}
+
+/* 9846 5.3, RFC 7905 2: the sequence number, padded to the left, over the IV */
+static void mixed_nonce(const struct record *rec, uint8_t nonce[AEAD_IV_LEN])
+{
+	uint8_t seq[SEQ_LEN];
+
+	put_seq(seq, rec->seq);
 	memcpy(nonce, rec->iv, AEAD_IV_LEN);
-	for (int i = 0; i < 8; i++)
-		nonce[AEAD_IV_LEN - 1 - i] ^= (uint8_t)(rec->seq >> (8 * i));
+	for (int i = 0; i < SEQ_LEN; i++)
+		nonce[AEAD_IV_LEN - SEQ_LEN + i] ^= seq[i];
 }
 
 static void put_header(uint8_t *p, uint8_t type, uint16_t version, size_t len)
@@ -60,7 +66,7 @@ static int seal13(struct record *rec, uint8_t type, const void *p, size_t len,
 	put_header(to, CT_DATA, KTLS_TLS12, body);
 	memcpy(to + RECORD_HEADER, p, len);
 	to[RECORD_HEADER + len] = type;
-	make_nonce(rec, nonce);
+	mixed_nonce(rec, nonce);
 	err = aead_seal(&rec->aead, nonce, (struct slice){ to, RECORD_HEADER },
 			to + RECORD_HEADER, len + 1, to + RECORD_HEADER);
 	if (err)
@@ -70,13 +76,99 @@ static int seal13(struct record *rec, uint8_t type, const void *p, size_t len,
 	return 0;
 }
 
+/* ---- TLS 1.2 (RFC 5246 6.2.3.3) ---------------------------------------- */
+
+/* Bytes of the nonce that stand in each record: RFC 5288 3, 6655 3 */
+static size_t explicit_len(const struct record *rec)
+{
+	return rec->suite->aead == AEAD_CHACHA20_POLY1305 ? 0 : SEQ_LEN;
+}
+
+/*
+ * @at: where the explicit part stands or will stand.  Ours is the sequence
+ * number, because the kernel goes on from there.
+ */
+static void nonce12(const struct record *rec, const uint8_t *at,
+		    uint8_t nonce[AEAD_IV_LEN])
+{
+	size_t n = explicit_len(rec);
+
+	if (!n) {
+		mixed_nonce(rec, nonce);
+		return;
+	}
+	memcpy(nonce, rec->iv, AEAD_IV_LEN - n);
+	memcpy(nonce + AEAD_IV_LEN - n, at, n);
+}
+
+#define AAD12	(SEQ_LEN + RECORD_HEADER)
+
+static void aad12(const struct record *rec, uint8_t type, size_t len,
+		  uint8_t aad[AAD12])
+{
+	put_seq(aad, rec->seq);
+	put_header(aad + SEQ_LEN, type, KTLS_TLS12, len);
+}
+
+static int seal12(struct record *rec, uint8_t type, const void *p, size_t len,
+		  struct wr *out)
+{
+	size_t n = explicit_len(rec), body = n + len + AEAD_TAG_LEN;
+	uint8_t *to = wr_reserve(out, RECORD_HEADER + body);
+	uint8_t nonce[AEAD_IV_LEN], aad[AAD12];
+	int err;
+
+	if (!to)
+		return -ENOMEM;
+	put_header(to, type, KTLS_TLS12, body);
+	if (n)
+		put_seq(to + RECORD_HEADER, rec->seq);
+	nonce12(rec, to + RECORD_HEADER, nonce);
+	aad12(rec, type, len, aad);
+	err = aead_seal(&rec->aead, nonce, (struct slice){ aad, AAD12 }, p,
+			len, to + RECORD_HEADER + n);
+	if (err)
+		return err;
+	out->len += RECORD_HEADER + body;
+	rec->seq++;
+	return 0;
+}
+
+static int open12(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
+		  struct slice *content)
+{
+	size_t n = explicit_len(rec);
+	uint8_t *body = p + RECORD_HEADER + n, nonce[AEAD_IV_LEN], aad[AAD12];
+	int err;
+
+	if (len < RECORD_HEADER + n + AEAD_TAG_LEN)
+		return -KTLS_E_RECORD_MAC;
+	len -= RECORD_HEADER + n;
+	if (len - AEAD_TAG_LEN > RECORD_PLAIN_MAX)
+		return -KTLS_E_RECORD_OVERFLOW;
+	nonce12(rec, p + RECORD_HEADER, nonce);
+	aad12(rec, p[0], len - AEAD_TAG_LEN, aad);
+	err = aead_open(&rec->aead, nonce, (struct slice){ aad, AAD12 }, body,
+			len, body);
+	if (err)
+		return err;
+	rec->seq++;
+	*type = p[0];
+	*content = (struct slice){ body, len - AEAD_TAG_LEN };
+	return 0;
+}
+
+/* ---- either ------------------------------------------------------------ */
+
 int record_seal(struct record *rec, uint16_t version, uint8_t type,
 		const void *p, size_t len, struct wr *out)
 {
 	uint8_t *to;
 
 	if (rec->suite)
-		return seal13(rec, type, p, len, out);
+		return rec->suite->version == KTLS_TLS12 ?
+		       seal12(rec, type, p, len, out) :
+		       seal13(rec, type, p, len, out);
 	to = wr_reserve(out, RECORD_HEADER + len);
 	if (!to)
 		return -ENOMEM;
@@ -86,15 +178,17 @@ int record_seal(struct record *rec, uint16_t version, uint8_t type,
 	return 0;
 }
 
-int record_header(const uint8_t *p, struct record_header *h)
+int record_header(const struct record *rec, const uint8_t *p,
+		  struct record_header *h)
 {
-	/* with or without a key of ours: early data is sealed as well */
-	bool sealed = p[0] == CT_DATA;
+	/* data with or without a key of ours: early data is sealed as well */
+	bool sealed = p[0] == CT_DATA ||
+		      (rec->suite && rec->suite->version == KTLS_TLS12);
 
 	h->type = p[0];
 	h->len = (uint16_t)(p[3] << 8 | p[4]);
-	/* the version means nothing (5.1), but TLS has never had another */
-	if (h->type < CT_CHANGE_CIPHER_SPEC || h->type > CT_DATA || p[1] != 3)
+	/* the version is ignored (5.1), unless it is SSL 2's (appendix E) */
+	if (h->type < CT_CHANGE_CIPHER_SPEC || h->type > CT_DATA || p[1] < 3)
 		return -KTLS_E_RECORD_TYPE;
 	if (h->len > RECORD_PLAIN_MAX + (sealed ? RECORD_EXPANSION_MAX : 0))
 		return -KTLS_E_RECORD_OVERFLOW;
@@ -110,7 +204,7 @@ static int open13(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 
 	if (n < AEAD_TAG_LEN)
 		return -KTLS_E_RECORD_MAC;
-	make_nonce(rec, nonce);
+	mixed_nonce(rec, nonce);
 	err = aead_open(&rec->aead, nonce, (struct slice){ p, RECORD_HEADER },
 			inner, n, inner);
 	if (err)
@@ -134,7 +228,9 @@ int record_open(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 		struct slice *content)
 {
 	if (rec->suite)
-		return open13(rec, p, len, type, content);
+		return rec->suite->version == KTLS_TLS12 ?
+		       open12(rec, p, len, type, content) :
+		       open13(rec, p, len, type, content);
 	*type = p[0];
 	*content = (struct slice){ p + RECORD_HEADER, len - RECORD_HEADER };
 	return 0;

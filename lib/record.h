@@ -18,7 +18,7 @@ enum content_type {
 
 #define RECORD_HEADER		5
 #define RECORD_PLAIN_MAX	16384
-#define RECORD_EXPANSION_MAX	256	/* 5.2; 1.2 has 2048 with CBC only */
+#define RECORD_EXPANSION_MAX	256	/* 5.2; enough for 1.2 without CBC */
 #define RECORD_MAX \
 	(RECORD_HEADER + RECORD_PLAIN_MAX + RECORD_EXPANSION_MAX)
 
@@ -32,7 +32,7 @@ struct record {
 
 /* A new key; the count starts anew */
 int record_set_key(struct record *rec, const struct crypto *crypto,
-		   const struct suite *suite, const struct secret *traffic,
+		   const struct suite *suite, const struct traffic_keys *keys,
 		   bool seal);
 void record_free(struct record *rec);
 
@@ -52,7 +52,8 @@ struct record_header {
  * Read a header: -KTLS_E_RECORD_TYPE for what cannot be TLS, _RECORD_OVERFLOW
  * for more than its type allows.
  */
-int record_header(const uint8_t *p, struct record_header *h);
+int record_header(const struct record *rec, const uint8_t *p,
+		  struct record_header *h);
 
 /*
  * Open a whole record in place: the true type and its content.

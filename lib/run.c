@@ -44,7 +44,8 @@ static int fetch(struct ktls_hs *hs, int fd, int flags)
 		return 0;
 	}
 	if (!n)
-		hs_fail(hs, -KTLS_E_TRUNCATED);
+		hs_fail(hs, hs->send_error ? hs->send_error :
+			    -KTLS_E_TRUNCATED);
 	else if (errno == EAGAIN)
 		return KTLS_WANT_RECV;
 	else if (errno != EINTR)
@@ -62,8 +63,10 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 		if (wants & KTLS_WANT_SEND) {
 			err = flush(hs, fd, flags);
 			/* the peer may have said why it no longer listens */
-			if (err < 0 && wants & KTLS_WANT_RECV) {
+			if ((err == -EPIPE || err == -ECONNRESET) &&
+			    wants & KTLS_WANT_RECV) {
 				ktls_hs_sent(hs, SIZE_MAX);
+				hs->send_error = err;
 				err = 0;
 			}
 		} else if (wants & KTLS_WANT_RECV) {
@@ -144,8 +147,7 @@ static int establish(struct ktls_conn **conn, int fd,
 	if (err) {
 		text_set(why, "%s", ktls_hs_error_text(hs));
 		/* what a failure queued, if the socket takes it at once */
-		if (flush(hs, fd, MSG_DONTWAIT))
-			ktls_hs_sent(hs, SIZE_MAX);
+		(void)flush(hs, fd, MSG_DONTWAIT);
 		ktls_hs_free(hs);
 	}
 	return err;

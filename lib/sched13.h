@@ -49,7 +49,7 @@ int traffic_keys(const struct crypto *crypto, const struct suite *suite,
 /* 7.2: application_traffic_secret_N+1, in place */
 int traffic_update(const struct crypto *crypto, const struct suite *suite,
 		   struct secret *traffic);
-/* 4.5.4 */
+/* 4.5.3 */
 int finished_mac(const struct crypto *crypto, enum hash_id hash,
 		 const struct secret *base, const struct secret *transcript,
 		 struct secret *out);

@@ -35,12 +35,18 @@ struct hash_row {
 	uint8_t len;
 };
 
+/* TLS 1.2: what a suite says of the key exchange; 1.3 has it elsewhere */
+enum suite_kex { KEX_ANY, KEX_ECDHE, KEX_DHE };
+enum suite_auth { AUTH_ANY, AUTH_ECDSA, AUTH_RSA };
+
 struct suite {
 	uint16_t id;
 	const char *name;
 	uint16_t version;	/* the one version that it is for */
 	enum aead_id aead;
 	enum hash_id hash;
+	enum suite_kex kex;
+	enum suite_auth auth;
 };
 
 enum kex_kind {
@@ -71,6 +77,7 @@ struct sigscheme {
 	const char *curve;	/* ECDSA: the one for 1.3, named by libcrypto */
 	const char *digest;	/* NULL: within the scheme */
 	uint8_t digest_len;
+	uint16_t group;		/* ECDSA: the curve's id as a group */
 	bool tls13;		/* signs handshakes of 1.3; else certs only */
 };
 
@@ -84,7 +91,7 @@ extern const struct sigscheme sigschemes[];
 extern const size_t sigschemes_len;
 
 #define GROUPS_MAX	16	/* asserted against the tables */
-#define SUITES_MAX	8
+#define SUITES_MAX	24
 #define SIGSCHEMES_MAX	16
 
 const struct suite *suite_find(uint16_t id);

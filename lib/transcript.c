@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "transcript.h"
 
+#include <errno.h>
+
 #include "msg.h"
 
 int transcript_begin(struct transcript *t, const struct crypto *crypto,
@@ -13,6 +15,10 @@ int transcript_begin(struct transcript *t, const struct crypto *crypto,
 
 int transcript_add(struct transcript *t, struct slice msg)
 {
+	if (t->keep)
+		wr_slice(&t->kept, msg);
+	if (!wr_ok(&t->kept))
+		return -ENOMEM;
 	return hash_add(&t->hash, msg.p, msg.len);
 }
 
@@ -42,4 +48,5 @@ int transcript_retry(struct transcript *t, const struct crypto *crypto)
 void transcript_free(struct transcript *t)
 {
 	hash_free(&t->hash);
+	wr_free(&t->kept);
 }

@@ -8,6 +8,8 @@
 struct transcript {
 	enum hash_id id;
 	struct hash hash;
+	bool keep;		/* 1.2: the messages themselves are signed */
+	struct wr kept;
 };
 
 /* Once the suite, hence the hash, is known */

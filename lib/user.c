@@ -109,8 +109,10 @@ static ssize_t write_record(struct user_tx *utx, int fd, uint8_t type,
 				  &utx->out);
 	if (err)
 		return err;
-	err = user_flush(utx, fd, flags);
-	return err && err != -EAGAIN && err != -EINTR ? err : (ssize_t)len;
+	do {
+		err = user_flush(utx, fd, flags);
+	} while (err == -EINTR);
+	return err && err != -EAGAIN ? err : (ssize_t)len;
 }
 
 ssize_t user_write(struct user_tx *utx, int fd, uint8_t type,
@@ -178,7 +180,7 @@ static int front_record(const struct user_rx *urx, size_t *len)
 	*len = 0;
 	if (urx->have - urx->used < RECORD_HEADER)
 		return 0;
-	err = record_header(urx->buf + urx->used, &h);
+	err = record_header(&urx->rec, urx->buf + urx->used, &h);
 	if (!err)
 		*len = RECORD_HEADER + (size_t)h.len;
 	return err;
@@ -212,8 +214,9 @@ static int next_record(struct user_rx *urx, int fd, int flags)
 	}
 	if (err)
 		return err;
-	/* after the handshake everything is protected */
-	if (urx->buf[urx->used] != CT_DATA)
+	/* 1.3: after the handshake everything is protected, and looks alike */
+	if (urx->rec.suite->version == KTLS_TLS13 &&
+	    urx->buf[urx->used] != CT_DATA)
 		return -KTLS_E_RECORD_TYPE;
 	err = record_open(&urx->rec, urx->buf + urx->used, len, &urx->type,
 			  &urx->plain);

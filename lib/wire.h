@@ -26,6 +26,14 @@ static inline bool slice_eq(struct slice a, struct slice b)
 	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
 }
 
+/* To a caller whose struct may be older, or newer, than ours */
+static inline void copy_out(void *to, size_t to_len, const void *from,
+			    size_t len)
+{
+	memset(to, 0, to_len);
+	memcpy(to, from, len < to_len ? len : to_len);
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 struct rd {

@@ -47,6 +47,10 @@ struct cred {
 	/* handshake signature schemes that the key can make, best first */
 	const struct sigscheme *schemes[SIGSCHEMES_MAX];
 	size_t schemes_len;
+	/* ... of TLS 1.2, and the suites' word for them */
+	const struct sigscheme *schemes12[SIGSCHEMES_MAX];
+	size_t schemes12_len;
+	const struct group *group;	/* the key's curve, if it has one */
 };
 
 /*

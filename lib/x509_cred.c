@@ -167,6 +167,12 @@ static int match_key(struct cred *cred, const char *cert_name,
 		if (sigschemes[i].tls13 && sig_fits(&sigschemes[i], pub) &&
 		    sig_fits(&sigschemes[i], cred->key))
 			cred->schemes[cred->schemes_len++] = &sigschemes[i];
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (sig_fits12(&sigschemes[i], pub) &&
+		    sig_fits12(&sigschemes[i], cred->key))
+			cred->schemes12[cred->schemes12_len++] =
+				&sigschemes[i];
+	cred->group = key_group(pub);
 	if (!cred->schemes_len) {
 		text_set(why, "%s: no TLS signature scheme for a key of its "
 			 "kind", key_name);

@@ -26,6 +26,9 @@
  *                  says otherwise; pointers returned stay the library's.
  *   Threads        a config may be used by any number of threads at once; a
  *                  ktls_hs or ktls_conn by one thread at a time.
+ *   Growth         options carry their size, and what the library fills in is
+ *                  cut to the caller's: a program keeps working with a newer
+ *                  library, whose structs are longer.
  *   Descriptors    the library never opens, closes or changes the mode of the
  *                  caller's socket; blocking and non-blocking both work.
  */
@@ -74,6 +77,7 @@ enum ktls_alert {
 	KTLS_ALERT_INTERNAL_ERROR		= 80,
 	KTLS_ALERT_INAPPROPRIATE_FALLBACK	= 86,
 	KTLS_ALERT_USER_CANCELED		= 90,
+	KTLS_ALERT_NO_RENEGOTIATION		= 100,
 	KTLS_ALERT_MISSING_EXTENSION		= 109,
 	KTLS_ALERT_UNSUPPORTED_EXTENSION	= 110,
 	KTLS_ALERT_UNRECOGNIZED_NAME		= 112,
@@ -154,6 +158,12 @@ enum ktls_alert {
 	  "does not fit its key")					\
 	X(2088, CERT_CONTEXT, ILLEGAL_PARAMETER,			\
 	  "certificate answers another request")			\
+	X(2089, RENEGOTIATION, HANDSHAKE_FAILURE,			\
+	  "renegotiation_info does not fit the connection")		\
+	X(2129, NO_EMS, HANDSHAKE_FAILURE,				\
+	  "peer does not do the extended main secret")			\
+	X(2128, FALLBACK, INAPPROPRIATE_FALLBACK,			\
+	  "peer fell back although it need not have")			\
 	/* authentication */						\
 	X(2090, SIGNATURE, DECRYPT_ERROR,				\
 	  "handshake signature does not verify")			\
@@ -280,7 +290,7 @@ struct ktls_opts {
 	size_t size;			/* set by KTLS_OPTS() */
 	enum ktls_role role;		/* required */
 	unsigned int flags;		/* KTLS_F_* */
-	uint16_t min_version;		/* KTLS_TLS13; 0: the oldest supported */
+	uint16_t min_version;		/* KTLS_TLS12; 0: the oldest supported */
 	uint16_t max_version;		/* 0: the newest supported */
 
 	/*
@@ -328,12 +338,23 @@ struct ktls_opts {
 	uint64_t max_records;
 
 	/*
+	 * Sessions that may be resumed (TLS 1.2): how many are kept at most
+	 * (server: by session id, 10000; client: by server name, 1000;
+	 * KTLS_NO_SESSIONS: none), and for how many seconds (7200, at most
+	 * 86400).  A server's tickets need no room.
+	 */
+	size_t sessions;
+	unsigned int session_lifetime;
+
+	/*
 	 * Where to put the reason, in words, when ktls_config_new() fails:
 	 * which file, which name, what is wrong with it.  NULL: nowhere.
 	 */
 	char *error;
 	size_t error_size;
 };
+
+#define KTLS_NO_SESSIONS	((size_t)-1)
 
 #define KTLS_OPTS(...) \
 	(&(const struct ktls_opts){ .size = sizeof(struct ktls_opts), \
@@ -352,6 +373,10 @@ struct ktls_opts {
 #define KTLS_F_NEED_REKEY	(1u << 2)
 /* server: answer a first hello with HelloRetryRequest and a cookie, always */
 #define KTLS_F_COOKIE		(1u << 3)
+/* TLS 1.2: refuse peers without the extended main secret (RFC 7627) */
+#define KTLS_F_NEED_EMS		(1u << 5)
+/* neither give nor take session tickets (RFC 5077) */
+#define KTLS_F_NO_TICKETS	(1u << 6)
 /* server: pick suites and groups in the client's order, not in ours */
 #define KTLS_F_CLIENT_ORDER	(1u << 4)
 
@@ -394,7 +419,13 @@ struct ktls_caps {
  * result is kept for the life of the process.  Returns 0 (also when there is
  * no kTLS: see @ulp_error), or -errno when no loopback connection can be had.
  */
-int ktls_probe(struct ktls_caps *caps) KTLS_MUST_CHECK;
+int ktls_probe_size(struct ktls_caps *caps, size_t size) KTLS_MUST_CHECK;
+KTLS_MUST_CHECK
+static inline int ktls_probe(struct ktls_caps *caps)
+{
+	return ktls_probe_size(caps, sizeof(*caps));
+}
+
 /* IANA's cipher name, e.g. "AES_128_GCM", for a TLS_CIPHER_*; or NULL */
 const char *ktls_cipher_name(uint16_t cipher);
 
@@ -431,6 +462,8 @@ struct ktls_info {
 	uint16_t sigalg;		/* ... and we; 0: we did not */
 	uint8_t retried;		/* a HelloRetryRequest was needed */
 	uint8_t peer_verified;		/* chain (and name) verified */
+	uint8_t resumed;		/* an earlier session was resumed */
+	uint8_t ems;			/* TLS 1.2: extended main secret */
 	uint8_t alert_sent;		/* KTLS_ALERT_NONE: none */
 	uint8_t alert_received;
 	struct ktls_why tx, rx;
@@ -491,7 +524,14 @@ void ktls_hs_sent(struct ktls_hs *hs, size_t len);
 int ktls_hs_error(const struct ktls_hs *hs);
 /* ... in words, with the certificate or value that it is about. */
 const char *ktls_hs_error_text(const struct ktls_hs *hs);
-void ktls_hs_info(const struct ktls_hs *hs, struct ktls_info *info);
+void ktls_hs_info_size(const struct ktls_hs *hs, struct ktls_info *info,
+		       size_t size);
+static inline void ktls_hs_info(const struct ktls_hs *hs,
+				struct ktls_info *info)
+{
+	ktls_hs_info_size(hs, info, sizeof(*info));
+}
+
 
 /* ---- on a socket ------------------------------------------------------- */
 
@@ -546,7 +586,14 @@ int ktls_accept(struct ktls_conn **conn, int fd, struct ktls_config *config,
  */
 unsigned int ktls_conn_kernel(const struct ktls_conn *conn);
 int ktls_conn_fd(const struct ktls_conn *conn);
-void ktls_conn_info(const struct ktls_conn *conn, struct ktls_info *info);
+void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *info,
+			 size_t size);
+static inline void ktls_conn_info(const struct ktls_conn *conn,
+				  struct ktls_info *info)
+{
+	ktls_conn_info_size(conn, info, sizeof(*info));
+}
+
 /* Wipes and frees; does not touch the socket.  NULL is fine. */
 void ktls_conn_free(struct ktls_conn *conn);
 
@@ -554,8 +601,10 @@ void ktls_conn_free(struct ktls_conn *conn);
  * Send @len bytes.  @flags: MSG_DONTWAIT, MSG_MORE (the record may stay open);
  * MSG_NOSIGNAL is implied.  Returns the bytes taken (perhaps fewer than @len
  * on a non-blocking socket), -EAGAIN, -EPIPE, another -errno, or
- * -KTLS_E_KEY_LIMIT (the key is used up, and the kernel cannot change it).
- * Performs a key change that is due first.
+ * -KTLS_E_KEY_LIMIT (the key is used up and the kernel cannot change it; our
+ * side has been closed with close_notify).  Performs a key change that is due
+ * first.  In user space a non-blocking socket may leave a part of what was
+ * taken to ktls_flush(): see KTLS_EV_FLUSH.
  */
 ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
 		  int flags) KTLS_MUST_CHECK;
@@ -573,8 +622,8 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
  * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
- * sent.  Failures but -EAGAIN and -EINTR are final.  On a non-blocking socket
- * read until -EAGAIN: poll(2) does not see what is buffered in user space.
+ * sent.  Failures but -EAGAIN and -EINTR are final, -KTLS_E_TRUNCATED and an
+ * errno for this direction only.  On a non-blocking socket read until -EAGAIN: poll(2) does not see what is buffered in user space.
  */
 ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
 		  int flags) KTLS_MUST_CHECK;
@@ -582,9 +631,13 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
 /*
  * Consume the control records (alerts, handshake) that stand before the next
  * data: for a caller who reads with read(2), splice(2) or io_uring, when that
- * says EIO or EKEYEXPIRED.  Returns 1 when data may be read again, 0 when the
- * peer has closed, -EAGAIN when there is nothing to be had yet, or as
- * ktls_recv().  KTLS_RX must be the kernel's, else -KTLS_E_STATE.
+ * says EIO (splice: EINVAL), EKEYEXPIRED, or a failure of decryption (EBADMSG,
+ * EMSGSIZE), for which the peer gets its alert here, and when it returns 0: a
+ * plain read cannot tell close_notify from a stream that was cut.  Returns 1
+ * when data may be read again, 0 when the peer has closed, -EAGAIN or -EINTR
+ * when there is nothing to be had yet, or as ktls_recv().  KTLS_RX must be the
+ * kernel's, else -KTLS_E_STATE.  Ask ktls_conn_events() before the next write:
+ * the peer may have asked for a new key.
  */
 int ktls_conn_control(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
@@ -600,10 +653,13 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 #define KTLS_EV_REKEY	(1 << 0)	/* ktls_conn_rekey() is due */
 #define KTLS_EV_CLOSED	(1 << 1)	/* peer sent close_notify */
 #define KTLS_EV_FLUSH	(1 << 2)	/* ktls_flush() has work */
+#define KTLS_EV_KEY_LIMIT (1 << 3)	/* the key is used up and cannot be
+					   changed: ktls_conn_shutdown() */
 
 /*
  * What waits to be done, KTLS_EV_*.  Reads the live record counter from the
- * kernel, so a caller of raw write(2) asks now and then (every few GiB).
+ * kernel, so a caller of raw write(2) asks now and then (every few GiB).  Raw
+ * write(2), sendfile(2) and splice(2) also raise SIGPIPE; ours do not.
  */
 unsigned int ktls_conn_events(struct ktls_conn *conn);
 

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "cache.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "crypto.h"
+
+#define SHARDS	16	/* a power of two */
+
+struct entry {
+	struct entry *next;		/* in its bucket */
+	struct entry *older, *newer;	/* in its shard */
+	uint64_t hash;
+	time_t expires;
+	size_t key_len, value_len;
+	uint8_t bytes[];		/* key, value */
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	size_t len, max, buckets_len;	/* the latter a power of two */
+	struct entry **buckets;
+	struct entry *oldest, *newest;
+};
+
+struct cache {
+	uint8_t seed[16];
+	struct shard shards[SHARDS];
+};
+
+/* ---- birth and death --------------------------------------------------- */
+
+static int shard_init(struct shard *s, size_t max)
+{
+	s->max = max;
+	s->buckets_len = 1;
+	while (s->buckets_len < max)
+		s->buckets_len *= 2;
+	s->buckets = calloc(s->buckets_len, sizeof(*s->buckets));
+	if (!s->buckets)
+		return -ENOMEM;
+	return -pthread_mutex_init(&s->lock, NULL);
+}
+
+struct cache *cache_new(size_t max)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (!c || crypto_random(c->seed, sizeof(c->seed))) {
+		free(c);
+		return NULL;
+	}
+	for (size_t i = 0; i < SHARDS; i++) {
+		if (shard_init(&c->shards[i], (max + SHARDS - 1) / SHARDS)) {
+			cache_free(c);
+			return NULL;
+		}
+	}
+	return c;
+}
+
+static void entry_free(struct entry *e)
+{
+	wipe_free(e, sizeof(*e) + e->key_len + e->value_len);
+}
+
+void cache_free(struct cache *cache)
+{
+	if (!cache)
+		return;
+	for (size_t i = 0; i < SHARDS && cache->shards[i].buckets; i++) {
+		struct shard *s = &cache->shards[i];
+
+		while (s->oldest) {
+			struct entry *e = s->oldest;
+
+			s->oldest = e->newer;
+			entry_free(e);
+		}
+		pthread_mutex_destroy(&s->lock);
+		free(s->buckets);
+	}
+	free(cache);
+}
+
+/* ---- finding ----------------------------------------------------------- */
+
+/*
+ * Keyed, so that a peer cannot choose keys that meet in one bucket (FNV-1a
+ * over the seed and the key: ids are our own random bytes, and a client's
+ * names few).
+ */
+static uint64_t hash_key(const struct cache *c, struct slice key)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < sizeof(c->seed); i++)
+		h = (h ^ c->seed[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < key.len; i++)
+		h = (h ^ key.p[i]) * 0x100000001b3u;
+	return h ^ h >> 32;
+}
+
+static struct shard *shard_of(struct cache *c, uint64_t hash)
+{
+	return &c->shards[hash % SHARDS];
+}
+
+static struct entry **find(struct shard *s, uint64_t hash, struct slice key)
+{
+	struct entry **p = &s->buckets[(hash / SHARDS) & (s->buckets_len - 1)];
+
+	for (; *p; p = &(*p)->next)
+		if ((*p)->hash == hash && (*p)->key_len == key.len &&
+		    !memcmp((*p)->bytes, key.p, key.len))
+			break;
+	return p;
+}
+
+static void unlink_entry(struct shard *s, struct entry **p)
+{
+	struct entry *e = *p;
+
+	*p = e->next;
+	*(e->older ? &e->older->newer : &s->oldest) = e->newer;
+	*(e->newer ? &e->newer->older : &s->newest) = e->older;
+	s->len--;
+	entry_free(e);
+}
+
+static void drop_oldest(struct shard *s)
+{
+	struct entry *e = s->oldest;
+
+	unlink_entry(s, find(s, e->hash, (struct slice){ e->bytes,
+							  e->key_len }));
+}
+
+/* ---- the calls --------------------------------------------------------- */
+
+static struct entry *entry_new(uint64_t hash, struct slice key,
+			       struct slice value, time_t expires)
+{
+	struct entry *e = malloc(sizeof(*e) + key.len + value.len);
+
+	if (!e)
+		return NULL;
+	*e = (struct entry){ .hash = hash, .expires = expires,
+			     .key_len = key.len, .value_len = value.len };
+	memcpy(e->bytes, key.p, key.len);
+	memcpy(e->bytes + key.len, value.p, value.len);
+	return e;
+}
+
+int cache_put(struct cache *cache, struct slice key, struct slice value,
+	      time_t expires)
+{
+	uint64_t hash = hash_key(cache, key);
+	struct shard *s = shard_of(cache, hash);
+	struct entry *e = entry_new(hash, key, value, expires), **p;
+
+	if (!e)
+		return -ENOMEM;
+	pthread_mutex_lock(&s->lock);
+	p = find(s, hash, key);
+	if (*p)
+		unlink_entry(s, p);
+	if (s->len == s->max)
+		drop_oldest(s);
+	/* the bucket may have changed */
+	p = find(s, hash, key);
+	*p = e;
+	e->older = s->newest;
+	*(s->newest ? &s->newest->newer : &s->oldest) = e;
+	s->newest = e;
+	s->len++;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+bool cache_get(struct cache *cache, struct slice key, bool take,
+	       struct wr *w)
+{
+	uint64_t hash = hash_key(cache, key);
+	struct shard *s = shard_of(cache, hash);
+	struct entry **p;
+	bool found;
+
+	pthread_mutex_lock(&s->lock);
+	p = find(s, hash, key);
+	if (*p && (*p)->expires <= time(NULL))
+		unlink_entry(s, p);
+	p = find(s, hash, key);
+	found = *p;
+	if (found)
+		wr_bytes(w, (*p)->bytes + (*p)->key_len, (*p)->value_len);
+	if (found && take)
+		unlink_entry(s, p);
+	pthread_mutex_unlock(&s->lock);
+	return found && wr_ok(w);
+}
+
+void cache_del(struct cache *cache, struct slice key)
+{
+	uint64_t hash = hash_key(cache, key);
+	struct shard *s = shard_of(cache, hash);
+	struct entry **p;
+
+	pthread_mutex_lock(&s->lock);
+	p = find(s, hash, key);
+	if (*p)
+		unlink_entry(s, p);
+	pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT
+/* The server of TLS 1.2 (RFC 5246 7.3, figure 1) */
+#include <errno.h>
+
+#include "hs.h"
+#include "msg12.h"
+#include "name.h"
+
+/* ---- choosing ---------------------------------------------------------- */
+
+static bool is_ec(const struct group *group)
+{
+	return group->kind == KEX_EC || group->kind == KEX_ECX;
+}
+
+static bool is_ffdhe(const struct group *group)
+{
+	return group->kind == KEX_FFDHE;
+}
+
+/* RFC 7919 4: a client that names any such group means one of those it names */
+static bool names_ffdhe(struct slice theirs)
+{
+	for (size_t i = 0; i + 1 < theirs.len; i += 2)
+		if (theirs.p[i] == 1)
+			return true;
+	return false;
+}
+
+static const struct group *first_group(const struct ktls_config *cfg,
+				       bool (*usable)(const struct group *))
+{
+	for (size_t i = 0; i < cfg->groups_len; i++)
+		if (usable(cfg->groups[i]))
+			return cfg->groups[i];
+	return NULL;
+}
+
+static const struct group *choose_group(const struct ktls_hs *hs,
+					const struct exts *e,
+					enum suite_kex kex)
+{
+	bool (*usable)(const struct group *) = kex == KEX_DHE ? is_ffdhe :
+					       is_ec;
+
+	if (kex == KEX_DHE && !names_ffdhe(e->groups))
+		return first_group(hs->config, is_ffdhe);
+	/* RFC 8422 4: without the list the choice is ours, and this is safe */
+	if (kex == KEX_ECDHE && !ext_has(e, EXT_SUPPORTED_GROUPS))
+		return config_has_group(hs->config, 0x0017) ?
+		       group_find(0x0017) : NULL;
+	return server_choose_group(hs, e, usable);
+}
+
+/* RFC 8422 5.1.1: the certificate's curve must be among the client's */
+static bool curve_known(const struct cred *cred, const struct exts *e)
+{
+	return !cred->group || !ext_has(e, EXT_SUPPORTED_GROUPS) ||
+	       u16s_have(e->groups, cred->group->id);
+}
+
+/* Suite, group and credential go together: the first that fit */
+static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
+{
+	const struct ktls_config *cfg = hs->config;
+	bool group = false, cred = false, named = false;
+
+	for (size_t i = 0; i < cfg->suites_len; i++) {
+		const struct suite *s = cfg->suites[i];
+
+		if (s->version != KTLS_TLS12 || !u16s_have(m->suites, s->id))
+			continue;
+		cred |= !group;
+		hs->group = choose_group(hs, &m->exts, s->kex);
+		if (!hs->group)
+			continue;
+		group = true;
+		if (!hs12_choose_cred(hs, s->auth, m->exts.sigalgs,
+				      hs->info.server_name, &named) ||
+		    !curve_known(hs->cred, &m->exts))
+			continue;
+		hs->server.named = named;
+		if (hs->info.server_name[0] && !named &&
+		    cfg->flags & KTLS_F_STRICT_NAME)
+			return -KTLS_E_UNKNOWN_NAME;
+		hs->suite = s;
+		hs->info.group = hs->group->id;
+		return 0;
+	}
+	if (!cred)
+		return -KTLS_E_NO_SUITE;
+	return group ? -KTLS_E_NO_SIGALG : -KTLS_E_NO_GROUP;
+}
+
+/* ---- the flight -------------------------------------------------------- */
+
+static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
+{
+	static const uint8_t uncompressed[] = { 0 };
+	/* 9846 4.2.3: we could have done better, had we been asked */
+	static const uint8_t sentinel[8] = "DOWNGRD\1";
+	uint8_t *random = hs->tls12.server_random;
+	const struct exts *asked = &ch->exts;
+	uint8_t alpn[1 + sizeof(hs->info.alpn)];
+	size_t alpn_len = strlen(hs->info.alpn);
+	struct server_hello m = {
+		.version = KTLS_TLS12,
+		.random = { random, RANDOM_LEN },
+		.where = IN_SH12,
+		.suite = hs->suite->id,
+		.session_id = { hs->session.id, hs->session.id_len },
+		.exts = {
+			.point_formats = { uncompressed, 1 },
+			.alpn = { alpn, 1 + alpn_len },
+		},
+	};
+	struct wr_mark mark;
+	int err = crypto_random(random, RANDOM_LEN);
+
+	if (hs->config->max_version >= KTLS_TLS13)
+		memcpy(random + RANDOM_LEN - 8, sentinel, 8);
+	if (hs->tls12.ems)
+		m.exts.set |= EXT_BIT(EXT_EXTENDED_MAIN_SECRET);
+	if (ext_has(asked, EXT_RENEGOTIATION_INFO) ||
+	    u16s_have(ch->suites, SCSV_RENEGOTIATION))
+		m.exts.set |= EXT_BIT(EXT_RENEGOTIATION_INFO);
+	if (hs->info.resumed)
+		m.session_id = ch->session_id;
+	if (hs->tls12.ticket_due)
+		m.exts.set |= EXT_BIT(EXT_SESSION_TICKET);
+	if (ext_has(asked, EXT_EC_POINT_FORMATS) &&
+	    hs->suite->kex == KEX_ECDHE)
+		m.exts.set |= EXT_BIT(EXT_EC_POINT_FORMATS);
+	/* RFC 6066 3: not in a resumption */
+	if (hs->server.named)
+		m.exts.set |= EXT_BIT(EXT_SERVER_NAME);
+	if (alpn_len)
+		m.exts.set |= EXT_BIT(EXT_ALPN);
+	alpn[0] = (uint8_t)alpn_len;
+	memcpy(alpn + 1, hs->info.alpn, alpn_len);
+	if (err)
+		return err;
+	mark = hs_open(hs, HT_SERVER_HELLO);
+	write_server_hello(&hs->flight, &m);
+	return hs_close(hs, &mark);
+}
+
+static int sign_params(struct ktls_hs *hs, struct slice params,
+		       struct wr *flight)
+{
+	struct wr w = { 0 };
+	int err = hs12_signed_params(hs, params, &w);
+
+	wr_u16(flight, hs->scheme->id);
+	wr_vec(flight, 2) {
+		if (!err)
+			err = sig_sign(hs->config->crypto, hs->scheme,
+				       hs->cred->key,
+				       (struct slice){ w.buf, w.len }, flight);
+	}
+	wr_free(&w);
+	hs->info.sigalg = hs->scheme->id;
+	return err;
+}
+
+static int send_server_key_exchange(struct ktls_hs *hs)
+{
+	static const uint8_t generator[] = { 2 };
+	struct server_key_exchange m = { .group = hs->group->id,
+					 .g = { generator, 1 } };
+	struct wr share = { 0 }, prime = { 0 }, params = { 0 };
+	struct wr_mark mark = { 0 };
+	int err = kex_begin(&hs->tls12.kex, hs->config->crypto, hs->group,
+			    &share);
+
+	if (!err && hs->suite->kex == KEX_DHE)
+		err = group_prime(hs->config->crypto, hs->group, &prime);
+	m.p = (struct slice){ prime.buf, prime.len };
+	m.share = (struct slice){ share.buf, share.len };
+	write_server_params(&params, hs->suite->kex, &m);
+	if (!err && !wr_ok(&params))
+		err = -ENOMEM;
+	if (!err) {
+		mark = hs_open(hs, HT_SERVER_KEY_EXCHANGE);
+		wr_bytes(&hs->flight, params.buf, params.len);
+		err = sign_params(hs, (struct slice){ params.buf, params.len },
+				  &hs->flight);
+	}
+	if (!err)
+		err = hs_close(hs, &mark);
+	wr_free(&share);
+	wr_free(&prime);
+	wr_free(&params);
+	return err;
+}
+
+static int send_certificate_request(struct ktls_hs *hs)
+{
+	static const uint8_t types[] = { CERT_TYPE_ECDSA_SIGN,
+					 CERT_TYPE_RSA_SIGN };
+	struct certificate_request12 m = {
+		.types = { types, sizeof(types) },
+		.sigalgs = hs->config->sigalgs_wire,
+	};
+	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
+
+	write_certificate_request12(&hs->flight, &m);
+	return hs_close(hs, &mark);
+}
+
+static int send_hello_done(struct ktls_hs *hs)
+{
+	struct wr_mark mark = hs_open(hs, HT_SERVER_HELLO_DONE);
+	int err = hs_close(hs, &mark);
+
+	return err ? err : hs_flush(hs);
+}
+
+/* ---- the hello --------------------------------------------------------- */
+
+static int check_hello(struct ktls_hs *hs, const struct client_hello *m)
+{
+	/* 7.4.1.2: the null method must be among them */
+	if (!memchr(m->compression.p, 0, m->compression.len))
+		return -KTLS_E_COMPRESSION;
+	/* RFC 5746 3.6: nothing was negotiated yet */
+	if (m->exts.renegotiated.len)
+		return -KTLS_E_RENEGOTIATION;
+	hs->tls12.ems = ext_has(&m->exts, EXT_EXTENDED_MAIN_SECRET);
+	if (!hs->tls12.ems && hs->config->flags & KTLS_F_NEED_EMS)
+		return -KTLS_E_NO_EMS;
+	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
+	host_name(m->exts.server_name, hs->info.server_name);
+	return 0;
+}
+
+static int begin(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err = transcript_begin(&hs->transcript, hs->config->crypto,
+				   hs->suite->hash);
+
+	hs->info.version = KTLS_TLS12;
+	hs->info.suite = hs->suite->id;
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = server_choose_alpn(hs, &m->exts);
+	return err;
+}
+
+/* A session that its client can find again: by ticket, or else by id */
+static int name_session(struct ktls_hs *hs, const struct client_hello *m)
+{
+	const struct ktls_config *cfg = hs->config;
+
+	hs->tls12.ticket_due = cfg->tickets &&
+			       ext_has(&m->exts, EXT_SESSION_TICKET);
+	if (hs->tls12.ticket_due || !cfg->sessions)
+		return 0;
+	hs->session.id_len = SESSION_ID_MAX;
+	return crypto_random(hs->session.id, SESSION_ID_MAX);
+}
+
+static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
+{
+	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
+	int err = negotiate(hs, m);
+
+	hs->transcript.keep = ask;
+	if (!err)
+		err = begin(hs, m);
+	if (!err)
+		err = name_session(hs, m);
+	if (!err)
+		err = send_server_hello(hs, m);
+	if (!err)
+		err = hs12_send_certificate(hs);
+	if (!err)
+		err = send_server_key_exchange(hs);
+	if (!err && ask)
+		err = send_certificate_request(hs);
+	if (!err)
+		err = send_hello_done(hs);
+	hs->state = ask ? S12_CERT : S12_CKE;
+	return err;
+}
+
+/* Figure 2 */
+static int resumed_flight(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err;
+
+	/* RFC 7627 5.3: better no connection than one that lost it */
+	if (hs->session.ems && !hs->tls12.ems)
+		return -KTLS_E_NO_EMS;
+	hs->suite = suite_find(hs->session.suite);
+	hs->info.resumed = 1;
+	err = begin(hs, m);
+	if (!err)
+		err = send_server_hello(hs, m);
+	if (!err)
+		err = hs12_resume(hs);
+	if (!err)
+		err = hs12_send_finished(hs);
+	hs->state = S12_CCS;
+	return err;
+}
+
+int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err = check_hello(hs, m);
+
+	if (err)
+		return err;
+	/* RFC 7627 5.3: a session without it is not taken up by a hello with */
+	if (session_resume(hs, m) && !(hs->tls12.ems && !hs->session.ems))
+		return resumed_flight(hs, m);
+	wipe(&hs->session, sizeof(hs->session));
+	return full_flight(hs, m);
+}
+
+/* ---- the client's flight ----------------------------------------------- */
+
+int s12_certificate(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs12_take_certificate(hs, body);
+
+	if (!err && !peer_len(&hs->peer) &&
+	    hs->config->verify == KTLS_VERIFY_REQUIRE)
+		err = -KTLS_E_CERT_REQUIRED;
+	hs->state = S12_CKE;
+	return err;
+}
+
+int s12_client_key_exchange(struct ktls_hs *hs, struct slice body)
+{
+	struct wr premaster = { 0 };
+	struct slice share;
+	int err = parse_client_key_exchange(body, hs->suite->kex, &share);
+
+	if (!err)
+		err = hs12_agree(hs, &hs->tls12.kex, share, &premaster);
+	kex_free(&hs->tls12.kex);
+	if (!err)
+		err = hs12_secrets(hs, (struct slice){ premaster.buf,
+						       premaster.len });
+	wr_free(&premaster);
+	hs->state = peer_len(&hs->peer) ? S12_CV : S12_CCS;
+	return err;
+}
+
+int s12_certificate_verify(struct ktls_hs *hs, struct slice body)
+{
+	hs->state = S12_CCS;
+	return hs12_take_certificate_verify(hs, body);
+}
+
+int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body)
+{
+	(void)body;
+	hs->state = S12_FIN;
+	return hs_rx_keys(hs, &hs->tls12.keys.client);
+}
+
+/* RFC 5077 3.3 */
+static int send_ticket(struct ktls_hs *hs)
+{
+	struct wr *w = &hs->flight;
+	struct wr_mark m = hs_open(hs, HT_NEW_SESSION_TICKET);
+	int err = 0;
+
+	wr_u32(w, hs->session.lifetime);
+	wr_vec(w, 2)
+		err = session_ticket(hs, w);
+	return err ? err : hs_close(hs, &m);
+}
+
+int s12_finished(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs12_take_finished(hs, body);
+
+	hs->state = HS_DONE;
+	if (err || hs->info.resumed)
+		return err;
+	session_fill(hs);
+	session_store(hs);
+	/* what follows covers the client's */
+	err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err && hs->tls12.ticket_due)
+		err = send_ticket(hs);
+	return err ? err : hs12_send_finished(hs);
+}

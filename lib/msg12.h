@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The messages that TLS 1.2 alone has, or has in a form of its own */
+#ifndef KTLS_MSG12_H
+#define KTLS_MSG12_H
+
+#include "msg.h"
+#include "suite.h"
+
+/* RFC 8422 5.4, 5246 7.4.3: ephemeral parameters and their signature */
+struct server_key_exchange {
+	uint16_t group;		/* ECDHE: by name */
+	struct slice p, g;	/* DHE: as numbers */
+	struct slice share;
+	struct slice params;	/* all of it that is signed */
+	uint16_t scheme;
+	struct slice signature;
+};
+
+struct certificate_request12 {
+	struct slice types;		/* uint8s */
+	struct slice sigalgs;		/* uint16s */
+	struct slice authorities;	/* DistinguishedNames */
+};
+
+/* ClientCertificateType */
+enum { CERT_TYPE_RSA_SIGN = 1, CERT_TYPE_ECDSA_SIGN = 64 };
+
+int parse_server_key_exchange(struct slice body, enum suite_kex kex,
+			      struct server_key_exchange *m);
+/* What is signed of it, in its wire form */
+void write_server_params(struct wr *w, enum suite_kex kex,
+			 const struct server_key_exchange *m);
+int parse_certificate_request12(struct slice body,
+				struct certificate_request12 *m);
+void write_certificate_request12(struct wr *w,
+				 const struct certificate_request12 *m);
+int parse_client_key_exchange(struct slice body, enum suite_kex kex,
+			      struct slice *share);
+void write_client_key_exchange(struct wr *w, enum suite_kex kex,
+			       struct slice share);
+int parse_certificate12(struct slice body, struct slice *list);
+/* The next certificate of @list: 1, 0 at its end, -KTLS_E_DECODE */
+int parse_certificate12_entry(struct slice *list, struct slice *der);
+
+/* RFC 5077 3.3 */
+struct new_session_ticket12 {
+	uint32_t lifetime;	/* seconds; 0: not said */
+	struct slice ticket;	/* empty: none after all */
+};
+
+int parse_new_session_ticket12(struct slice body,
+			       struct new_session_ticket12 *m);
+
+#endif /* KTLS_MSG12_H */
