@@ -270,6 +270,8 @@ const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,
 					bool (*usable)(const struct group *));
 int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
+int server13_client_hello(struct ktls_hs *hs, struct slice body,
+			  const struct client_hello *m);
 
 int c12_certificate(struct ktls_hs *hs, struct slice body);
 int c12_server_key_exchange(struct ktls_hs *hs, struct slice body);
@@ -278,6 +280,9 @@ int c12_server_hello_done(struct ktls_hs *hs, struct slice body);
 int c12_new_session_ticket(struct ktls_hs *hs, struct slice body);
 int c12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
 int c12_finished(struct ktls_hs *hs, struct slice body);
+int s13_certificate(struct ktls_hs *hs, struct slice body);
+int s13_certificate_verify(struct ktls_hs *hs, struct slice body);
+int s13_finished(struct ktls_hs *hs, struct slice body);
 int s12_certificate(struct ktls_hs *hs, struct slice body);
 int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
 int s12_certificate_verify(struct ktls_hs *hs, struct slice body);

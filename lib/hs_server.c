@@ -1,18 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The server (RFC 9846 appendix A.2) */
+/* The server, in either version: which, and what both choose alike */
 #include "hs.h"
 
-#include <errno.h>
-
-#include "name.h"
-
-/*
- * How much rejected early data is dropped unread (4.3.10): more than most
- * tickets allow, little enough that nobody can keep us busy with it.
- */
-#define EARLY_SKIP_MAX	65536
-
-/* ---- what the hello must be -------------------------------------------- */
+/* ---- choosing ---------------------------------------------------------- */
 
 /* What both can do, the newest first; 0: nothing */
 static uint16_t choose_version(const struct ktls_config *cfg,
@@ -25,70 +15,6 @@ static uint16_t choose_version(const struct ktls_config *cfg,
 		    v < KTLS_TLS13 && m->version >= v)
 			return v;
 	return 0;
-}
-
-/* 4.3.8: a share for each group at most once, and in the groups' order */
-static int check_shares(const struct exts *e)
-{
-	bool bad = false;
-	struct rd list = rd_init(e->groups.p, e->groups.len, &bad);
-	struct rd shares = rd_init(e->shares.p, e->shares.len, &bad);
-
-	while (rd_more(&shares)) {
-		uint16_t id = rd_u16(&shares);
-
-		rd_opaque(&shares, 2);
-		while (!bad && rd_u16(&list) != id)
-			;
-		if (bad)
-			return -KTLS_E_KEY_SHARE;
-	}
-	return 0;
-}
-
-static int check_hello(const struct client_hello *m)
-{
-	static const uint32_t required = EXT_BIT(EXT_SUPPORTED_GROUPS) |
-					 EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
-					 EXT_BIT(EXT_KEY_SHARE);	/* 9.2 */
-
-	if (m->version != KTLS_TLS12)
-		return -KTLS_E_VERSION;
-	if (m->compression.len != 1 || m->compression.p[0])
-		return -KTLS_E_COMPRESSION;
-	if (~m->exts.set & required)
-		return -KTLS_E_EXT_MISSING;
-	if (ext_has(&m->exts, EXT_PRE_SHARED_KEY) &&
-	    !ext_has(&m->exts, EXT_PSK_MODES))	/* 4.3.9 */
-		return -KTLS_E_EXT_MISSING;
-	return check_shares(&m->exts);
-}
-
-/* ---- choosing ---------------------------------------------------------- */
-
-static const struct suite *choose_suite(const struct ktls_config *cfg,
-					struct slice theirs)
-{
-	bool theirs_first = cfg->flags & KTLS_F_CLIENT_ORDER;
-
-	for (size_t i = 0; theirs_first && i + 1 < theirs.len; i += 2) {
-		uint16_t id = (uint16_t)(theirs.p[i] << 8 | theirs.p[i + 1]);
-
-		if (u16s_have(cfg->suites_wire, id) &&
-		    suite_find(id)->version == KTLS_TLS13)
-			return suite_find(id);
-	}
-	for (size_t i = 0; !theirs_first && i < cfg->suites_len; i++)
-		if (cfg->suites[i]->version == KTLS_TLS13 &&
-		    u16s_have(theirs, cfg->suites[i]->id))
-			return cfg->suites[i];
-	return NULL;
-}
-
-static bool any_group(const struct group *group)
-{
-	(void)group;
-	return true;
 }
 
 /*
@@ -128,21 +54,6 @@ const struct group *server_choose_group(const struct ktls_hs *hs,
 	return common;
 }
 
-static int choose_cred(struct ktls_hs *hs, const struct exts *e)
-{
-	bool named;
-
-	/* a name that is not fit to be compared and logged is no name */
-	host_name(e->server_name, hs->info.server_name);
-	if (!hs_choose_cred(hs, e, hs->info.server_name, &named))
-		return -KTLS_E_NO_SIGALG;
-	hs->server.named = named;
-	if (e->server_name.len && !named &&
-	    hs->config->flags & KTLS_F_STRICT_NAME)
-		return -KTLS_E_UNKNOWN_NAME;
-	return 0;
-}
-
 /* RFC 7301 3.2: the server's order */
 int server_choose_alpn(struct ktls_hs *hs, const struct exts *e)
 {
@@ -166,259 +77,11 @@ int server_choose_alpn(struct ktls_hs *hs, const struct exts *e)
 	return -KTLS_E_NO_ALPN;
 }
 
-/* ---- HelloRetryRequest (4.2.4) ----------------------------------------- */
-
-/*
- * Over all of a hello that its second version must repeat (4.2.2); @shares:
- * the key shares too, no other having been asked for
- */
-static int hello_digest(const struct ktls_hs *hs, struct slice body,
-			const struct client_hello *m, bool shares,
-			struct secret *out)
-{
-	bool bad = false;
-	struct rd exts = rd_init(m->ext_block.p, m->ext_block.len, &bad);
-	size_t head = (size_t)(m->ext_block.p - body.p) - 2;
-	struct hash h = { NULL };
-	int err = hash_begin(&h, hs->config->crypto, HASH_SHA256);
-
-	if (!err)
-		err = hash_add(&h, body.p, head);
-	while (!err && rd_more(&exts)) {
-		const uint8_t *at = exts.p;
-		uint16_t type = rd_u16(&exts);
-
-		rd_opaque(&exts, 2);
-		if (!ext_may_change(type) ||
-		    (shares && type == EXT_TYPE_KEY_SHARE))
-			err = hash_add(&h, at, (size_t)(exts.p - at));
-	}
-	out->len = hash_rows[HASH_SHA256].len;
-	if (!err)
-		err = hash_peek(&h, out->b);
-	hash_free(&h);
-	return err;
-}
-
-/* The state stays here: all that the cookie proves is the way back */
-static int make_cookie(struct ktls_hs *hs)
-{
-	struct secret *cookie = &hs->server.cookie;
-
-	cookie->len = 32;
-	return crypto_random(cookie->b, cookie->len);
-}
-
-static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
-		      bool need_share)
-{
-	const struct secret *cookie = &hs->server.cookie;
-	struct server_hello m = {
-		.version = KTLS_TLS12,
-		.random = { retry_random, RANDOM_LEN },
-		.where = IN_HRR,
-		.session_id = ch->session_id,
-		.suite = hs->suite->id,
-		.exts = {
-			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS),
-			.version = KTLS_TLS13,
-			.share_group = hs->group->id,
-			.cookie = { cookie->b, cookie->len },
-		},
-	};
-	struct wr_mark mark;
-	int err;
-
-	if (need_share)
-		m.exts.set |= EXT_BIT(EXT_KEY_SHARE);
-	if (cookie->len)
-		m.exts.set |= EXT_BIT(EXT_COOKIE);
-	err = transcript_retry(&hs->transcript, hs->config->crypto);
-	if (err)
-		return err;
-	mark = hs_open(hs, HT_SERVER_HELLO);
-	write_server_hello(&hs->flight, &m);
-	err = hs_close(hs, &mark);
-	return err ? err : hs_send_ccs(hs);
-}
-
-static int retry(struct ktls_hs *hs, struct slice body,
-		 const struct client_hello *m, bool need_share)
-{
-	int err = hello_digest(hs, body, m, !need_share,
-			       &hs->server.hello_digest);
-
-	if (!err && hs->config->flags & KTLS_F_COOKIE)
-		err = make_cookie(hs);
-	if (!err)
-		err = send_retry(hs, m, need_share);
-	if (!err)
-		err = hs_flush(hs);
-	hs->server.retry_group = need_share ? hs->group : NULL;
-	hs->info.retried = 1;
-	hs->state = S_CH2;
-	return err;
-}
-
-/* Is the second hello the first one, changed as asked and no more? */
-static int check_retried(struct ktls_hs *hs, struct slice body,
-			 const struct client_hello *m)
-{
-	const struct hs_server *s = &hs->server;
-	struct slice cookie = m->exts.cookie;
-	struct slice shares = m->exts.shares;
-	struct secret digest;
-	int err = hello_digest(hs, body, m, !s->retry_group, &digest);
-
-	if (err)
-		return err;
-	hs->server.early_skip = 0;	/* it was all before this message */
-	if (ext_has(&m->exts, EXT_EARLY_DATA) ||
-	    !secret_eq(digest.b, s->hello_digest.b, digest.len))
-		return -KTLS_E_RETRY_CHANGED;
-	if (cookie.len != s->cookie.len ||
-	    !secret_eq(cookie.p, s->cookie.b, s->cookie.len))
-		return -KTLS_E_COOKIE;
-	/* one share, of the group asked for */
-	if (s->retry_group &&
-	    shares_find(shares, s->retry_group->id).len + 4 != shares.len)
-		return -KTLS_E_RETRY_CHANGED;
-	return 0;
-}
-
-/* ---- the flight -------------------------------------------------------- */
-
-static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
-			     struct kex_secret *secret)
-{
-	uint8_t random[RANDOM_LEN];
-	struct server_hello m = {
-		.version = KTLS_TLS12,
-		.random = { random, RANDOM_LEN },
-		.where = IN_SH,
-		.session_id = ch->session_id,
-		.suite = hs->suite->id,
-		.exts = {
-			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS) |
-			       EXT_BIT(EXT_KEY_SHARE),
-			.version = KTLS_TLS13,
-			.share_group = hs->group->id,
-		},
-	};
-	struct wr share = { 0 };
-	struct wr_mark mark;
-	int err = crypto_random(random, sizeof(random));
-
-	if (!err)
-		err = kex_respond(hs->config->crypto, hs->group,
-				  shares_find(ch->exts.shares, hs->group->id),
-				  &share, secret);
-	m.exts.share = (struct slice){ share.buf, share.len };
-	if (!err) {
-		mark = hs_open(hs, HT_SERVER_HELLO);
-		write_server_hello(&hs->flight, &m);
-		err = hs_close(hs, &mark);
-	}
-	wr_free(&share);
-	return err ? err : hs_send_ccs(hs);
-}
-
-static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
-{
-	uint8_t alpn[1 + sizeof(hs->info.alpn)];
-	size_t alpn_len = strlen(hs->info.alpn);
-	struct exts e = { .alpn = { alpn, 1 + alpn_len } };
-	struct wr_mark mark = hs_open(hs, HT_ENCRYPTED_EXTENSIONS);
-
-	/* RFC 6066 3: an empty answer says that the name was used */
-	if (hs->server.named && ext_has(ch, EXT_SERVER_NAME))
-		e.set |= EXT_BIT(EXT_SERVER_NAME);
-	if (alpn_len)
-		e.set |= EXT_BIT(EXT_ALPN);
-	alpn[0] = (uint8_t)alpn_len;
-	memcpy(alpn + 1, hs->info.alpn, alpn_len);
-	exts_write(&hs->flight, IN_EE, &e);
-	return hs_close(hs, &mark);
-}
-
-static int send_certificate_request(struct ktls_hs *hs)
-{
-	struct certificate_request m = {
-		.exts = {
-			.set = EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
-			.sigalgs = hs->config->sigalgs_wire,
-		},
-	};
-	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
-
-	write_certificate_request(&hs->flight, &m);
-	return hs_close(hs, &mark);
-}
-
-static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
-{
-	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
-	struct kex_secret secret = { 0 };
-	int err = send_server_hello(hs, ch, &secret);
-
-	if (!err)
-		err = hs_handshake_secrets(hs, &secret);
-	wipe(&secret, sizeof(secret));
-	if (!err)
-		err = hs_tx_key(hs, &hs->server_hs);
-	if (!err)
-		err = send_encrypted_extensions(hs, &ch->exts);
-	if (!err && ask)
-		err = send_certificate_request(hs);
-	if (!err)
-		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
-	if (!err)
-		err = hs_send_certificate_verify(hs);
-	if (!err)
-		err = hs_send_finished(hs);
-	if (!err)
-		err = hs_main_secrets(hs);
-	/* 4.5.3: what follows our Finished has the application's key */
-	if (!err)
-		err = hs_tx_key(hs, &hs->server_app);
-	if (!err)
-		err = hs_rx_key(hs, &hs->client_hs);
-	hs->state = ask ? S_CERT : S_FIN;
-	return err;
-}
-
-/* ---- messages ---------------------------------------------------------- */
-
-/* Suite, then group: what a retry must not change follows from the hello */
-static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
-{
-	hs->suite = choose_suite(hs->config, m->suites);
-	if (!hs->suite)
-		return -KTLS_E_NO_SUITE;
-	hs->group = server_choose_group(hs, &m->exts, any_group);
-	if (!hs->group)
-		return -KTLS_E_NO_GROUP;
-	hs->info.version = KTLS_TLS13;
-	hs->info.suite = hs->suite->id;
-	hs->info.group = hs->group->id;
-	return 0;
-}
-
-static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
-{
-	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
-	memcpy(hs->session_id, m->session_id.p, m->session_id.len);
-	hs->session_id_len = m->session_id.len;
-	if (ext_has(&m->exts, EXT_EARLY_DATA))
-		hs->server.early_skip = EARLY_SKIP_MAX;
-	return transcript_begin(&hs->transcript, hs->config->crypto,
-				hs->suite->hash);
-}
+/* ---- the hello --------------------------------------------------------- */
 
 static int s_client_hello(struct ktls_hs *hs, struct slice body)
 {
 	struct client_hello m;
-	bool again = hs->state == S_CH2, need_share;
 	uint16_t version;
 	int err = parse_client_hello(body, &m);
 
@@ -434,57 +97,14 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 	if (version < hs->config->max_version &&
 	    u16s_have(m.suites, SCSV_FALLBACK))
 		return -KTLS_E_FALLBACK;
-	if (version == KTLS_TLS12)
-		return again ? -KTLS_E_RETRY_CHANGED :
-			       server12_client_hello(hs, &m);
-	err = check_hello(&m);
-	if (!err)
-		err = again ? check_retried(hs, body, &m) : 0;
-	if (!err)
-		err = negotiate(hs, &m);
-	if (!err && !again)
-		err = first_hello(hs, &m);
-	if (!err)
-		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (err)
-		return err;
-	need_share = !shares_find(m.exts.shares, hs->group->id).len;
-	if (again && need_share)
-		return -KTLS_E_RETRY_CHANGED;
-	if (!again && (need_share || hs->config->flags & KTLS_F_COOKIE))
-		return retry(hs, body, &m, need_share);
-	err = server_choose_alpn(hs, &m.exts);
-	if (!err)
-		err = choose_cred(hs, &m.exts);
-	return err ? err : send_flight(hs, &m);
+	if (version == KTLS_TLS13)
+		return server13_client_hello(hs, body, &m);
+	/* 9846 4.2.4: what was retried stays 1.3 */
+	return hs->state == S_CH2 ? -KTLS_E_RETRY_CHANGED :
+				    server12_client_hello(hs, &m);
 }
 
-static int s_certificate(struct ktls_hs *hs, struct slice body)
-{
-	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 }, 0);
-	bool none = !peer_len(&hs->peer);
-
-	if (!err && none && hs->config->verify == KTLS_VERIFY_REQUIRE)
-		err = -KTLS_E_CERT_REQUIRED;
-	hs->state = none ? S_FIN : S_CV;
-	return err;
-}
-
-static int s_certificate_verify(struct ktls_hs *hs, struct slice body)
-{
-	hs->state = S_FIN;
-	return hs_take_certificate_verify(hs, body);
-}
-
-static int s_finished(struct ktls_hs *hs, struct slice body)
-{
-	int err = hs_take_finished(hs, body);
-
-	if (!err)
-		err = hs_rx_key(hs, &hs->client_app);
-	hs->state = HS_DONE;
-	return err;
-}
+/* ---- states (RFC 9846 appendix A.2, RFC 5246 7.3) ---------------------- */
 
 const struct hs_rule server_rules[] = {
 	{ S_CH, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
@@ -492,11 +112,11 @@ const struct hs_rule server_rules[] = {
 	  ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
 	{ S_CH2, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CERT) | ST(S_FIN) },
-	{ S_CERT, HT_CERTIFICATE, HASH_AFTER, s_certificate,
+	{ S_CERT, HT_CERTIFICATE, HASH_AFTER, s13_certificate,
 	  ST(S_CV) | ST(S_FIN) },
-	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s_certificate_verify,
+	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s13_certificate_verify,
 	  ST(S_FIN) },
-	{ S_FIN, HT_FINISHED, HASH_AFTER, s_finished, ST(HS_DONE) },
+	{ S_FIN, HT_FINISHED, HASH_AFTER, s13_finished, ST(HS_DONE) },
 
 	{ S12_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
 	  ST(S12_CKE) },
