@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Test programs: every selftests/*.c that is not listed as support is one.
+# Those of the kernel run again on kernels with kTLS.
+
+include selftests/vm/build.mk
+
+test-support := harness harness_check harness_run peer peer_ssl \
+	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
+test-names   := $(filter-out $(test-support), \
+	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
+test-kernel  := alert close control tamper
+
+test-host    := $(filter-out $(test-kernel),$(test-names))
+
+tests	:= $(test-names:%=$(O)/selftests/%)
+pki	:= $(O)/selftests/pki
+
+# reached by their own path: the tests look into the library
+$(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
+
+test-objs := $(test-support:%=$(O)/selftests/%.o)
+
+$(tests): $(O)/selftests/%: $(O)/selftests/%.o $(test-objs) $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -pthread
+
+$(pki)/.stamp: selftests/pki.sh | deps-test
+	$(call say,PKI,$(pki))
+	$(Q)selftests/pki.sh $(pki) && touch $@
+
+tests: $(tests) $(pki)/.stamp
+
+# Everything, as CI runs it; host: only what needs no other kernel
+check:
+	$(Q)selftests/check.sh
+check-host:
+	$(Q)selftests/check.sh host
+
+demo:
+	$(Q)selftests/demo.sh
+
+.SECONDARY: $(tests:%=%.o) $(test-objs)
+.PHONY: tests check check-host demo

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check.sh [PART...]: builds and runs the tests, and closes with one line
+#
+#	N passed, N failed, N skipped
+#
+# over all parts.  Without arguments, all of them:
+#
+#	host	all but the kernel's tests, with ASan and UBSan
+#	uml	the kernel's, with ASan and UBSan too, on User Mode Linux 7.x:
+#		kTLS with rekey
+#	qemu	... on Debian's 6.12: kTLS without rekey
+#	crypto	the handshakes on an OpenSSL that has ML-KEM
+#	clang	does clang compile everything, without a warning?
+#
+# The kernel's tests run where there is kTLS, so nothing has to skip: a test
+# that does fails the run.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+log=build/selftests/log
+export KTLS_TEST_JOBS=${KTLS_TEST_JOBS:-$(nproc)}
+
+parts=("$@")
+[ $# -gt 0 ] || parts=(host uml qemu crypto clang)
+
+must()
+{
+	"$@" && return
+	echo "Bail out! $*"
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+}
+
+programs()	# DIR NAME...: those that exist
+{
+	local dir=$1 name
+
+	shift
+	for name; do
+		echo "$dir/selftests/$name"
+	done
+}
+
+make_list()	# VARIABLE: what the build says
+{
+	make -s --no-print-directory -f Makefile \
+		--eval 'show-list:; @echo $('"$1"')' show-list
+}
+
+# One part: its log is shown as it grows
+part()	# NAME CMD...
+{
+	local name=$1
+
+	shift
+	echo "# $name: $*" | cut -c1-75
+	"$@" 2>&1 | tee "$log/$name.log"
+	echo "$log/$name.log" >>"$log/parts"
+}
+
+run_host()
+{
+	must make -j"$(nproc)" SAN=1 all tests
+	# shellcheck disable=SC2046	# a list of words
+	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
+		$(programs build-san $(make_list test-host))
+}
+
+run_vm()	# NAME KERNEL SLOW SECONDS DIR
+{
+	# shellcheck disable=SC2046
+	KTLS_TEST_SLOW=$3 part "$1" selftests/vm/vm.sh -k "$2" -t "$4" -- \
+		selftests/run.sh -o "$log/$1" \
+		$(programs "$5" $(make_list test-kernel))
+}
+
+# The same programs, on libraries that came after those they were built with
+run_crypto()
+{
+	local name list=()
+
+	must make -j"$(nproc)" all tests
+	for name in crypto kex hs interop hs12; do
+		printf '#!/bin/sh\nexec selftests/vm/newcrypto.sh %s "$@"\n' \
+			"build/selftests/$name" >"build/selftests/new-$name"
+		chmod +x "build/selftests/new-$name"
+		list+=("build/selftests/new-$name")
+	done
+	part crypto selftests/run.sh -o "$log/crypto" \
+		"${list[@]}"
+}
+
+mkdir -p "$log"
+: >"$log/parts"
+for p in "${parts[@]}"; do
+	case $p in
+	host) must selftests/deps.sh build test; run_host ;;
+	uml) must selftests/deps.sh build test vm-uml
+	     must selftests/vm/fetch.sh uml >/dev/null
+	     must make -j"$(nproc)" SAN=1 tests
+	     run_vm uml uml 1 900 build-san ;;
+	qemu) must selftests/deps.sh build test vm-qemu
+	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
+	      must make -j"$(nproc)" tests
+	      run_vm qemu-6.12 qemu-6.12 10 1800 build ;;
+	crypto) must selftests/vm/fetch.sh openssl >/dev/null; run_crypto ;;
+	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh ;;
+	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [clang]" >&2
+	   exit 2 ;;
+	esac
+done
+mapfile -t logs <"$log/parts"
+selftests/run.sh --sum --no-skip "${logs[@]}"

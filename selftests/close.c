@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a connection: in good order, by halves, cut off */
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "raw_lib.h"
+
+/* ---- both ends ours ---------------------------------------------------- */
+
+FIXTURE(closing) {
+	struct pair p;
+};
+MODES(closing, mode_all);
+
+FIXTURE_SETUP(closing)
+{
+	mode_need(&variant->mode);
+	mode_pair(&self->p, &variant->mode, NULL);
+}
+
+FIXTURE_TEARDOWN(closing)
+{
+	pair_close(&self->p);
+}
+
+TEST_F(closing, both)
+{
+	struct pair *p = &self->p;
+	char c;
+
+	ping(p->client, p->server);
+	close_both(p->client, p->server);
+	EXPECT_EQ(ktls_conn_alert(p->client), KTLS_ALERT_CLOSE_NOTIFY);
+	EXPECT_EQ(ktls_conn_events(p->client), KTLS_EV_CLOSED);
+	/* it stays at that */
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(ktls_recv(p->server, &c, 1, 0), 0);
+		ASSERT_EQ(ktls_send(p->server, "x", 1, 0), -EPIPE);
+		ASSERT_EQ(ktls_sendfile(p->server, -1, NULL, 1), -EPIPE);
+		ASSERT_EQ(ktls_conn_rekey(p->server, 0), -EPIPE);
+		ASSERT_OK(ktls_conn_shutdown(p->server));
+	}
+}
+
+/* 6.1: one direction ends, and the other does not care */
+static void half(struct ktls_conn *ends, struct ktls_conn *goes_on)
+{
+	char c;
+
+	send_stream(ends, 1, 0, 20000);
+	ASSERT_OK(ktls_conn_shutdown(ends));
+	recv_stream(goes_on, 1, 0, 20000);
+	ASSERT_EQ(ktls_recv(goes_on, &c, 1, 0), 0);
+	for (int i = 0; i < 10; i++) {
+		send_stream(goes_on, 2, 20000 * (uint64_t)i, 20000);
+		recv_stream(ends, 2, 20000 * (uint64_t)i, 20000);
+	}
+	ASSERT_OK(ktls_conn_shutdown(goes_on));
+	ASSERT_EQ(ktls_recv(ends, &c, 1, 0), 0);
+}
+
+TEST_F(closing, client_first)
+{
+	half(self->p.client, self->p.server);
+}
+
+TEST_F(closing, server_first)
+{
+	half(self->p.server, self->p.client);
+}
+
+/* Sockets that do not block, whose buffers are full: shutdown comes last */
+TEST_F(closing, behind_much_data)
+{
+	struct pair *p = &self->p;
+	uint8_t buf[16384];
+	uint64_t sent = 0, got = 0;
+	ssize_t n;
+	int err;
+
+	set_nonblock(p->fd[0]);
+	set_nonblock(p->fd[1]);
+	do {
+		stream_fill(3, sent, buf, sizeof(buf));
+		n = ktls_send(p->client, buf, sizeof(buf), 0);
+		sent += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0);
+	ASSERT_EQ(n, -EAGAIN);
+	do {
+		err = ktls_conn_shutdown(p->client);
+		if (err)
+			ASSERT_EQ(err, -EAGAIN);
+		while ((n = ktls_recv(p->server, buf, sizeof(buf), 0)) > 0) {
+			stream_check(3, got, buf, (size_t)n);
+			got += (uint64_t)n;
+		}
+		if (n)
+			ASSERT_EQ(n, -EAGAIN);
+		if (n && !err)
+			wait_fd(p->fd[1], POLLIN);
+	} while (n || err);
+	EXPECT_EQ(got, sent);
+}
+
+/* ---- against the wire -------------------------------------------------- */
+
+FIXTURE(stream_end) {
+	struct raw r;
+};
+MODES(stream_end, mode_paths);
+
+FIXTURE_SETUP(stream_end)
+{
+	mode_need(&variant->mode);
+	raw_open(&self->r, &variant->mode, KTLS_SERVER, NULL);
+}
+
+FIXTURE_TEARDOWN(stream_end)
+{
+	raw_close(&self->r);
+}
+
+/* Data, one close_notify, FIN, and no more */
+TEST_F(stream_end, as_sent)
+{
+	struct raw *r = &self->r;
+
+	ASSERT_EQ(ktls_send(r->us, "a", 1, 0), 1);
+	ASSERT_EQ(ktls_send(r->us, "b", 1, MSG_MORE), 1);
+	ASSERT_OK(ktls_conn_shutdown(r->us));
+	ASSERT_OK(ktls_conn_shutdown(r->us));
+	raw_want(r, "a", 1);
+	raw_want(r, "b", 1);
+	raw_want_alert(r, KTLS_ALERT_CLOSE_NOTIFY);
+	raw_want_end(r);
+}
+
+/* 6.1: what comes after a close_notify is ignored */
+TEST_F(stream_end, data_after_close_notify)
+{
+	struct raw *r = &self->r;
+	char buf[8];
+
+	raw_add(r, CT_DATA, "last", 4);
+	raw_add(r, CT_ALERT, "\1\0", 2);
+	raw_add(r, CT_DATA, "late", 4);
+	raw_add(r, CT_ALERT, "\2\12", 2);
+	raw_push(r);
+	ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 4);
+	ASSERT_MEMEQ(buf, "last", 4);
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 0);
+	EXPECT_EQ(ktls_conn_alert(r->us), KTLS_ALERT_CLOSE_NOTIFY);
+	/* we are not closed */
+	ASSERT_EQ(ktls_send(r->us, "on", 2, 0), 2);
+	raw_want(r, "on", 2);
+}
+
+TEST_F(stream_end, fin_alone)
+{
+	struct raw *r = &self->r;
+
+	raw_fin(r);
+	raw_recv_fails(r, -KTLS_E_TRUNCATED, KTLS_ALERT_NONE);
+}
+
+TEST_F(stream_end, fin_after_data)
+{
+	struct raw *r = &self->r;
+	char buf[8];
+
+	raw_send(r, CT_DATA, "data", 4);
+	raw_fin(r);
+	ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 4);
+	raw_recv_fails(r, -KTLS_E_TRUNCATED, KTLS_ALERT_NONE);
+}
+
+/* A record is cut off, at each place that matters */
+TEST_F(stream_end, fin_in_a_record)
+{
+	static const size_t cuts[] = { 1, 4, 5, 6, 21, 100, 121 };
+	struct raw *r = &self->r;
+	uint8_t data[100] = { 0 }, buf[128];
+
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+		raw_close(r);
+		raw_open(r, &variant->mode, KTLS_SERVER, NULL);
+		raw_send(r, CT_DATA, "data", 4);
+		raw_add(r, CT_DATA, data, sizeof(data));
+		ASSERT_EQ(r->out.len, 122);
+		r->out.len = cuts[i];
+		raw_push(r);
+		raw_fin(r);
+		ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 4);
+		TH_LOG("after %zu bytes", cuts[i]);
+		raw_recv_fails(r, -KTLS_E_TRUNCATED, KTLS_ALERT_NONE);
+	}
+}
+
+/* What has been sent before the end was noticed still is what it is */
+TEST_F(stream_end, send_after_truncation)
+{
+	struct raw *r = &self->r;
+	char c;
+
+	raw_fin(r);
+	ASSERT_EQ(ktls_send(r->us, "half", 4, 0), 4);
+	raw_want(r, "half", 4);
+	ASSERT_EQ(ktls_recv(r->us, &c, 1, 0), -KTLS_E_TRUNCATED);
+	ASSERT_EQ(ktls_send(r->us, "x", 1, 0), 1);
+	raw_want(r, "x", 1);
+}
+
+/* The other end's socket is closed such that TCP says so at once */
+static void reset_by(struct raw *r)
+{
+	const struct linger reset = { .l_onoff = 1 };
+
+	ASSERT_OK(setsockopt(r->fd, SOL_SOCKET, SO_LINGER, &reset,
+			     sizeof(reset)));
+	close(r->fd);
+	r->fd = -1;
+	wait_fd(r->us_fd, POLLHUP);
+}
+
+/* A reset is its own reason */
+TEST_F(stream_end, reset)
+{
+	struct raw *r = &self->r;
+	char c;
+
+	reset_by(r);
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(ktls_recv(r->us, &c, 1, 0), -ECONNRESET);
+}
+
+/* Sent into a closed connection: the alert that explains it is still read */
+TEST_F(stream_end, send_fails_alert_is_read)
+{
+	struct raw *r = &self->r;
+	ssize_t n;
+	char c;
+
+	raw_alert(r, 2, KTLS_ALERT_ACCESS_DENIED);
+	wait_fd(r->us_fd, POLLIN);
+	reset_by(r);
+	n = ktls_send(r->us, "x", 1, 0);
+	ASSERT_TRUE(n == -ECONNRESET || n == -EPIPE) TH_LOG("%zd", n);
+	ASSERT_EQ(ktls_recv(r->us, &c, 1, 0), -KTLS_E_PEER_ALERT);
+	EXPECT_EQ(ktls_conn_alert(r->us), KTLS_ALERT_ACCESS_DENIED);
+}
+
+/* The same, when what was to be sent is a KeyUpdate that the peer asked for */
+TEST_F(stream_end, rekey_fails_rest_is_read)
+{
+	struct raw *r = &self->r;
+	uint8_t msg[5];
+	char buf[8];
+	ssize_t n;
+
+	if (!mode_rekeys_rx(&variant->mode) || !mode_rekeys_tx(&variant->mode))
+		return;
+	raw_add(r, CT_HANDSHAKE, msg, make_key_update(msg, 1));
+	raw_rekey_tx(r);
+	raw_add(r, CT_DATA, "data", 4);
+	raw_add(r, CT_ALERT, "\1\0", 2);
+	raw_push(r);
+	ASSERT_EQ(ktls_recv(r->us, buf, 2, 0), 2);
+	reset_by(r);
+	for (int i = 0; i < 3; i++) {
+		n = ktls_send(r->us, "x", 1, 0);
+		ASSERT_TRUE(n == -ECONNRESET || n == -EPIPE) TH_LOG("%zd", n);
+	}
+	ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 2);
+	ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 0);
+}
+
+/* Nothing to be had yet is no end */
+TEST_F(stream_end, nothing_yet)
+{
+	struct raw *r = &self->r;
+	char buf[8];
+
+	ASSERT_EQ(ktls_recv(r->us, buf, 8, MSG_DONTWAIT), -EAGAIN);
+	raw_add(r, CT_DATA, "data", 4);
+	/* half a record is nothing as well */
+	ASSERT_EQ(send(r->fd, r->out.buf, 10, 0), 10);
+	ASSERT_EQ(ktls_recv(r->us, buf, 8, MSG_DONTWAIT), -EAGAIN);
+	ASSERT_EQ(send(r->fd, r->out.buf + 10, r->out.len - 10, 0),
+		  r->out.len - 10);
+	ASSERT_EQ(ktls_recv(r->us, buf, 8, 0), 4);
+	ASSERT_EQ(ktls_recv(r->us, buf, 8, MSG_DONTWAIT), -EAGAIN);
+}
+
+HARNESS_MAIN

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which message may come when (RFC 9846 appendix A): what the tables of the
+ * library say, and what the ends really do, for every type in every state.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/conn.h"
+#include "harness.h"
+#include "mitm_lib.h"
+#include "peer.h"
+
+/* Appendix A.1 and A.2, without PSKs and 0-RTT */
+static const struct allowed {
+	const char *name;
+	enum end end;
+	enum hs_state state;
+	uint8_t msg[2];
+} allowed[] = {
+	{ "c_sh", CLIENT_END, C_SH, { HT_SERVER_HELLO } },
+	{ "c_sh2", CLIENT_END, C_SH2, { HT_SERVER_HELLO } },
+	{ "c_ee", CLIENT_END, C_EE, { HT_ENCRYPTED_EXTENSIONS } },
+	{ "c_cert_cr", CLIENT_END, C_CERT_CR,
+	  { HT_CERTIFICATE, HT_CERTIFICATE_REQUEST } },
+	{ "c_cert", CLIENT_END, C_CERT, { HT_CERTIFICATE } },
+	{ "c_cv", CLIENT_END, C_CV, { HT_CERTIFICATE_VERIFY } },
+	{ "c_fin", CLIENT_END, C_FIN, { HT_FINISHED } },
+	{ "s_ch", SERVER_END, S_CH, { HT_CLIENT_HELLO } },
+	{ "s_ch2", SERVER_END, S_CH2, { HT_CLIENT_HELLO } },
+	{ "s_cert", SERVER_END, S_CERT, { HT_CERTIFICATE } },
+	{ "s_cv", SERVER_END, S_CV, { HT_CERTIFICATE_VERIFY } },
+	{ "s_fin", SERVER_END, S_FIN, { HT_FINISHED } },
+};
+
+#define N_ALLOWED	(sizeof(allowed) / sizeof(*allowed))
+
+static bool may_come(const struct allowed *a, unsigned int msg)
+{
+	return msg && (a->msg[0] == msg || a->msg[1] == msg);
+}
+
+/* ---- the tables -------------------------------------------------------- */
+
+struct rules {
+	const struct hs_rule *rule;
+	size_t len;
+	enum hs_state first;
+	enum end end;
+};
+
+static struct rules rules_of(enum end end)
+{
+	if (end == CLIENT_END)
+		return (struct rules){ client_rules, client_rules_len, C_SH,
+				       end };
+	return (struct rules){ server_rules, server_rules_len, S_CH, end };
+}
+
+static const struct allowed *allowed_in(enum hs_state state)
+{
+	for (size_t i = 0; i < N_ALLOWED; i++)
+		if (allowed[i].state == state)
+			return &allowed[i];
+	return NULL;
+}
+
+TEST(rules_are_those_of_the_rfc)
+{
+	size_t rules = 0, pairs = 0;
+
+	for (enum end end = CLIENT_END; end <= SERVER_END; end++) {
+		struct rules r = rules_of(end);
+
+		for (size_t i = 0; i < r.len; i++) {
+			const struct allowed *a = allowed_in(r.rule[i].state);
+
+			if (r.rule[i].state >= C12_CERT)
+				continue;	/* RFC 5246's */
+			rules++;
+			ASSERT_TRUE(a);
+			EXPECT_EQ(a->end, end);
+			EXPECT_TRUE(may_come(a, r.rule[i].msg));
+			EXPECT_TRUE(r.rule[i].fn);
+			/* each once */
+			for (size_t j = 0; j < i; j++)
+				EXPECT_FALSE(r.rule[i].state ==
+					     r.rule[j].state &&
+					     r.rule[i].msg == r.rule[j].msg);
+		}
+		
+	}
+	for (size_t i = 0; i < N_ALLOWED; i++)
+		pairs += allowed[i].msg[1] ? 2 : 1;
+	EXPECT_EQ(rules, pairs);
+}
+
+TEST(every_state_is_reached_and_left)
+{
+	for (enum end end = CLIENT_END; end <= SERVER_END; end++) {
+		struct rules r = rules_of(end);
+		uint32_t reached = ST(r.first), before, waits = 0;
+
+		for (size_t i = 0; i < r.len; i++)
+			waits |= ST(r.rule[i].state);
+		do {
+			before = reached;
+			for (size_t i = 0; i < r.len; i++)
+				if (reached & ST(r.rule[i].state))
+					reached |= r.rule[i].next;
+		} while (reached != before);
+		EXPECT_EQ(reached, waits | ST(HS_DONE));
+		for (size_t i = 0; i < r.len; i++) {
+			EXPECT_NE(r.rule[i].next, 0);
+			/* forward only: no message is waited for twice */
+			EXPECT_EQ(r.rule[i].next &
+				  (ST(r.rule[i].state + 1) - 1), 0);
+			EXPECT_FALSE(r.rule[i].next & ST(HS_FAILED));
+		}
+	}
+}
+
+/* Whoever finishes has seen a Finished, and nothing else makes it so */
+TEST(only_finished_ends_it)
+{
+	for (enum end end = CLIENT_END; end <= SERVER_END; end++) {
+		struct rules r = rules_of(end);
+
+		for (size_t i = 0; i < r.len; i++)
+			EXPECT_EQ(r.rule[i].msg == HT_FINISHED,
+				  r.rule[i].next == ST(HS_DONE));
+	}
+}
+
+/* ---- the ends ---------------------------------------------------------- */
+
+FIXTURE(state) {
+	struct mitm m;
+};
+
+FIXTURE_VARIANT(state) {
+	const struct allowed *a;
+};
+
+static bool each_state(size_t i, FIXTURE_VARIANT(state) *variant, char *name,
+		       size_t size)
+{
+	if (i >= N_ALLOWED)
+		return false;
+	variant->a = &allowed[i];
+	snprintf(name, size, "%s", allowed[i].name);
+	return true;
+}
+
+FIXTURE_VARIANT_GEN(state, each_state);
+FIXTURE_TIMEOUT(state, 60);
+
+/* The longest way: with a retry, and the client's certificate */
+FIXTURE_SETUP(state)
+{
+	const struct ktls_cred cred = pki_cred("client");
+
+	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1),
+		   KTLS_OPTS(.verify = KTLS_VERIFY_REQUIRE,
+			     .flags = KTLS_F_COOKIE), NULL);
+}
+
+FIXTURE_TEARDOWN(state)
+{
+	mitm_end(&self->m);
+}
+
+/* The first byte is enough to know */
+TEST_F(state, every_type)
+{
+	const struct allowed *a = variant->a;
+
+	for (unsigned int msg = 0; msg < 256; msg++) {
+		const uint8_t type = (uint8_t)msg;
+		int want = may_come(a, msg) ? 0 : -KTLS_E_UNEXPECTED;
+
+		/* 5246 7.4.1.1: void while it may still become 1.2 */
+		if (!msg && a->state == C_SH)
+			continue;
+
+		mitm_again(&self->m);
+		mitm_run_to(&self->m, a->end, a->state);
+		EXPECT_EQ(mitm_record(&self->m, a->end, CT_HANDSHAKE, &type,
+				      1), want) TH_LOG("type %u", msg);
+		if (!want)
+			continue;
+		mitm_run(&self->m, NULL, NULL);
+		mitm_failed(&self->m, a->end, want);
+		EXPECT_EQ(self->m.alert[a->end],
+			  KTLS_ALERT_UNEXPECTED_MESSAGE);
+	}
+}
+
+/* An empty body suits none of them, and is not taken for another fault */
+TEST_F(state, empty_message)
+{
+	const struct allowed *a = variant->a;
+
+	for (size_t i = 0; i < 2 && a->msg[i]; i++) {
+		const uint8_t msg[MSG_HEADER] = { a->msg[i] };
+
+		mitm_again(&self->m);
+		mitm_run_to(&self->m, a->end, a->state);
+		EXPECT_EQ(mitm_record(&self->m, a->end, CT_HANDSHAKE, msg,
+				      sizeof(msg)), -KTLS_E_DECODE);
+		mitm_run(&self->m, NULL, NULL);
+		mitm_failed(&self->m, a->end, -KTLS_E_DECODE);
+	}
+}
+
+/* Any record that is none of a handshake, an alert or ChangeCipherSpec */
+TEST_F(state, every_content_type)
+{
+	const struct allowed *a = variant->a;
+
+	for (unsigned int type = 0; type < 256; type += type < 32 ? 1 : 31) {
+		if (type == CT_HANDSHAKE || type == CT_ALERT ||
+		    (type == CT_CHANGE_CIPHER_SPEC && a->state != S_CH))
+			continue;
+		mitm_again(&self->m);
+		mitm_run_to(&self->m, a->end, a->state);
+		/* under the key, if there is one, and in the open */
+		if (type % 2)
+			mitm_record(&self->m, a->end, (uint8_t)type, "\1", 1);
+		else
+			mitm_bytes(&self->m, a->end, (uint8_t[]){
+				   (uint8_t)type, 3, 3, 0, 1, 1 }, 6);
+		mitm_run(&self->m, NULL, NULL);
+		EXPECT_EQ(self->m.alert[a->end],
+			  KTLS_ALERT_UNEXPECTED_MESSAGE)
+			TH_LOG("content type %u", type);
+	}
+}
+
+/* ---- and afterwards ---------------------------------------------------- */
+
+TEST(every_type_after_the_handshake)
+{
+	struct mitm m;
+
+	mitm_begin(&m, NULL, NULL, NULL);
+	for (unsigned int n = 0; n < 512; n++) {
+		enum end end = n & 1;
+		uint8_t type = (uint8_t)(n / 2), buf[8];
+		bool ok = type == HT_KEY_UPDATE ||
+			  (type == HT_NEW_SESSION_TICKET && end == CLIENT_END);
+		struct joined j;
+
+		mitm_again(&m);
+		mitm_run(&m, NULL, NULL);
+		mitm_join(&m, &j);
+		EXPECT_EQ(ktls_conn_record(j.conn[end], CT_HANDSHAKE, &type,
+					   1), ok ? 1 : -KTLS_E_UNEXPECTED);
+		if (!ok) {
+			EXPECT_EQ(ktls_conn_alert(j.conn[end]),
+				  KTLS_ALERT_UNEXPECTED_MESSAGE);
+			EXPECT_EQ(ktls_recv(j.conn[OTHER(end)], buf,
+					    sizeof(buf), 0),
+				  -KTLS_E_PEER_ALERT);
+			EXPECT_EQ(ktls_conn_alert(j.conn[OTHER(end)]),
+				  KTLS_ALERT_UNEXPECTED_MESSAGE);
+		}
+		joined_end(&j);
+	}
+	mitm_end(&m);
+}
+
+HARNESS_MAIN

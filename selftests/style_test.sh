@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The rules of the tree that a program can check.  Speaks KTAP.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+n=0
+failed=0
+verdict()	# NAME OFFENDERS
+{
+	n=$((n + 1))
+	if [ -z "$2" ]; then
+		echo "ok $n $1"
+	else
+		echo "$2" | sed 's/^/# /'
+		echo "not ok $n $1"
+		failed=1
+	fi
+}
+
+sources()	# DIR...: the C files there
+{
+	find "$@" -name '*.[ch]' | sort
+}
+
+echo "KTAP version 1"
+echo "1..7"
+
+verdict "every file names its licence" "$(find .ci lib tools selftests \
+	Makefile -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.md' \
+	-exec grep -L SPDX-License-Identifier {} +)"
+
+verdict "libcrypto's headers only in crypto and x509" "$(sources lib |
+	grep -v 'lib/\(crypto\|x509\|ossl\)[a-z_]*\.[ch]$' |
+	xargs grep -l '<openssl/\|"ossl.h"')"
+
+verdict "libssl nowhere but in tests" "$(sources lib tools |
+	xargs grep -n '<openssl/ssl\|-lssl')"
+
+verdict "sockets only where they belong" "$(sources lib |
+	grep -v 'lib/\(io\|run\|kernel\|user\|offload\|probe\|conn\)\.c$' |
+	xargs grep -l '<sys/socket.h>')"
+
+verdict "no file of the library or program above 500 lines" \
+	"$(sources lib tools | grep -v include/ | xargs wc -l |
+	awk '$1 > 500 && $2 != "total"')"
+
+verdict "no function above 80 lines" "$(sources lib tools | xargs awk '
+	FNR == 1 { start = 0 }
+	/^\{/ { start = FNR }
+	/^\}/ { if (start && FNR - start > 80) print FILENAME ":" start
+		start = 0 }')"
+
+verdict "every exported call is in the map, and nothing else" "$(diff \
+	<(grep -v 'static inline' lib/include/ktls.h |
+	  grep -oE '^[a-z].*\bktls_[a-z_0-9]+\(' |
+	  grep -oE 'ktls_[a-z_0-9]+\($' | tr -d '(' | sort -u) \
+	<(grep -oE '\bktls_[a-z_0-9]+;' lib/libktls.map | tr -d ';' | sort -u))"
+
+exit $failed

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# ktls: the program, linked with the static library so that it runs anywhere
+
+tools-src  := $(sort $(wildcard tools/*.c))
+tools-obj  := $(tools-src:%.c=$(O)/%.o)
+tools-libs := -lhttp_parser -luring
+
+tools: $(O)/ktls
+
+$(tools-obj): CPPFLAGS += -Ilib/include
+
+$(O)/ktls: $(tools-obj) $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) $(tools-libs)
+
+install-tools: tools
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(O)/ktls $(DESTDIR)$(BINDIR)
+	install -m 644 lib/man/ktls.1 $(DESTDIR)$(MANDIR)/man1
+
+.PHONY: tools install-tools

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+#include "fetch.h"
+
+#include <errno.h>
+#include <http_parser.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "log.h"
+#include "text.h"
+
+#define FETCH_BUF	(256 * 1024)
+#define CLOSE_MS	250	/* for the peer's close_notify at the end */
+
+/* An answer while it comes */
+struct answer {
+	http_parser parser;
+	struct fetch *f;
+	bool in_value;
+	bool is_location;
+	char name[16];		/* of the field being read, cut */
+	size_t name_len;
+	size_t location_len;
+	bool begun;		/* something has come */
+	bool done;
+	int error;		/* a STATUS_*, complained about */
+};
+
+/* ---- the parser's callbacks -------------------------------------------- */
+
+static int on_begin(http_parser *p)
+{
+	struct answer *a = p->data;
+
+	a->f->location[0] = '\0';
+	return 0;
+}
+
+static int on_field(http_parser *p, const char *at, size_t len)
+{
+	struct answer *a = p->data;
+
+	if (a->in_value)
+		a->name_len = 0;
+	a->in_value = false;
+	if (len > sizeof(a->name) - a->name_len)
+		len = sizeof(a->name) - a->name_len;
+	memcpy(a->name + a->name_len, at, len);
+	a->name_len += len;
+	return 0;
+}
+
+static int on_value(http_parser *p, const char *at, size_t len)
+{
+	struct answer *a = p->data;
+	char *to = a->f->location;
+
+	if (!a->in_value) {
+		a->is_location = a->name_len == 8 &&
+				 !strncasecmp(a->name, "Location", 8);
+		a->location_len = 0;
+	}
+	a->in_value = true;
+	if (!a->is_location)
+		return 0;
+	if (len >= URL_MAX - a->location_len) {
+		complain("redirected to a URL that is too long");
+		return a->error = STATUS_TRANSFER;
+	}
+	memcpy(to + a->location_len, at, len);
+	a->location_len += len;
+	to[a->location_len] = '\0';
+	return 0;
+}
+
+static bool wanted(const http_parser *p)
+{
+	return p->status_code >= 200 && p->status_code < 300;
+}
+
+static int on_headers_complete(http_parser *p)
+{
+	struct answer *a = p->data;
+
+	if (p->status_code < 200)
+		return 0;	/* 100, 103: the answer is still to come */
+	a->f->status = p->status_code;
+	if (p->flags & F_CONTENTLENGTH && wanted(p))
+		a->f->output->expected = p->content_length;
+	if (wanted(p))
+		return 0;
+	/* an error's page, a redirect's: nothing that was asked for */
+	a->done = true;
+	http_parser_pause(p, 1);
+	return 0;
+}
+
+static int on_body(http_parser *p, const char *at, size_t len)
+{
+	struct answer *a = p->data;
+
+	if (output_write(a->f->output, at, len))
+		a->error = STATUS_USAGE;
+	return a->error;
+}
+
+static int on_complete(http_parser *p)
+{
+	struct answer *a = p->data;
+
+	if (p->status_code < 200)
+		return 0;
+	a->done = true;
+	http_parser_pause(p, 1);
+	return 0;
+}
+
+static const http_parser_settings settings = {
+	.on_message_begin = on_begin,
+	.on_header_field = on_field,
+	.on_header_value = on_value,
+	.on_headers_complete = on_headers_complete,
+	.on_body = on_body,
+	.on_message_complete = on_complete,
+};
+
+/* ---- the request ------------------------------------------------------- */
+
+static void write_request(struct text *t, const struct fetch *f,
+			  const struct url *url)
+{
+	text_printf(t, "GET %s%s HTTP/1.1\r\nHost: %s\r\n",
+		    *url->target == '/' ? "" : "/", url->target,
+		    url->authority);
+	text_printf(t, "User-Agent: ktls/%d.%d\r\nAccept: */*\r\n",
+		    KTLS_VERSION_MAJOR, KTLS_VERSION_MINOR);
+	if (f->range)
+		text_printf(t, "Range: bytes=%s\r\n", f->range);
+	text_puts(t, "Connection: close\r\n\r\n");
+}
+
+/* The words for a failure, with the alert's name if it was one */
+static void complain_tls(struct ktls_conn *conn, const char *what, int err)
+{
+	if (err == -KTLS_E_PEER_ALERT)
+		complain("%s: %s: %s", what, ktls_strerror(err),
+			 ktls_alert_name(ktls_conn_alert(conn)));
+	else
+		complain("%s: %s", what, ktls_strerror(err));
+}
+
+static int send_all(struct fetch *f, struct ktls_conn *conn,
+		    const struct text *t)
+{
+	size_t sent = 0;
+	ssize_t n = 0;
+
+	while (sent < t->len || n == -EAGAIN) {
+		n = sent < t->len ? ktls_send(conn, t->buf + sent,
+					      t->len - sent, 0) : 0;
+		if (n >= 0)
+			sent += (size_t)n;
+		if (sent == t->len)
+			n = ktls_flush(conn);
+		if (n == -EAGAIN) {
+			int err = net_wait(ktls_conn_fd(conn), POLLOUT,
+					   f->timeout);
+
+			if (err)
+				return err;
+		} else if (n < 0 && n != -EINTR) {
+			return (int)n;
+		}
+	}
+	return 0;
+}
+
+/* ---- the answer -------------------------------------------------------- */
+
+static ssize_t receive(struct fetch *f, struct ktls_conn *conn, char *buf)
+{
+	for (;;) {
+		ssize_t n = ktls_recv(conn, buf, FETCH_BUF, 0);
+
+		if (n == -EAGAIN) {
+			int err = net_wait(ktls_conn_fd(conn), POLLIN,
+					   f->timeout);
+
+			if (err)
+				return err;
+		} else if (n != -EINTR) {
+			return n;
+		}
+	}
+}
+
+/* @len 0: the peer has closed, which may be the body's end, or too early */
+static int take_data(struct answer *a, const char *buf, size_t len)
+{
+	http_parser_execute(&a->parser, &settings, buf, len);
+	if (a->error)
+		return a->error;
+	if (a->done)
+		return STATUS_OK;
+	if (HTTP_PARSER_ERRNO(&a->parser)) {
+		complain(len ? "malformed answer: %s" :
+			 "connection closed before the end of the answer: %s",
+			 http_errno_description(HTTP_PARSER_ERRNO(&a->parser)));
+		return STATUS_TRANSFER;
+	}
+	if (len)
+		return STATUS_OK;
+	complain("connection closed before the end of the answer");
+	return STATUS_TRANSFER;
+}
+
+static int receive_failed(const struct answer *a, struct ktls_conn *conn,
+			  int err)
+{
+	if (err == -ETIMEDOUT) {
+		complain("nothing received for %g seconds",
+			 a->f->timeout / 1000.0);
+		return STATUS_TRANSFER;
+	}
+	complain_tls(conn, "receiving", err);
+	/* a server refuses a client's certificate only now */
+	if (!a->begun && err <= -KTLS_E_DECODE && err != -KTLS_E_TRUNCATED)
+		return STATUS_TLS;
+	return STATUS_TRANSFER;
+}
+
+static int receive_answer(struct fetch *f, struct ktls_conn *conn, char *buf)
+{
+	struct answer a = { .f = f };
+	int status = STATUS_OK;
+
+	http_parser_init(&a.parser, HTTP_RESPONSE);
+	a.parser.data = &a;
+	while (!status && !a.done) {
+		ssize_t n = receive(f, conn, buf);
+
+		if (n < 0)
+			return receive_failed(&a, conn, (int)n);
+		a.begun = a.begun || n;
+		status = take_data(&a, buf, (size_t)n);
+	}
+	return status;
+}
+
+/* Close as is due; the answer is whole, so nothing that fails now matters */
+static void close_conn(struct ktls_conn *conn, char *buf)
+{
+	int fd = ktls_conn_fd(conn);
+	int64_t end = net_clock() + CLOSE_MS;
+	ssize_t n;
+
+	while (ktls_conn_shutdown(conn) == -EAGAIN)
+		if (net_wait(fd, POLLOUT, CLOSE_MS))
+			return;
+	do {
+		int64_t left = end - net_clock();
+
+		n = ktls_recv(conn, buf, FETCH_BUF, 0);
+		if (n == -EAGAIN && left > 0 &&
+		    !net_wait(fd, POLLIN, (int)left))
+			n = 1;
+	} while (n > 0 && net_clock() < end);
+}
+
+/* ---- the connection ---------------------------------------------------- */
+
+static const char *path_prefix(const struct ktls_why *why)
+{
+	return why->step == KTLS_STEP_NONE ? "" : "in user space: ";
+}
+
+static void tell_negotiated(struct ktls_conn *conn)
+{
+	struct ktls_info i;
+	struct text t = { 0 };
+	char why[256];
+
+	ktls_conn_info(conn, &i);
+	text_printf(&t, "* %s, %s, %s%s\n", ktls_version_name(i.version),
+		    ktls_suite_name(i.suite), ktls_group_name(i.group),
+		    i.retried ? " (after a HelloRetryRequest)" : "");
+	text_puts(&t, "* server: ");
+	text_value(&t, i.peer_subject);
+	text_printf(&t, ", signed with %s, %s\n",
+		    ktls_sigalg_name(i.peer_sigalg),
+		    i.peer_verified ? "verified" : "NOT VERIFIED");
+	if (i.sigalg)
+		text_printf(&t, "* our certificate: signed with %s\n",
+			    ktls_sigalg_name(i.sigalg));
+	text_puts(&t, "* application protocol: ");
+	text_value(&t, *i.alpn ? i.alpn : "none");
+	text_printf(&t, "\n* sending: %s%s\n", path_prefix(&i.tx),
+		    ktls_why_text(&i.tx, why, sizeof(why)));
+	text_printf(&t, "* receiving: %s%s\n", path_prefix(&i.rx),
+		    ktls_why_text(&i.rx, why, sizeof(why)));
+	if (!t.failed)
+		fputs(t.buf, stderr);
+	text_free(&t);
+}
+
+static int open_conn(struct fetch *f, const struct url *url,
+		     struct ktls_conn **conn, int *fd)
+{
+	int64_t end = net_clock() + f->timeout;
+	char error[512] = "", name[NET_NAME_MAX];
+	union net_addr addr = { 0 };
+	int64_t left;
+	int err;
+
+	*fd = net_connect(f->connect_to ? f->connect_to : &url->to,
+			  f->timeout, &addr);
+	if (*fd < 0)
+		return STATUS_CONNECT;
+	if (f->verbose)
+		fprintf(stderr, "* connected to %s\n", net_name(&addr, name));
+	left = end - net_clock();
+	err = ktls_connect(conn, *fd, f->config, url->to.host,
+			   left > 1 ? (int)left : 1, error, sizeof(error));
+	if (err) {
+		complain("%s: TLS: %s", url->authority,
+			 *error ? error : ktls_strerror(err));
+		return STATUS_TLS;
+	}
+	if (f->verbose)
+		tell_negotiated(*conn);
+	return STATUS_OK;
+}
+
+static int talk(struct fetch *f, const struct url *url,
+		struct ktls_conn *conn)
+{
+	struct text request = { 0 };
+	char *buf = malloc(FETCH_BUF);
+	int err = -ENOMEM, status = STATUS_USAGE;
+
+	write_request(&request, f, url);
+	if (buf && !request.failed)
+		err = send_all(f, conn, &request);
+	text_free(&request);
+	/* a server that refuses may have said why, and closed */
+	if (!err || err == -EPIPE || err == -ECONNRESET) {
+		status = receive_answer(f, conn, buf);
+		if (!status)
+			close_conn(conn, buf);
+	} else {
+		complain_tls(conn, "sending", err);
+		status = buf ? STATUS_TRANSFER : STATUS_USAGE;
+	}
+	free(buf);
+	return status;
+}
+
+int fetch(struct fetch *f, const struct url *url)
+{
+	struct ktls_conn *conn = NULL;
+	int fd, status = open_conn(f, url, &conn, &fd);
+
+	if (!status)
+		status = talk(f, url, conn);
+	if (!status && f->verbose)
+		fprintf(stderr, "* HTTP %d %s\n", f->status,
+			http_status_str((enum http_status)f->status));
+	ktls_conn_free(conn);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_NET_H
+#define TOOLS_NET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define NET_NAME_MAX	64	/* "[v6 address]:65535" */
+#define NET_HOST_MAX	256
+#define NET_PORT_MAX	32
+
+struct net_host {
+	char host[NET_HOST_MAX];	/* "": any address */
+	char port[NET_PORT_MAX];
+};
+
+/* A TCP peer, in as few bytes as that takes */
+union net_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* Milliseconds of a clock that never jumps */
+int64_t net_clock(void);
+
+/*
+ * "HOST:PORT", "[V6]:PORT", ":PORT", and if @default_port is given "HOST";
+ * if not, "PORT" alone is a port.
+ */
+bool net_parse(struct net_host *to, const char *arg, const char *default_port);
+
+/* "192.0.2.1:443", "[2001:db8::1]:443" into @buf of NET_NAME_MAX; @buf */
+char *net_name(const union net_addr *addr, char *buf);
+
+/*
+ * A non-blocking listening socket, and where it listens; -1 after a
+ * complaint.
+ */
+int net_listen(const struct net_host *at, union net_addr *addr);
+
+/*
+ * A connected non-blocking socket within @ms milliseconds, trying one address
+ * after the other, and whom it reached; -1 after a complaint.
+ */
+int net_connect(const struct net_host *to, int ms, union net_addr *addr);
+
+/* Wait for POLLIN or POLLOUT: 0, -ETIMEDOUT (@ms: -1 waits for ever), -errno */
+int net_wait(int fd, short events, int ms);
+
+#endif

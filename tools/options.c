@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keylog.h"
+#include "log.h"
+#include "text.h"
+
+static int add_cert(struct tls_options *o, const char *file)
+{
+	if (o->creds_len == CREDS_MAX) {
+		complain("more than %d certificates", CREDS_MAX);
+		return -1;
+	}
+	o->creds[o->creds_len++].cert_file = file;
+	return 1;
+}
+
+static int add_key(struct tls_options *o, const char *file)
+{
+	struct ktls_cred *last = o->creds_len ? &o->creds[o->creds_len - 1] :
+						NULL;
+
+	if (!last || last->key_file) {
+		complain("-k %s: no -c CERT that it belongs to before it",
+			 file);
+		return -1;
+	}
+	last->key_file = file;
+	return 1;
+}
+
+static int set_version(struct tls_options *o, const char *arg)
+{
+	static const struct {
+		const char *name;
+		unsigned int version;
+	} names[] = {
+		{ "1.2", KTLS_TLS12 },
+		{ "1.3", KTLS_TLS13 },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(arg, names[i].name))
+			o->version = names[i].version;
+	if (o->version)
+		return 1;
+	complain("--tls %s: not a TLS version; write it as 1.3", arg);
+	return -1;
+}
+
+static int set_path(enum ktls_path *path, const char *arg)
+{
+	if (!strcmp(arg, "kernel"))
+		*path = KTLS_PATH_KERNEL;
+	else if (!strcmp(arg, "user"))
+		*path = KTLS_PATH_USER;
+	else if (!strcmp(arg, "prefer"))
+		*path = KTLS_PATH_PREFER_KERNEL;
+	else {
+		complain("'%s' is neither kernel, user nor prefer", arg);
+		return -1;
+	}
+	return 1;
+}
+
+int tls_option(struct tls_options *o, int opt, const char *arg)
+{
+	switch (opt) {
+	case 'c':
+		return add_cert(o, arg);
+	case 'k':
+		return add_key(o, arg);
+	case OPT_TLS:
+		return set_version(o, arg);
+	case OPT_TX:
+		return set_path(&o->tx, arg);
+	case OPT_RX:
+		return set_path(&o->rx, arg);
+	case OPT_CIPHERS:
+		o->ciphers = arg;
+		return 1;
+	case OPT_GROUPS:
+		o->groups = arg;
+		return 1;
+	case OPT_SIGALGS:
+		o->sigalgs = arg;
+		return 1;
+	case OPT_ALPN:
+		o->alpn = *arg ? arg : NULL;
+		return 1;
+	case OPT_NEED_REKEY:
+		o->flags |= KTLS_F_NEED_REKEY;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int tls_config(struct ktls_config **config, enum ktls_role role,
+	       const struct tls_options *o)
+{
+	const struct ktls_hooks *hooks;
+	char why[512] = "";
+	int err = keylog_open(&hooks);
+
+	if (err)
+		return err;
+	err = ktls_config_new(config, KTLS_OPTS(
+		.role = role,
+		.flags = o->flags,
+		.min_version = (uint16_t)o->version,
+		.max_version = (uint16_t)o->version,
+		.ciphers = o->ciphers,
+		.groups = o->groups,
+		.sigalgs = o->sigalgs,
+		.creds = o->creds,
+		.creds_len = o->creds_len,
+		.ca_file = o->ca_file,
+		.ca_dir = o->ca_dir,
+		.verify = o->verify,
+		.alpn = o->alpn,
+		.tx = o->tx,
+		.rx = o->rx,
+		.hooks = hooks,
+		.error = why,
+		.error_size = sizeof(why)));
+	if (err)
+		complain("%s%s%s", ktls_strerror(err), *why ? ": " : "", why);
+	return err;
+}
+
+bool parse_seconds(const char *what, const char *arg, int *ms)
+{
+	char *end;
+	double s = strtod(arg, &end);
+
+	if (end == arg || *end || !(s >= 0.001 && s <= 1e6)) {
+		complain("%s %s: not a number of seconds from 0.001 to "
+			 "1000000", what, arg);
+		return false;
+	}
+	*ms = (int)(s * 1000);
+	return true;
+}
+
+bool parse_number(const char *what, const char *arg, unsigned int min,
+		  unsigned int max, unsigned int *number)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(arg, &end, 10);
+	if (*arg < '0' || *arg > '9' || *end || errno || n < min || n > max) {
+		complain("%s %s: not a number from %u to %u", what, arg, min,
+			 max);
+		return false;
+	}
+	*number = (unsigned int)n;
+	return true;
+}
+
+static void text_path(struct text *t, const char *name,
+		      const struct ktls_why *why)
+{
+	char reason[256], value[300];
+
+	if (why->step == KTLS_STEP_NONE) {
+		text_printf(t, " %s=kernel", name);
+		return;
+	}
+	ktls_why_text(why, reason, sizeof(reason));
+	snprintf(value, sizeof(value), "user: %s", reason);
+	text_printf(t, " %s=", name);
+	text_value(t, value);
+}
+
+void text_paths(struct text *t, const struct ktls_info *info)
+{
+	text_path(t, "tx", &info->tx);
+	text_path(t, "rx", &info->rx);
+}

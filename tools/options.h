@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command lines of the subcommands have in common. */
+#ifndef TOOLS_OPTIONS_H
+#define TOOLS_OPTIONS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <ktls.h>
+
+#define CREDS_MAX	16
+
+/* How to negotiate: filled by options, turned into a config */
+struct tls_options {
+	struct ktls_cred creds[CREDS_MAX];
+	size_t creds_len;
+	const char *ca_file;
+	const char *ca_dir;
+	enum ktls_verify verify;
+	const char *ciphers;
+	const char *groups;
+	const char *sigalgs;
+	const char *alpn;
+	enum ktls_path tx, rx;
+	unsigned int version;		/* 0: whatever the library does */
+	unsigned int flags;		/* KTLS_F_* */
+};
+
+/* Values of getopt_long(); options that have a letter use the letter */
+enum {
+	OPT_TLS = 256,
+	OPT_TX,
+	OPT_RX,
+	OPT_CIPHERS,
+	OPT_GROUPS,
+	OPT_SIGALGS,
+	OPT_ALPN,
+	OPT_NEED_REKEY,
+	OPT_OWN,			/* from here on, a subcommand's own */
+};
+
+#define TLS_LONG_OPTIONS						\
+	{ "cert", required_argument, NULL, 'c' },			\
+	{ "key", required_argument, NULL, 'k' },			\
+	{ "tls", required_argument, NULL, OPT_TLS },			\
+	{ "tx", required_argument, NULL, OPT_TX },			\
+	{ "rx", required_argument, NULL, OPT_RX },			\
+	{ "ciphers", required_argument, NULL, OPT_CIPHERS },		\
+	{ "groups", required_argument, NULL, OPT_GROUPS },		\
+	{ "sigalgs", required_argument, NULL, OPT_SIGALGS },		\
+	{ "alpn", required_argument, NULL, OPT_ALPN },			\
+	{ "need-rekey", no_argument, NULL, OPT_NEED_REKEY }
+
+#define TLS_HELP							\
+	"  --tls VERSION          this version only, e.g. 1.3\n"	\
+	"  --tx PATH, --rx PATH   who encrypts what is sent, and decrypts\n" \
+	"                         what is received: 'kernel' (or fail),\n" \
+	"                         'user' (never the kernel) or 'prefer',\n" \
+	"                         the default: the kernel where it can\n" \
+	"  --need-rekey           the kernel only where it can change keys\n" \
+	"  --ciphers LIST         suites, best first, separated by colons\n" \
+	"  --groups LIST          key exchange groups, likewise\n"	\
+	"  --sigalgs LIST         signature schemes, likewise\n"	\
+	"                         ('ktls probe' lists all the names)\n" \
+	"  --alpn LIST            application protocols, separated by\n" \
+	"                         commas (http/1.1); '' for none\n"
+
+/*
+ * Take the option that getopt_long() returned as @opt with @arg.
+ * Returns 1 if it was one of the above, 0 if not, -1 after a complaint.
+ */
+int tls_option(struct tls_options *o, int opt, const char *arg);
+
+/* Make the config, with the key log; 0, or the reason after a complaint. */
+int tls_config(struct ktls_config **config, enum ktls_role role,
+	       const struct tls_options *o);
+
+/* "2.5" seconds into milliseconds, above 0; false after a complaint */
+bool parse_seconds(const char *what, const char *arg, int *ms);
+/* A number within bounds; false after a complaint */
+bool parse_number(const char *what, const char *arg, unsigned int min,
+		  unsigned int max, unsigned int *number);
+
+/* " tx=kernel rx=\"user: ...\"": whom each direction went to, and why */
+struct text;
+void text_paths(struct text *t, const struct ktls_info *info);
+
+#endif

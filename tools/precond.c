@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "precond.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+char *etag(const struct stat *st, char *buf)
+{
+	snprintf(buf, ETAG_MAX, "\"%llx.%lx-%llx\"",
+		 (unsigned long long)st->st_mtim.tv_sec,
+		 (unsigned long)st->st_mtim.tv_nsec,
+		 (unsigned long long)st->st_size);
+	return buf;
+}
+
+/* Is @tag in a list of entity tags?  A weak one counts only if @weak. */
+static bool listed(const char *list, const char *tag, bool weak)
+{
+	size_t len = strlen(tag);
+
+	if (!strcmp(list, "*"))
+		return true;
+	while (*list) {
+		bool is_weak = !strncmp(list, "W/", 2);
+
+		if (is_weak)
+			list += 2;
+		if ((!is_weak || weak) && !strncmp(list, tag, len))
+			return true;
+		list += strcspn(list, ",");
+		list += strspn(list, ", \t");
+	}
+	return false;
+}
+
+static bool not_modified(const struct http_request *r, const struct stat *st,
+			 const char *tag)
+{
+	const char *tags = http_request_field(r, HTTP_FIELD_IF_NONE_MATCH);
+	const char *date = http_request_field(r,
+					      HTTP_FIELD_IF_MODIFIED_SINCE);
+	time_t t = !tags && date ? http_date_parse(date) : -1;
+
+	if (tags)
+		return listed(tags, tag, true);
+	return t != -1 && st->st_mtime <= t;
+}
+
+int precond_check(const struct http_request *r, const struct stat *st)
+{
+	const char *tags = http_request_field(r, HTTP_FIELD_IF_MATCH);
+	const char *date = http_request_field(r,
+					      HTTP_FIELD_IF_UNMODIFIED_SINCE);
+	time_t t = !tags && date ? http_date_parse(date) : -1;
+	char tag[ETAG_MAX];
+
+	etag(st, tag);
+	if ((tags && !listed(tags, tag, false)) ||
+	    (t != -1 && st->st_mtime > t))
+		return HTTP_STATUS_PRECONDITION_FAILED;
+	return not_modified(r, st, tag) ? HTTP_STATUS_NOT_MODIFIED : 0;
+}
+
+/* ---- ranges ------------------------------------------------------------ */
+
+/* Digits at *@s, which may be none; more than fits counts as the most */
+static uint64_t take_digits(const char **s, bool *any)
+{
+	uint64_t n = 0;
+
+	*any = false;
+	for (; **s >= '0' && **s <= '9'; ++*s) {
+		*any = true;
+		if (n < UINT64_MAX / 16)
+			n = n * 10 + (uint64_t)(**s - '0');
+		else
+			n = UINT64_MAX / 4;
+	}
+	return n;
+}
+
+/* Only an unchanged file may be sent in part (RFC 9110 13.1.5) */
+static bool if_range(const struct http_request *r, const struct stat *st)
+{
+	const char *value = http_request_field(r, HTTP_FIELD_IF_RANGE);
+	char buf[ETAG_MAX > HTTP_DATE_MAX ? ETAG_MAX : HTTP_DATE_MAX];
+
+	if (!value)
+		return !(r->repeated & 1u << HTTP_FIELD_IF_RANGE);
+	if (*value == '"')
+		return !strcmp(value, etag(st, buf));
+	/* changed within the second before: the date proves nothing */
+	return st->st_mtime < time(NULL) - 1 &&
+	       !strcmp(value, http_date(st->st_mtime, buf));
+}
+
+int precond_range(const struct http_request *r, const struct stat *st,
+		  uint64_t *first, uint64_t *len)
+{
+	const char *s = http_request_field(r, HTTP_FIELD_RANGE);
+	uint64_t size = (uint64_t)st->st_size, a, b;
+	bool has_a, has_b;
+
+	*first = 0;
+	*len = size;
+	if (!s || r->parser.method != HTTP_GET || strncasecmp(s, "bytes=", 6))
+		return HTTP_STATUS_OK;
+	s += 6;
+	a = take_digits(&s, &has_a);
+	if (*s++ != '-')
+		return HTTP_STATUS_OK;
+	b = take_digits(&s, &has_b);
+	if (*s || (!has_a && !has_b) || (has_a && has_b && b < a) ||
+	    !if_range(r, st))
+		return HTTP_STATUS_OK;
+	if (!has_a) {
+		a = b < size ? size - b : 0;
+		a = b ? a : size;
+	}
+	if (a >= size)
+		return HTTP_STATUS_RANGE_NOT_SATISFIABLE;
+	if (!has_a || !has_b || b >= size)
+		b = size - 1;
+	*first = a;
+	*len = b - a + 1;
+	return HTTP_STATUS_PARTIAL_CONTENT;
+}

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "log.h"
+#include "options.h"
+#include "selfsigned.h"
+#include "server.h"
+
+static const char help[] =
+	"Usage: ktls serve [OPTION]... DIR\n"
+	"\n"
+	"Serve the files below DIR by HTTP/1.1 over TLS, from one process.\n"
+	"The kernel encrypts where it can, and then sends files without\n"
+	"a copy.\n"
+	"\n"
+	"  -l, --listen ADDR:PORT where to listen (127.0.0.1:4433); ':PORT'\n"
+	"                         is any address, port 0 a free one;\n"
+	"                         up to 8 times\n"
+	"  -c, --cert FILE        certificate chain, PEM; of several, the one\n"
+	"                         for the name that the client asks for and\n"
+	"                         that it can verify; without any, one is\n"
+	"                         made, self-signed, to be thrown away\n"
+	"  -k, --key FILE         private key for the -c before it; without,\n"
+	"                         it is looked for in the same file\n"
+	"  --client-ca FILE       ask for a client's certificate, and verify\n"
+	"                         it with those in FILE\n"
+	"  --client-optional      ... but serve those that have none\n"
+	"  --strict-name          refuse a name that no certificate is for\n"
+	"  --retry                always answer with HelloRetryRequest and a\n"
+	"                         cookie first\n"
+	TLS_HELP
+	"  --max-conns N          connections at once (10000, or as many as\n"
+	"                         file descriptors allow)\n"
+	"  --timeout S            seconds for a handshake, for a request to\n"
+	"                         come in, and for some of what is sent to\n"
+	"                         be taken (20)\n"
+	"  --idle-timeout S       seconds between two requests (60)\n"
+	"  --drain-timeout S      seconds to finish after a signal (10)\n"
+	"  -q, --quiet            no line for each connection\n"
+	"  -v, --verbose          a line for each request, too\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"'listening on ADDR:PORT' goes to stdout once clients may come.  The\n"
+	"log goes to stderr: a line for each connection, when it is over,\n"
+	"that tells what was negotiated and which directions the kernel\n"
+	"carried.\n"
+	"\n"
+	"SIGTERM or SIGINT finishes what is in flight and ends; a second\n"
+	"one ends at once.  SSLKEYLOGFILE names a file for the secrets that\n"
+	"let Wireshark read a capture.\n"
+	"\n"
+	"Examples:\n"
+	"  ktls serve .\n"
+	"      this directory, for this machine, without a certificate\n"
+	"  ktls serve -l :443 -c site.pem -k site.key /srv/www\n"
+	"      a site, on all addresses\n"
+	"  ktls serve --tx kernel --rx user -l :8443 /srv\n"
+	"      fail rather than encrypt in user space; decrypt there\n"
+	"  ktls serve -l :8443 -c s.pem -k s.key --client-ca staff.pem /srv\n"
+	"      for those only who have a certificate from staff.pem\n";
+
+enum {
+	OPT_CLIENT_CA = OPT_OWN,
+	OPT_CLIENT_OPTIONAL,
+	OPT_STRICT_NAME,
+	OPT_RETRY,
+	OPT_MAX_CONNS,
+	OPT_TIMEOUT,
+	OPT_IDLE_TIMEOUT,
+	OPT_DRAIN_TIMEOUT,
+};
+
+static const struct option options[] = {
+	TLS_LONG_OPTIONS,
+	{ "listen", required_argument, NULL, 'l' },
+	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
+	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
+	{ "strict-name", no_argument, NULL, OPT_STRICT_NAME },
+	{ "retry", no_argument, NULL, OPT_RETRY },
+	{ "max-conns", required_argument, NULL, OPT_MAX_CONNS },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
+	{ "drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+struct serve {
+	struct tls_options tls;
+	struct net_host listen[LISTENERS_MAX];
+	size_t listen_len;
+	unsigned int max_conns;
+	int timeout, idle_timeout, drain_timeout;
+	bool client_optional;
+	bool quiet;
+	bool verbose;
+	bool help;
+	const char *dir;
+};
+
+/* ---- the command line -------------------------------------------------- */
+
+static int add_listen(struct serve *o, const char *arg)
+{
+	if (o->listen_len == LISTENERS_MAX) {
+		complain("more than %d addresses to listen on",
+			 LISTENERS_MAX);
+		return -1;
+	}
+	if (!net_parse(&o->listen[o->listen_len++], arg, NULL)) {
+		complain("-l %s: not ADDR:PORT; write IPv6 as [::1]:4433",
+			 arg);
+		return -1;
+	}
+	return 0;
+}
+
+static int take_limit(struct serve *o, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_MAX_CONNS:
+		return parse_number("--max-conns", arg, 1, 1000000,
+				    &o->max_conns) ? 0 : -1;
+	case OPT_TIMEOUT:
+		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
+	case OPT_IDLE_TIMEOUT:
+		return parse_seconds("--idle-timeout", arg,
+				     &o->idle_timeout) ? 0 : -1;
+	case OPT_DRAIN_TIMEOUT:
+		return parse_seconds("--drain-timeout", arg,
+				     &o->drain_timeout) ? 0 : -1;
+	default:
+		return -1;	/* getopt_long() has complained */
+	}
+}
+
+static int take_option(struct serve *o, int opt, const char *arg)
+{
+	int taken = tls_option(&o->tls, opt, arg);
+
+	if (taken)
+		return taken < 0 ? -1 : 0;
+	switch (opt) {
+	case 'l':
+		return add_listen(o, arg);
+	case OPT_CLIENT_CA:
+		o->tls.ca_file = arg;
+		return 0;
+	case OPT_CLIENT_OPTIONAL:
+		o->client_optional = true;
+		return 0;
+	case OPT_STRICT_NAME:
+		o->tls.flags |= KTLS_F_STRICT_NAME;
+		return 0;
+	case OPT_RETRY:
+		o->tls.flags |= KTLS_F_COOKIE;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
+	default:
+		return take_limit(o, opt, arg);
+	}
+}
+
+static int parse(struct serve *o, int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "l:c:k:qvh", options,
+				  NULL)) != -1)
+		if (take_option(o, opt, optarg))
+			return -1;
+	if (o->help)
+		return 0;
+	if (argc - optind != 1) {
+		complain(optind == argc ? "which directory?" :
+			 "more than one directory");
+		return -1;
+	}
+	if (o->client_optional && !o->tls.ca_file) {
+		complain("--client-optional needs --client-ca");
+		return -1;
+	}
+	if (o->tls.ca_file)
+		o->tls.verify = o->client_optional ? KTLS_VERIFY_OPTIONAL :
+						     KTLS_VERIFY_REQUIRE;
+	if (!o->listen_len)
+		add_listen(o, "127.0.0.1:4433");
+	o->dir = argv[optind];
+	return 0;
+}
+
+/* ---- setting up -------------------------------------------------------- */
+
+/* A connection needs a descriptor, and another while a file is sent */
+static void limit_conns(struct serve *o)
+{
+	struct rlimit lim;
+	unsigned int most;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		lim = (struct rlimit){ 1024, 1024 };
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+	most = lim.rlim_cur < 128 ? 32 : lim.rlim_cur > 2000000 ? 1000000 :
+	       (unsigned int)(lim.rlim_cur - 64) / 2;
+	if (!o->max_conns)
+		o->max_conns = most < 10000 ? most : 10000;
+	if (o->max_conns <= most)
+		return;
+	complain("--max-conns %u: %u, as only %llu files may be open",
+		 o->max_conns, most, (unsigned long long)lim.rlim_cur);
+	o->max_conns = most;
+}
+
+static int throw_away_cert(struct serve *o, struct selfsigned *s)
+{
+	const char *hosts[LISTENERS_MAX + 1];
+	char name[256] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->listen_len; i++)
+		hosts[n++] = o->listen[i].host;
+	gethostname(name, sizeof(name) - 1);
+	hosts[n++] = name;
+	if (selfsigned_new(s, hosts, n)) {
+		complain("cannot make a certificate");
+		return -1;
+	}
+	o->tls.creds[0].cert_pem = s->cert_pem;
+	o->tls.creds[0].key_pem = s->key_pem;
+	o->tls.creds_len = 1;
+	complain("no -c: using a throw-away self-signed certificate, SHA-256 "
+		 "%s", s->fingerprint);
+	return 0;
+}
+
+static int set_up_tls(struct server *s, struct serve *o)
+{
+	struct selfsigned cert = { 0 };
+	int err = 0;
+
+	if (!o->tls.creds_len)
+		err = throw_away_cert(o, &cert);
+	if (!err)
+		err = tls_config(&s->config, KTLS_SERVER, &o->tls);
+	selfsigned_free(&cert);
+	return err ? -1 : 0;
+}
+
+static int set_up(struct server *s, struct serve *o)
+{
+	s->root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->root < 0) {
+		complain("%s: %s", o->dir, strerror(errno));
+		return -1;
+	}
+	limit_conns(o);
+	s->clients_max = o->max_conns;
+	s->drain_ms = o->drain_timeout;
+	s->quiet = o->quiet;
+	s->verbose = o->verbose;
+	s->deadline_ms[DEADLINE_HANDSHAKE] = o->timeout;
+	s->deadline_ms[DEADLINE_REQUEST] = o->timeout;
+	s->deadline_ms[DEADLINE_SEND] = o->timeout;
+	s->deadline_ms[DEADLINE_IDLE] = o->idle_timeout;
+	s->deadline_ms[DEADLINE_LINGER] = 2000;
+	if (server_init(s) || set_up_tls(s, o))
+		return -1;
+	for (size_t i = 0; i < o->listen_len; i++)
+		if (server_listen(s, &o->listen[i]))
+			return -1;
+	return 0;
+}
+
+static int serve(struct server *s)
+{
+	char name[NET_NAME_MAX];
+
+	for (size_t i = 0; i < s->listeners_len; i++)
+		printf("listening on %s\n",
+		       net_name(&s->listeners[i].addr, name));
+	fflush(stdout);
+	return server_run(s);
+}
+
+static int run(int argc, char **argv)
+{
+	struct serve o = {
+		.tls.alpn = "http/1.1",
+		.timeout = 20000,
+		.idle_timeout = 60000,
+		.drain_timeout = 10000,
+	};
+	struct server *s;
+	int err;
+
+	if (parse(&o, argc, argv))
+		return cmd_hint(&cmd_serve);
+	if (o.help)
+		return cmd_help(&cmd_serve);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return STATUS_USAGE;
+	s->epoll = s->signal_fd = s->root = -1;
+	err = set_up(s, &o);
+	if (!err)
+		err = serve(s);
+	server_free(s);
+	if (s->root >= 0)
+		close(s->root);
+	free(s);
+	return err ? STATUS_USAGE : STATUS_OK;
+}
+
+const struct cmd cmd_serve = {
+	.name = "serve",
+	.summary = "serve a directory by HTTPS",
+	.help = help,
+	.run = run,
+};

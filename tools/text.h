@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A string that grows: heads of messages, lines of the log. */
+#ifndef TOOLS_TEXT_H
+#define TOOLS_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct text {
+	char *buf;		/* NUL-terminated once something was put */
+	size_t len;
+	size_t cap;
+	bool failed;		/* memory ran out: the text is not whole */
+};
+
+void text_free(struct text *t);
+void text_put(struct text *t, const void *data, size_t len);
+void text_puts(struct text *t, const char *s);
+void text_printf(struct text *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* @s as a value of the log: bare if it is plain, else quoted and escaped. */
+void text_value(struct text *t, const char *s);
+
+/* "12.3 MiB" */
+void text_size(struct text *t, double bytes);
+
+#endif
