@@ -363,7 +363,7 @@ TEST_F(control, small_buffers)
 
 			ASSERT_GT(got, 0) TH_LOG("buffer %zu, record %zu",
 						 size, len);
-			ASSERT_MEMEQ(buf, "data" + at, (size_t)got);
+			ASSERT_MEMEQ(buf, &"data"[at], (size_t)got);
 			at += (size_t)got;
 		}
 		free(buf);
