@@ -103,11 +103,11 @@ static void nonce12(const struct record *rec, const uint8_t *at,
 
 #define AAD12	(SEQ_LEN + RECORD_HEADER)
 
-static void aad12(const struct record *rec, uint8_t type, size_t len,
-		  uint8_t aad[AAD12])
+static void aad12(const struct record *rec, uint8_t type, uint16_t version,
+		  size_t len, uint8_t aad[AAD12])
 {
 	put_seq(aad, rec->seq);
-	put_header(aad + SEQ_LEN, type, KTLS_TLS12, len);
+	put_header(aad + SEQ_LEN, type, version, len);
 }
 
 static int seal12(struct record *rec, uint8_t type, const void *p, size_t len,
@@ -124,7 +124,7 @@ static int seal12(struct record *rec, uint8_t type, const void *p, size_t len,
 	if (n)
 		put_seq(to + RECORD_HEADER, rec->seq);
 	nonce12(rec, to + RECORD_HEADER, nonce);
-	aad12(rec, type, len, aad);
+	aad12(rec, type, KTLS_TLS12, len, aad);
 	err = aead_seal(&rec->aead, nonce, (struct slice){ aad, AAD12 }, p,
 			len, to + RECORD_HEADER + n);
 	if (err)
@@ -147,7 +147,8 @@ static int open12(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 	if (len - AEAD_TAG_LEN > RECORD_PLAIN_MAX)
 		return -KTLS_E_RECORD_OVERFLOW;
 	nonce12(rec, p + RECORD_HEADER, nonce);
-	aad12(rec, p[0], len - AEAD_TAG_LEN, aad);
+	aad12(rec, p[0], (uint16_t)(p[1] << 8 | p[2]), len - AEAD_TAG_LEN,
+	      aad);
 	err = aead_open(&rec->aead, nonce, (struct slice){ aad, AAD12 }, body,
 			len, body);
 	if (err)
