@@ -6,7 +6,7 @@
 
 /* ---- driver ------------------------------------------------------------ */
 
-const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint8_t msg)
+const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint16_t msg)
 {
 	bool client = hs->config->role == KTLS_CLIENT;
 	const struct hs_rule *r = client ? client_rules : server_rules;

@@ -59,7 +59,7 @@ enum hs_hashing {
 
 struct hs_rule {
 	enum hs_state state;
-	uint8_t msg;		/* enum msg_type */
+	uint16_t msg;		/* enum msg_type */
 	enum hs_hashing hashing;
 	int (*fn)(struct ktls_hs *hs, struct slice body);
 	uint32_t next;		/* ST()s that it may lead to */
@@ -165,7 +165,7 @@ extern const struct hs_rule client_rules[], server_rules[];
 extern const size_t client_rules_len, server_rules_len;
 
 /* The rule for @msg in the present state, or NULL */
-const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint8_t msg);
+const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint16_t msg);
 /* One complete message, with its header */
 int hs_message(struct ktls_hs *hs, struct slice whole, bool last);
 /* TLS 1.2: the peer's keys change */

@@ -28,7 +28,8 @@ enum msg_type {
 	HT_FINISHED		= 20,
 	HT_KEY_UPDATE		= 24,
 	HT_MESSAGE_HASH		= 254,
-	HT_CCS			= 255,	/* no message: ChangeCipherSpec of 1.2 */
+	HT_CCS			= 256,	/* ChangeCipherSpec of 1.2: no message,
+					   no byte on the wire can name it */
 };
 
 /* Suites that are none: RFC 5746 3.3, 7507 2 */
