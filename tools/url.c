@@ -115,12 +115,14 @@ static bool has_scheme(const char *s)
 	return len && s[len] == ':';
 }
 
-/* The path of @base up to and with its last slash, or all of it */
+/* How much of @base's target stands before @reference */
 static int base_path(const struct url *base, const char *reference)
 {
 	size_t path = strcspn(base->target, "?");
 
-	if (*reference == '?' || !*reference)
+	if (!*reference || *reference == '#')
+		return (int)strlen(base->target);
+	if (*reference == '?')
 		return (int)path;
 	while (path && base->target[path - 1] != '/')
 		path--;
