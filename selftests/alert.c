@@ -39,9 +39,10 @@ static const uint8_t fatal[] = {
 
 /* ---- received ---------------------------------------------------------- */
 
-/* 6: whatever its level says, an error alert is the end */
+/* 6: whatever its level says, an error alert is the end, in TLS 1.3 */
 TEST_F(alert, received)
 {
+	bool tls13 = variant->mode.suite->version == KTLS_TLS13;
 	struct raw *r = &self->r;
 	struct ktls_info info;
 	uint8_t buf[8];
@@ -53,7 +54,7 @@ TEST_F(alert, received)
 		again(r, &variant->mode, i % 2 ? KTLS_SERVER : KTLS_CLIENT);
 		raw_add(r, CT_DATA, "last", 4);
 		raw_push(r);
-		raw_alert(r, i % 3 == 2 ? 1 : 2, alert);
+		raw_alert(r, tls13 && i % 3 == 2 ? 1 : 2, alert);
 		raw_send(r, CT_DATA, "never", 5);
 		ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 4);
 		EXPECT_EQ(ktls_conn_alert(r->us), KTLS_ALERT_NONE);
@@ -81,6 +82,22 @@ TEST(names)
 		else if (strcmp(ktls_alert_name((uint8_t)a), "unknown"))
 			EXPECT_TRUE(known) TH_LOG("%d", a);
 	}
+}
+
+/* RFC 5246 7.2.2: TLS 1.2 has warnings */
+TEST_F(alert, warning)
+{
+	struct raw *r = &self->r;
+	uint8_t c;
+
+	if (variant->mode.suite->version != KTLS_TLS12)
+		return;
+	for (size_t i = 0; i < sizeof(fatal); i++) {
+		raw_alert(r, 1, fatal[i]);
+		raw_send(r, CT_DATA, "x", 1);
+		ASSERT_EQ(ktls_recv(r->us, &c, 1, 0), 1);
+	}
+	EXPECT_EQ(ktls_conn_alert(r->us), KTLS_ALERT_NONE);
 }
 
 TEST_F(alert, user_canceled)

@@ -12,7 +12,7 @@
 FIXTURE(closing) {
 	struct pair p;
 };
-MODES(closing, mode_all);
+MODES(closing, mode_paths);
 
 FIXTURE_SETUP(closing)
 {
@@ -180,7 +180,7 @@ TEST_F(stream_end, fin_after_data)
 /* A record is cut off, at each place that matters */
 TEST_F(stream_end, fin_in_a_record)
 {
-	static const size_t cuts[] = { 1, 4, 5, 6, 21, 100, 121 };
+	static const int cuts[] = { 1, 4, 5, 6, 21, 100, -1 };
 	struct raw *r = &self->r;
 	uint8_t data[100] = { 0 }, buf[128];
 
@@ -189,12 +189,14 @@ TEST_F(stream_end, fin_in_a_record)
 		raw_open(r, &variant->mode, KTLS_SERVER, NULL);
 		raw_send(r, CT_DATA, "data", 4);
 		raw_add(r, CT_DATA, data, sizeof(data));
-		ASSERT_EQ(r->out.len, 122);
-		r->out.len = cuts[i];
+		if (cuts[i] > 0)
+			r->out.len = (size_t)cuts[i];
+		else
+			r->out.len--;
 		raw_push(r);
 		raw_fin(r);
 		ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), 4);
-		TH_LOG("after %zu bytes", cuts[i]);
+		TH_LOG("after %d bytes", cuts[i]);
 		raw_recv_fails(r, -KTLS_E_TRUNCATED, KTLS_ALERT_NONE);
 	}
 }

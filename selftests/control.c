@@ -10,7 +10,7 @@
 FIXTURE(control) {
 	struct raw r;
 };
-MODES(control, mode_paths);
+MODES(control, mode_paths13);
 
 FIXTURE_SETUP(control)
 {

@@ -87,3 +87,59 @@ struct item *flight_find(struct flight *f, uint8_t msg)
 	ASSERT_TRUE(false) TH_LOG("no message %u", msg);
 	return NULL;
 }
+
+/* ---- forgery ----------------------------------------------------------- */
+
+static void fix_verify(struct mitm *m, enum end to, struct item *it)
+{
+	struct ktls_hs *hs = m->hs[to], *from = m->hs[OTHER(to)];
+	struct wr text = { 0 }, msg = { 0 };
+	struct secret digest;
+
+	ASSERT_OK(transcript_now(&hs->transcript, &digest));
+	for (int i = 0; i < 64; i++)
+		wr_u8(&text, ' ');
+	wr_bytes(&text, to == CLIENT_END ? "TLS 1.3, server CertificateVerify" :
+		 "TLS 1.3, client CertificateVerify", 34);
+	wr_bytes(&text, digest.b, digest.len);
+	wr_u8(&msg, HT_CERTIFICATE_VERIFY);
+	wr_vec(&msg, 3) {
+		wr_u16(&msg, from->scheme->id);
+		wr_vec(&msg, 2)
+			ASSERT_OK(sig_sign(from->config->crypto, from->scheme,
+					   from->cred->key,
+					   (struct slice){ text.buf,
+							   text.len }, &msg));
+	}
+	ASSERT_TRUE(wr_ok(&msg));
+	item_set(it, msg.buf, msg.len);
+	wr_free(&text);
+	wr_free(&msg);
+}
+
+static void fix_finished(struct mitm *m, enum end to, struct item *it)
+{
+	struct ktls_hs *hs = m->hs[to];
+	uint8_t msg[MSG_HEADER + HASH_MAX] = { HT_FINISHED };
+	struct secret digest, mac;
+
+	ASSERT_OK(transcript_now(&hs->transcript, &digest));
+	ASSERT_OK(finished_mac(hs->config->crypto, hs->suite->hash,
+			       to == CLIENT_END ? &hs->server_hs :
+			       &hs->client_hs, &digest, &mac));
+	msg[3] = mac.len;
+	memcpy(msg + MSG_HEADER, mac.b, mac.len);
+	item_set(it, msg, MSG_HEADER + (size_t)mac.len);
+}
+
+void item_fix(struct mitm *m, enum end to, struct item *it)
+{
+	/* there is nothing to make right for one that has no key yet */
+	if (it->fix == FIX_NONE || !m->hs[to]->rx.suite)
+		return;
+	m->forged = true;
+	if (it->fix == FIX_VERIFY)
+		fix_verify(m, to, it);
+	else
+		fix_finished(m, to, it);
+}

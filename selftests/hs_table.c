@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which message may come when (RFC 9846 appendix A): what the tables of the
- * library say, and what the ends really do, for every type in every state.
+ * Which message may come when (RFC 9846 appendix A, RFC 5246 7.3): what the
+ * tables of the library say, and what the ends really do, for every type in
+ * every state.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +12,12 @@
 #include "mitm_lib.h"
 #include "peer.h"
 
-/* Appendix A.1 and A.2, without PSKs and 0-RTT */
+/* Without PSKs and 0-RTT; HT_CCS is the ChangeCipherSpec of 1.2 */
 static const struct allowed {
 	const char *name;
 	enum end end;
 	enum hs_state state;
-	uint8_t msg[2];
+	uint16_t msg[2];
 } allowed[] = {
 	{ "c_sh", CLIENT_END, C_SH, { HT_SERVER_HELLO } },
 	{ "c_sh2", CLIENT_END, C_SH2, { HT_SERVER_HELLO } },
@@ -31,13 +32,39 @@ static const struct allowed {
 	{ "s_cert", SERVER_END, S_CERT, { HT_CERTIFICATE } },
 	{ "s_cv", SERVER_END, S_CV, { HT_CERTIFICATE_VERIFY } },
 	{ "s_fin", SERVER_END, S_FIN, { HT_FINISHED } },
+	{ "c12_cert", CLIENT_END, C12_CERT, { HT_CERTIFICATE } },
+	{ "c12_ske", CLIENT_END, C12_SKE, { HT_SERVER_KEY_EXCHANGE } },
+	{ "c12_cr_done", CLIENT_END, C12_CR_DONE,
+	  { HT_CERTIFICATE_REQUEST, HT_SERVER_HELLO_DONE } },
+	{ "c12_done", CLIENT_END, C12_DONE, { HT_SERVER_HELLO_DONE } },
+	{ "c12_nst", CLIENT_END, C12_NST, { HT_NEW_SESSION_TICKET } },
+	{ "c12_ccs", CLIENT_END, C12_CCS, { HT_CCS } },
+	{ "c12_fin", CLIENT_END, C12_FIN, { HT_FINISHED } },
+	{ "s12_cert", SERVER_END, S12_CERT, { HT_CERTIFICATE } },
+	{ "s12_cke", SERVER_END, S12_CKE, { HT_CLIENT_KEY_EXCHANGE } },
+	{ "s12_cv", SERVER_END, S12_CV, { HT_CERTIFICATE_VERIFY } },
+	{ "s12_ccs", SERVER_END, S12_CCS, { HT_CCS } },
+	{ "s12_fin", SERVER_END, S12_FIN, { HT_FINISHED } },
 };
 
 #define N_ALLOWED	(sizeof(allowed) / sizeof(*allowed))
 
+static bool is_tls12(const struct allowed *a)
+{
+	return a->state >= C12_CERT;
+}
+
 static bool may_come(const struct allowed *a, unsigned int msg)
 {
 	return msg && (a->msg[0] == msg || a->msg[1] == msg);
+}
+
+/* As a message: ChangeCipherSpec is none, a HelloRequest is void (5246 7.4) */
+static bool may_begin(const struct allowed *a, unsigned int msg)
+{
+	if (msg == HT_HELLO_REQUEST)
+		return is_tls12(a) && a->end == CLIENT_END;
+	return may_come(a, msg);
 }
 
 /* ---- the tables -------------------------------------------------------- */
@@ -75,8 +102,6 @@ TEST(rules_are_those_of_the_rfc)
 		for (size_t i = 0; i < r.len; i++) {
 			const struct allowed *a = allowed_in(r.rule[i].state);
 
-			if (r.rule[i].state >= C12_CERT)
-				continue;	/* RFC 5246's */
 			rules++;
 			ASSERT_TRUE(a);
 			EXPECT_EQ(a->end, end);
@@ -88,7 +113,6 @@ TEST(rules_are_those_of_the_rfc)
 					     r.rule[j].state &&
 					     r.rule[i].msg == r.rule[j].msg);
 		}
-		
 	}
 	for (size_t i = 0; i < N_ALLOWED; i++)
 		pairs += allowed[i].msg[1] ? 2 : 1;
@@ -112,7 +136,7 @@ TEST(every_state_is_reached_and_left)
 		EXPECT_EQ(reached, waits | ST(HS_DONE));
 		for (size_t i = 0; i < r.len; i++) {
 			EXPECT_NE(r.rule[i].next, 0);
-			/* forward only: no message is waited for twice */
+			/* forward only: nothing is waited for twice */
 			EXPECT_EQ(r.rule[i].next &
 				  (ST(r.rule[i].state + 1) - 1), 0);
 			EXPECT_FALSE(r.rule[i].next & ST(HS_FAILED));
@@ -159,9 +183,13 @@ FIXTURE_TIMEOUT(state, 60);
 FIXTURE_SETUP(state)
 {
 	const struct ktls_cred cred = pki_cred("client");
+	uint16_t version = is_tls12(variant->a) ? KTLS_TLS12 : KTLS_TLS13;
 
-	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1),
+	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1,
+				       .min_version = version,
+				       .max_version = version),
 		   KTLS_OPTS(.verify = KTLS_VERIFY_REQUIRE,
+			     .min_version = version, .max_version = version,
 			     .flags = KTLS_F_COOKIE), NULL);
 }
 
@@ -177,7 +205,7 @@ TEST_F(state, every_type)
 
 	for (unsigned int msg = 0; msg < 256; msg++) {
 		const uint8_t type = (uint8_t)msg;
-		int want = may_come(a, msg) ? 0 : -KTLS_E_UNEXPECTED;
+		int want = may_begin(a, msg) ? 0 : -KTLS_E_UNEXPECTED;
 
 		/* 5246 7.4.1.1: void while it may still become 1.2 */
 		if (!msg && a->state == C_SH)
@@ -202,7 +230,11 @@ TEST_F(state, empty_message)
 	const struct allowed *a = variant->a;
 
 	for (size_t i = 0; i < 2 && a->msg[i]; i++) {
-		const uint8_t msg[MSG_HEADER] = { a->msg[i] };
+		const uint8_t msg[MSG_HEADER] = { (uint8_t)a->msg[i] };
+
+		/* these have none, or are not messages */
+		if (a->msg[i] == HT_SERVER_HELLO_DONE || a->msg[i] == HT_CCS)
+			continue;
 
 		mitm_again(&self->m);
 		mitm_run_to(&self->m, a->end, a->state);
@@ -219,13 +251,15 @@ TEST_F(state, every_content_type)
 	const struct allowed *a = variant->a;
 
 	for (unsigned int type = 0; type < 256; type += type < 32 ? 1 : 31) {
-		if (type == CT_HANDSHAKE || type == CT_ALERT ||
-		    (type == CT_CHANGE_CIPHER_SPEC && a->state != S_CH))
+		if (type == CT_HANDSHAKE || type == CT_ALERT)
+			continue;
+		if (type == CT_CHANGE_CIPHER_SPEC &&
+		    (is_tls12(a) ? may_come(a, HT_CCS) : a->state != S_CH))
 			continue;
 		mitm_again(&self->m);
 		mitm_run_to(&self->m, a->end, a->state);
 		/* under the key, if there is one, and in the open */
-		if (type % 2)
+		if (type % 2 || is_tls12(a))
 			mitm_record(&self->m, a->end, (uint8_t)type, "\1", 1);
 		else
 			mitm_bytes(&self->m, a->end, (uint8_t[]){

@@ -65,9 +65,10 @@ static void forget(struct mitm *m)
 		frag_free(&m->frag[i]);
 		record_free(&m->open[i]);
 		record_free(&m->seal[i]);
-		m->sealing[i] = (struct secret){ 0 };
+		m->sealing[i] = m->tx_keys[i] = (struct traffic_keys){ 0 };
 		m->flights[i] = m->messages[i] = 0;
 		m->alert[i] = -1;
+		m->keyed[i] = m->blind[i] = false;
 	}
 	m->forged = false;
 }
@@ -124,6 +125,11 @@ static int any_type(void *arg, uint8_t type)
 	return 0;
 }
 
+static bool is_tls12(const struct mitm *m, enum end end)
+{
+	return m->hs[end]->info.version == KTLS_TLS12;
+}
+
 static int add_message(void *arg, struct slice whole, bool last)
 {
 	struct reading *r = arg;
@@ -132,7 +138,7 @@ static int add_message(void *arg, struct slice whole, bool last)
 					r->sealed, whole.p, whole.len);
 
 	it->join = !last;
-	if (item_is(it, HT_FINISHED))
+	if (item_is(it, HT_FINISHED) && !is_tls12(r->m, r->from))
 		set_key(r->m, &r->m->open[r->from], r->from,
 			r->from == CLIENT_END ? &k->client_app :
 			&k->server_app, false);
@@ -144,11 +150,17 @@ static const struct frag_ops ops = { any_type, add_message };
 static void add_record(struct mitm *m, enum end from, struct flight *f,
 		       uint8_t *p, size_t len)
 {
-	bool sealed = p[0] == CT_DATA;
+	bool tls12 = is_tls12(m, from);
+	bool sealed = tls12 ? !!m->open[from].suite : p[0] == CT_DATA;
 	struct slice content;
 	uint8_t type;
 
-	if (sealed && !m->open[from].suite)
+	if (m->blind[from]) {
+		flight_insert(f, f->n, 0, true, p, len)->raw = true;
+		m->alert[from] = m->hs[from]->info.alert_sent;
+		return;
+	}
+	if (!tls12 && sealed && !m->open[from].suite)
 		set_key(m, &m->open[from], from, from == CLIENT_END ?
 			&m->known[from].client_hs :
 			&m->known[from].server_hs, false);
@@ -174,6 +186,24 @@ static void add_record(struct mitm *m, enum end from, struct flight *f,
 		m->alert[from] = content.p[1];
 	}
 	flight_insert(f, f->n, type, sealed, content.p, content.len);
+	if (type != CT_CHANGE_CIPHER_SPEC || !tls12)
+		return;
+	/* it had them, and has failed, in one step */
+	m->blind[from] = !m->hs[from]->tx.suite && !m->keyed[from];
+	if (!m->blind[from])
+		ASSERT_OK(record_set_key(&m->open[from],
+					 m->config[from]->crypto,
+					 m->hs[from]->suite,
+					 &m->tx_keys[from], false));
+}
+
+/* A failure wipes them, and its alert is under them */
+static void note_keys(struct mitm *m, enum end end)
+{
+	if (!m->hs[end]->tx.suite)
+		return;
+	m->tx_keys[end] = m->hs[end]->tx_keys;
+	m->keyed[end] = true;
 }
 
 void mitm_read(struct mitm *m, enum end from, struct flight *f)
@@ -183,6 +213,7 @@ void mitm_read(struct mitm *m, enum end from, struct flight *f)
 	const void *p = ktls_hs_out(m->hs[from], &len);
 
 	f->n = 0;
+	note_keys(m, from);
 	wr_bytes(&all, p, len);
 	ktls_hs_sent(m->hs[from], len);
 	for (size_t at = 0, n; at < all.len; at += n) {
@@ -201,7 +232,9 @@ int mitm_bytes(struct mitm *m, enum end to, const void *p, size_t len)
 {
 	struct feed f = { .hs = m->hs[to] };
 
+	note_keys(m, to);
 	feed(&f, p, len, 0);
+	note_keys(m, to);
 	return ktls_hs_error(m->hs[to]);
 }
 
@@ -209,15 +242,14 @@ int mitm_bytes(struct mitm *m, enum end to, const void *p, size_t len)
 static struct record *sealing(struct mitm *m, enum end to)
 {
 	struct ktls_hs *hs = m->hs[to];
-	const struct secret *s = to == CLIENT_END ? &hs->server_hs :
-				 &hs->client_hs;
-	struct secret *now = &m->sealing[to];
+	struct traffic_keys *now = &m->sealing[to];
 
 	if (!hs->rx.suite)
 		return NULL;
-	if (now->len != s->len || memcmp(now->b, s->b, s->len)) {
-		set_key(m, &m->seal[to], to, s, true);
-		*now = *s;
+	if (memcmp(now, &hs->rx_keys, sizeof(*now))) {
+		*now = hs->rx_keys;
+		ASSERT_OK(record_set_key(&m->seal[to], m->config[to]->crypto,
+					 hs->suite, now, true));
 	}
 	m->seal[to].seq = hs->rx.seq;
 	return &m->seal[to];
@@ -231,7 +263,7 @@ static int send_padded(struct mitm *m, enum end to, uint8_t type,
 	int err;
 
 	if (!rec) {
-		wr_u8(&out, CT_DATA);
+		wr_u8(&out, is_tls12(m, to) ? type : CT_DATA);
 		wr_u16(&out, KTLS_TLS12);
 		wr_opaque(&out, 2, (struct slice){ p, len });
 	} else {
@@ -257,7 +289,8 @@ int mitm_record(struct mitm *m, enum end to, uint8_t type, const void *p,
 	struct wr out = { 0 };
 	int err;
 
-	if (sealing(m, to) && type != CT_CHANGE_CIPHER_SPEC)
+	if (sealing(m, to) && (type != CT_CHANGE_CIPHER_SPEC ||
+			       is_tls12(m, to)))
 		return send_padded(m, to, type, p, len, 0);
 	wr_u8(&out, type);
 	wr_u16(&out, KTLS_TLS12);
@@ -265,60 +298,6 @@ int mitm_record(struct mitm *m, enum end to, uint8_t type, const void *p,
 	err = mitm_bytes(m, to, out.buf, out.len);
 	wr_free(&out);
 	return err;
-}
-
-static void fix_verify(struct mitm *m, enum end to, struct item *it)
-{
-	struct ktls_hs *hs = m->hs[to], *from = m->hs[OTHER(to)];
-	struct wr text = { 0 }, msg = { 0 };
-	struct secret digest;
-
-	ASSERT_OK(transcript_now(&hs->transcript, &digest));
-	for (int i = 0; i < 64; i++)
-		wr_u8(&text, ' ');
-	wr_bytes(&text, to == CLIENT_END ? "TLS 1.3, server CertificateVerify" :
-		 "TLS 1.3, client CertificateVerify", 34);
-	wr_bytes(&text, digest.b, digest.len);
-	wr_u8(&msg, HT_CERTIFICATE_VERIFY);
-	wr_vec(&msg, 3) {
-		wr_u16(&msg, from->scheme->id);
-		wr_vec(&msg, 2)
-			ASSERT_OK(sig_sign(from->config->crypto, from->scheme,
-					   from->cred->key,
-					   (struct slice){ text.buf,
-							   text.len }, &msg));
-	}
-	ASSERT_TRUE(wr_ok(&msg));
-	item_set(it, msg.buf, msg.len);
-	wr_free(&text);
-	wr_free(&msg);
-}
-
-static void fix_finished(struct mitm *m, enum end to, struct item *it)
-{
-	struct ktls_hs *hs = m->hs[to];
-	uint8_t msg[MSG_HEADER + HASH_MAX] = { HT_FINISHED };
-	struct secret digest, mac;
-
-	ASSERT_OK(transcript_now(&hs->transcript, &digest));
-	ASSERT_OK(finished_mac(hs->config->crypto, hs->suite->hash,
-			       to == CLIENT_END ? &hs->server_hs :
-			       &hs->client_hs, &digest, &mac));
-	msg[3] = mac.len;
-	memcpy(msg + MSG_HEADER, mac.b, mac.len);
-	item_set(it, msg, MSG_HEADER + (size_t)mac.len);
-}
-
-static void fix_item(struct mitm *m, enum end to, struct item *it)
-{
-	/* there is nothing to make right for one that has no key yet */
-	if (it->fix == FIX_NONE || !m->hs[to]->rx.suite)
-		return;
-	m->forged = true;
-	if (it->fix == FIX_VERIFY)
-		fix_verify(m, to, it);
-	else
-		fix_finished(m, to, it);
 }
 
 static void send_content(struct mitm *m, enum end to, const struct item *it,
@@ -367,7 +346,7 @@ void mitm_send(struct mitm *m, enum end from, struct flight *f)
 			continue;
 		}
 		if (!all.len)
-			fix_item(m, to, it);
+			item_fix(m, to, it);
 		wr_bytes(&all, it->data.buf, it->data.len);
 		if (i + 1 < f->n && joins(it, it + 1))
 			continue;
@@ -403,6 +382,10 @@ static void check_end(struct mitm *m, enum end end)
 	int err = ktls_hs_error(hs);
 	enum ktls_alert alert = ktls_error_alert(err);
 
+	/* 1.2 does not know of these */
+	if (is_tls12(m, end) && (alert == KTLS_ALERT_CERTIFICATE_REQUIRED ||
+				 alert == KTLS_ALERT_MISSING_EXTENSION))
+		alert = KTLS_ALERT_HANDSHAKE_FAILURE;
 	if (!err) {
 		EXPECT_EQ(m->alert[end], -1);
 		return;
@@ -414,9 +397,25 @@ static void check_end(struct mitm *m, enum end end)
 	EXPECT_EQ(hs->info.alert_sent, alert);
 }
 
+/* Only as much of a key as the cipher has */
+static bool same_keys(const struct suite *suite, const struct traffic_keys *a,
+		      const struct traffic_keys *b)
+{
+	return !memcmp(a->key, b->key, aead_rows[suite->aead].key_len) &&
+	       !memcmp(a->iv, b->iv, sizeof(a->iv));
+}
+
 static bool same_secrets(const struct mitm *m)
 {
-	return !memcmp(&m->known[0], &m->known[1], sizeof(m->known[0]));
+	const struct ktls_hs *c = m->hs[CLIENT_END], *s = m->hs[SERVER_END];
+
+	return !memcmp(&m->known[0], &m->known[1], sizeof(m->known[0])) &&
+	       c->suite == s->suite &&
+	       same_keys(c->suite, &c->tx_keys, &s->rx_keys) &&
+	       same_keys(c->suite, &c->rx_keys, &s->tx_keys) &&
+	       !memcmp(&c->exporter, &s->exporter, sizeof(c->exporter)) &&
+	       !memcmp(&c->tls12.master, &s->tls12.master,
+		       sizeof(c->tls12.master));
 }
 
 void mitm_run(struct mitm *m, mitm_edit *edit, void *arg)
@@ -469,7 +468,10 @@ void mitm_agree(struct mitm *m)
 		TH_LOG("client: %s; server: %s",
 		       ktls_hs_error_text(two.client),
 		       ktls_hs_error_text(two.server));
-	two_agree(&two);
+	if (is_tls12(m, CLIENT_END))
+		ASSERT_TRUE(same_secrets(m));
+	else
+		two_agree(&two);
 }
 
 void mitm_failed(struct mitm *m, enum end end, int err)

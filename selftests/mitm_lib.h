@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A man in the middle of two handshakes of ours, in memory.  He knows all the
- * keys: what an end sends he takes apart into its messages, lets the test
- * change them, and seals them again as the other end wants them sealed.
+ * keys, those of TLS 1.2 once they are in use: what an end sends he takes
+ * apart into its messages, lets the test change them, and seals them again as
+ * the other end wants them sealed.
  */
 #ifndef SELFTESTS_MITM_LIB_H
 #define SELFTESTS_MITM_LIB_H
@@ -82,7 +83,10 @@ struct mitm {
 	struct record open[2];	/* for what this end sends */
 	struct frag frag[2];
 	struct record seal[2];	/* for what this end gets */
-	struct secret sealing[2];
+	struct traffic_keys sealing[2];
+	struct traffic_keys tx_keys[2];	/* of this end, the last it had */
+	bool keyed[2];			/* ... if they are known */
+	bool blind[2];			/* and if they never will be */
 	size_t flights[2];	/* that this end has sent */
 	size_t messages[2];	/* ... in the flights before the present one */
 	int alert[2];		/* that this end has sent; -1: none */
@@ -113,6 +117,9 @@ typedef void mitm_edit(struct mitm *m, enum end from, struct flight *f,
 void mitm_run(struct mitm *m, mitm_edit *edit, void *arg);
 /* The same, until an end has that state; else it is a failure */
 void mitm_run_to(struct mitm *m, enum end end, enum hs_state state);
+
+/* What @it->fix says, for @to as it is now */
+void item_fix(struct mitm *m, enum end to, struct item *it);
 
 /* By hand: what @from has sent, and giving it to the other end */
 void mitm_read(struct mitm *m, enum end from, struct flight *f);

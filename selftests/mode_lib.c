@@ -37,7 +37,7 @@ static struct {
 	struct mode mode;
 	enum ktls_role role;
 	struct ktls_config *config;
-} kept[64];
+} kept[80];
 
 static struct ktls_config *make_config(const struct mode *m,
 				       enum ktls_role role,
@@ -47,6 +47,11 @@ static struct ktls_config *make_config(const struct mode *m,
 
 	if (more)
 		o = *more;
+	/* no handshake depends on those before it */
+	if (!o.sessions)
+		o.sessions = KTLS_NO_SESSIONS;
+	if (o.sessions == KTLS_NO_SESSIONS)
+		o.flags |= KTLS_F_NO_TICKETS;
 	o.role = role;
 	o.ciphers = m->suite->name;
 	o.tx = m->tx;
@@ -116,53 +121,58 @@ static void warm_up(const struct mode *m)
 
 /* ---- variants ---------------------------------------------------------- */
 
-static size_t suites13(void)
-{
-	size_t n = 0;
+static const uint16_t versions[] = { KTLS_TLS13, KTLS_TLS12 };
 
-	for (size_t i = 0; i < suites_len; i++)
-		n += suites[i].version == KTLS_TLS13;
-	return n;
-}
+#define VERSIONS	(sizeof(versions) / sizeof(*versions))
 
-/* The @i'th of them */
-static const struct suite *suite13(size_t i)
+/* The one that goes with the credential of every server here */
+static const struct suite *find_suite(uint16_t version, enum aead_id aead)
 {
 	const struct suite *s = suites;
 
-	while (s->version != KTLS_TLS13 || i--)
+	while (s->version != version || s->aead != aead || s->auth == AUTH_RSA)
 		s++;
 	return s;
 }
 
+static bool make_mode(size_t version, size_t aead, size_t path,
+		      struct mode *m, char *name, size_t size)
+{
+	*m = (struct mode){ find_suite(versions[version], (enum aead_id)aead),
+			    paths[path].tx, paths[path].rx };
+	snprintf(name, size, "%s-%s-%s", version ? "1.2" : "1.3",
+		 aead_rows[aead].name, paths[path].name);
+	warm_up(m);
+	return true;
+}
+
 bool mode_all(size_t i, struct mode *m, char *name, size_t size)
 {
-	const struct suite *suite;
-	size_t path = i % PATHS;
+	return i < VERSIONS * AEAD_COUNT * PATHS &&
+	       make_mode(i / PATHS / AEAD_COUNT, i / PATHS % AEAD_COUNT,
+			 i % PATHS, m, name, size);
+}
 
-	if (i >= suites13() * PATHS)
-		return false;
-	suite = suite13(i / PATHS);
-	*m = (struct mode){ suite, paths[path].tx, paths[path].rx };
-	warm_up(m);
-	snprintf(name, size, "%s.%s", aead_rows[suite->aead].name,
-		 paths[path].name);
-	return true;
+bool mode_13(size_t i, struct mode *m, char *name, size_t size)
+{
+	return i < AEAD_COUNT * PATHS && mode_all(i, m, name, size);
 }
 
 bool mode_paths(size_t i, struct mode *m, char *name, size_t size)
 {
-	return i < PATHS && mode_all(i, m, name, size);
+	return i < VERSIONS * PATHS &&
+	       make_mode(i / PATHS, AEAD_AES_128_GCM, i % PATHS, m, name,
+			 size);
 }
 
-bool mode_kernel(size_t i, struct mode *m, char *name, size_t size)
+bool mode_paths13(size_t i, struct mode *m, char *name, size_t size)
+{
+	return i < PATHS && mode_paths(i, m, name, size);
+}
+
+bool mode_suites(size_t i, struct mode *m, char *name, size_t size)
 {
 	return mode_all(i * PATHS, m, name, size);
-}
-
-bool mode_user(size_t i, struct mode *m, char *name, size_t size)
-{
-	return mode_all(i * PATHS + 1, m, name, size);
 }
 
 /* ---- the kernel -------------------------------------------------------- */
@@ -193,12 +203,14 @@ bool kernel_rekeys(void)
 
 bool mode_rekeys_tx(const struct mode *m)
 {
-	return m->tx == KTLS_PATH_USER || kernel_rekeys();
+	return m->suite->version == KTLS_TLS13 &&
+	       (m->tx == KTLS_PATH_USER || kernel_rekeys());
 }
 
 bool mode_rekeys_rx(const struct mode *m)
 {
-	return m->rx == KTLS_PATH_USER || kernel_rekeys();
+	return m->suite->version == KTLS_TLS13 &&
+	       (m->rx == KTLS_PATH_USER || kernel_rekeys());
 }
 
 /* ---- connections ------------------------------------------------------- */

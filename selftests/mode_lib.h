@@ -16,12 +16,16 @@ struct mode {
 	enum ktls_path tx, rx;	/* KTLS_PATH_KERNEL or KTLS_PATH_USER */
 };
 
-/* Generators: every suite on every path; one suite on every path; ... */
+/*
+ * Generators: both versions, every cipher, on every path; 1.3 alone; both
+ * versions with one cipher on every path; 1.3 alone; both versions, every
+ * cipher, both directions the kernel's.
+ */
 bool mode_all(size_t i, struct mode *m, char *name, size_t size);
+bool mode_13(size_t i, struct mode *m, char *name, size_t size);
 bool mode_paths(size_t i, struct mode *m, char *name, size_t size);
-/* ... every suite, both directions the kernel's; both user space's */
-bool mode_kernel(size_t i, struct mode *m, char *name, size_t size);
-bool mode_user(size_t i, struct mode *m, char *name, size_t size);
+bool mode_paths13(size_t i, struct mode *m, char *name, size_t size);
+bool mode_suites(size_t i, struct mode *m, char *name, size_t size);
 
 /* FIXTURE(f) { ... }; MODES(f, mode_all); then variant->mode is there */
 #define MODES(f, gen)							\
@@ -40,13 +44,13 @@ unsigned int mode_kernel_bits(const struct mode *m);
 
 /* Can this kernel change the keys of a connection? */
 bool kernel_rekeys(void);
-/* Can every direction of @m do so? */
+/* Can the direction of @m do so? Never in TLS 1.2. */
 bool mode_rekeys_tx(const struct mode *m);
 bool mode_rekeys_rx(const struct mode *m);
 
 /*
- * A config that carries @m and nothing else; @more (may be NULL) has further
- * options, whose tx, rx, role and ciphers do not count.
+ * A config that carries @m and nothing else, and keeps no sessions; @more (may
+ * be NULL) has further options, whose tx, rx, role and ciphers do not count.
  */
 struct ktls_config *mode_config(const struct mode *m, enum ktls_role role,
 				const struct ktls_opts *more);
