@@ -46,7 +46,7 @@ enum hs_state {
 	HS_STATES
 };
 
-#define ST(state)	(1u << (state))
+#define ST(state)	(1ull << (state))
 
 struct ktls_hs;
 
@@ -62,7 +62,7 @@ struct hs_rule {
 	uint16_t msg;		/* enum msg_type */
 	enum hs_hashing hashing;
 	int (*fn)(struct ktls_hs *hs, struct slice body);
-	uint32_t next;		/* ST()s that it may lead to */
+	uint64_t next;		/* ST()s that it may lead to */
 };
 
 /* A message at hand, with its header */

@@ -123,7 +123,7 @@ TEST(every_state_is_reached_and_left)
 {
 	for (enum end end = CLIENT_END; end <= SERVER_END; end++) {
 		struct rules r = rules_of(end);
-		uint32_t reached = ST(r.first), before, waits = 0;
+		uint64_t reached = ST(r.first), before, waits = 0;
 
 		for (size_t i = 0; i < r.len; i++)
 			waits |= ST(r.rule[i].state);
