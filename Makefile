@@ -4,7 +4,7 @@
 #   make demo       serve a real file over kernel TLS and fetch it
 #   make check      every test, on this kernel and on kernels with kTLS
 #   make vm CMD=…   run a command on a kernel with kTLS
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local DESTDIR= (and uninstall)
 #
 # V=1 shows the commands, SAN=1 builds with ASan and UBSan (into build-san/),
 # CC=clang uses clang.
@@ -20,10 +20,10 @@ BINDIR	?= $(PREFIX)/bin
 MANDIR	?= $(PREFIX)/share/man
 PKGDIR	?= $(LIBDIR)/pkgconfig
 PKG_CONFIG ?= pkg-config
+OBJCOPY	?= objcopy
 
 WARN	:= -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS	?= -O2 -g
-# objects mention their sources relative to here, wherever this is
 HARDEN	:= -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 ifdef SAN
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
@@ -56,10 +56,12 @@ deps-%:
 
 install: install-lib install-tools
 
+uninstall: uninstall-lib uninstall-tools
+
 clean:
 	rm -rf build build-san build-clang build-san-clang
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
-.PHONY: all lib tools install clean
+.PHONY: all lib tools install uninstall clean
 .DELETE_ON_ERROR:

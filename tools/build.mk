@@ -18,4 +18,7 @@ install-tools: tools
 	install -m 755 $(O)/ktls $(DESTDIR)$(BINDIR)
 	install -m 644 lib/man/ktls.1 $(DESTDIR)$(MANDIR)/man1
 
-.PHONY: tools install-tools
+uninstall-tools:
+	rm -f $(DESTDIR)$(BINDIR)/ktls $(DESTDIR)$(MANDIR)/man1/ktls.1
+
+.PHONY: tools install-tools uninstall-tools
