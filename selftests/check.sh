@@ -64,7 +64,7 @@ run_host()
 {
 	must make -j"$(nproc)" SAN=1 all tests
 	# shellcheck disable=SC2046	# a list of words
-	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
+	KTLS_TEST_BUILD=build-san part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
 		$(programs build-san $(make_list test-host))
 }
 

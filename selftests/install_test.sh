@@ -1,0 +1,295 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What "make install" installs, as a user of it sees it: from outside of the
+# tree, by pkg-config. Speaks KTAP.
+
+# shellcheck source=selftests/tool_lib.sh
+. "$(dirname "$0")/tool_lib.sh"
+
+cc=${CC:-cc}
+unset MAKEFLAGS MAKELEVEL MFLAGS SAN O PREFIX DESTDIR LIBDIR
+inst=$tmp/inst		# with PREFIX=/usr
+where=$inst/usr
+
+make_at()	# TARGET DESTDIR [VARIABLE=VALUE]...
+{
+	within make -s -C "$top" "$1" "DESTDIR=$2" "${@:3}"
+}
+
+# pkg-config, as it would be with / there
+flags()	# [OPTION]...
+{
+	PKG_CONFIG_PATH=$where/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$inst \
+		pkg-config "$@" libktls
+}
+
+files()	# DIR
+{
+	(cd "$1" && find . ! -type d | sort)
+}
+
+listing()	# PREFIX
+{
+	local v
+
+	v=$(sed -n 's/^VERSION.*:= *//p' Makefile)
+	printf "./$1/%s\n" bin/ktls include/ktls.h lib/libktls.a \
+		lib/libktls.so lib/libktls.so.0 "lib/libktls.so.$v" \
+		lib/pkgconfig/libktls.pc share/man/man1/ktls.1 \
+		share/man/man7/ktls.7
+}
+
+# ---- files -----------------------------------------------------------------
+
+installs()
+{
+	is files "$(files "$inst")" "$(listing usr)"
+	has version "$(flags --modversion)" '^[0-9]+\.[0-9]+\.[0-9]+$'
+	has prefix "$(cat "$where/lib/pkgconfig/libktls.pc")" '^prefix=/usr$'
+	[ -x "$where/bin/ktls" ]
+	[ -e "$where/lib/libktls.so" ]
+	ends 0 "$where/bin/ktls" --version
+	has version "$out" '^ktls [0-9]'
+}
+
+default_prefix()
+{
+	make_at install "$dir/d"
+	is files "$(files "$dir/d")" "$(listing usr/local)"
+	has prefix "$(cat "$dir/d/usr/local/lib/pkgconfig/libktls.pc")" \
+		'^prefix=/usr/local$'
+}
+
+libdir()
+{
+	make_at install "$dir/d" PREFIX=/usr LIBDIR=/usr/lib/x
+	has libdir "$(cat "$dir/d/usr/lib/x/pkgconfig/libktls.pc")" \
+		'^libdir=/usr/lib/x$'
+	[ -e "$dir/d/usr/lib/x/libktls.so" ]
+}
+
+uninstalls()
+{
+	mkdir -p "$dir/d/usr/include"
+	touch "$dir/d/usr/include/other.h"
+	make_at install "$dir/d" PREFIX=/usr
+	make_at uninstall "$dir/d" PREFIX=/usr
+	is "left behind" "$(files "$dir/d")" ./usr/include/other.h
+}
+
+# Again, over an installation whose files are in use and read-only
+reinstalls()
+{
+	make_at install "$dir/d" PREFIX=/usr
+	chmod -R a-w "$dir/d"/usr/*/*
+	make_at install "$dir/d" PREFIX=/usr
+	is files "$(files "$dir/d")" "$(listing usr)"
+}
+
+# ---- the libraries ---------------------------------------------------------
+
+symbols()	# the map's
+{
+	grep -oE '\bktls_[a-z_0-9]+;' lib/libktls.map | tr -d ';' | sort
+}
+
+exports_shared()
+{
+	is exports "$(nm -D --defined-only --format=posix \
+		"$where/lib/libktls.so" | awk '$2 != "A" { print $1 }' |
+		sed 's/@.*//' | sort)" "$(symbols)"
+}
+
+# Who links statically must not collide with the library's inner names.
+exports_static()
+{
+	is globals "$(nm -g --defined-only --format=posix \
+		"$where/lib/libktls.a" | awk 'NF > 1 { print $1 }' |
+		sort)" "$(symbols)"
+}
+
+needs()
+{
+	local file needed
+
+	for file in lib/libktls.so bin/ktls; do
+		needed=$(readelf -d "$where/$file" | grep NEEDED)
+		has "$file" "$needed" 'libcrypto\.so'
+		lacks "$file" "$needed" libssl
+		lacks "$file" "$(ldd "$where/$file")" 'libssl|not found'
+	done
+	lacks "who needs the library only" "$(readelf -d \
+		"$where/lib/libktls.so" | grep NEEDED)" 'uring|http_parser'
+	has soname "$(readelf -d "$where/lib/libktls.so")" \
+		'SONAME.*\[libktls\.so\.0\]'
+	has relro "$(readelf -d "$where/lib/libktls.so")" BIND_NOW
+	lacks paths "$(readelf -d "$where/lib/libktls.so")" 'RPATH|RUNPATH'
+	lacks stack "$(readelf -lW "$where/lib/libktls.so")" \
+		'GNU_STACK.*RWE'
+}
+
+# ---- the header ------------------------------------------------------------
+
+header()
+{
+	local std
+
+	cp "$where/include/ktls.h" "$dir/"
+	printf '#include <ktls.h>\nint main(void) { return 0; }\n' >"$dir/a.c"
+	for std in c99 gnu99 c11 gnu11 c17; do
+		$cc "-std=$std" -Wall -Wextra -Wpedantic -Werror "-I$dir" \
+			-fsyntax-only "$dir/a.c"
+	done
+	for std in c++11 c++17 gnu++20; do
+		g++ -x c++ "-std=$std" -Wall -Wextra -Wpedantic -Werror \
+			"-I$dir" -fsyntax-only "$dir/a.c"
+	done
+}
+
+# The options' macro and the version, as a program uses them
+header_used()
+{
+	cat >"$dir/a.c" <<-'EOC'
+		#include <ktls.h>
+		#include <stdio.h>
+		int main(void)
+		{
+			struct ktls_config *c;
+			struct ktls_caps caps;
+			if (ktls_config_new(&c,
+			    KTLS_OPTS(.role = KTLS_CLIENT)) ||
+			    ktls_probe(&caps))
+				return 1;
+			ktls_config_put(c);
+			printf("%d.%d\n", KTLS_VERSION_MAJOR,
+			       KTLS_VERSION_MINOR);
+			return 0;
+		}
+	EOC
+	# shellcheck disable=SC2046	# words
+	$cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$dir/a.c" \
+		$(flags --cflags --libs) -o "$dir/a"
+	is version "$(LD_LIBRARY_PATH=$where/lib within "$dir/a")" \
+		"$(flags --modversion | cut -d. -f1-2)"
+	is "version of the program" "$("$where/bin/ktls" --version)" \
+		"ktls $(flags --modversion | cut -d. -f1-2)"
+}
+
+# ---- the server of README.md -----------------------------------------------
+
+# On a free port: the one in the text may be taken.
+readme_source()	# FILE
+{
+	awk '/^<!-- server\.c -->/ { on = 1; next }
+	     on && /^```c/ { code = 1; next }
+	     /^```/ { if (code) exit }
+	     code' README.md >"$1"
+	is "lines with the port" "$(grep -c 'htons(4433)' "$1")" 1
+	sed -i 's/htons(4433)/htons(0)/' "$1"
+}
+
+# Where process $1 listens, once it does
+listening()	# PID
+{
+	port=$(ss -Hltnp 2>/dev/null | grep -F "pid=$1," |
+		awk '{ sub(/.*:/, "", $4); print $4 }')
+	[ -n "$port" ] && return
+	kill -0 "$1" && return 1
+	return 2
+}
+
+start_readme()	# PROGRAM
+{
+	LD_LIBRARY_PATH=$where/lib "$1" "$pki/p256.pem" "$pki/p256.key" \
+		>"$dir/readme.log" 2>&1 &
+	server=$!
+	servers=("$server")
+	until_true listening "$server"
+}
+
+# An echo for one connection, by s_client and then by ktls get, whose request
+# comes back as what cannot be an answer: exit status 5
+reach_readme()	# PROGRAM
+{
+	start_readme "$1"
+	mkfifo "$dir/in"
+	within openssl s_client -quiet -no_ign_eof -verify_return_error \
+		-CAfile "$pki/ca.pem" -verify_hostname localhost \
+		-connect "localhost:$port" \
+		<"$dir/in" >"$dir/out" 2>"$dir/err" &
+	exec 7>"$dir/in"
+	echo "over and over" >&7
+	until_true grep -qx "over and over" "$dir/out"
+	exec 7>&-
+	wait $!
+	await_server
+	start_readme "$1"
+	ends 5 "$where/bin/ktls" get -v --cafile "$pki/ca.pem" \
+		"https://localhost:$port/"
+	has "ktls get" "$out" 'TLS 1\.3.*'
+	has "ktls get" "$out" malformed
+	await_server
+	rm "$dir/in"
+}
+
+readme()
+{
+	readme_source "$dir/server.c"
+	# shellcheck disable=SC2046
+	(cd "$dir" && $cc -Wall -Wextra -Werror server.c \
+		$(flags --cflags --libs) -o server)
+	has "linked with" "$(LD_LIBRARY_PATH=$where/lib ldd "$dir/server")" \
+		"libktls.so.0 => $where"
+	lacks "linked with" "$(readelf -d "$dir/server")" 'NEEDED.*libcrypto'
+	reach_readme "$dir/server"
+}
+
+readme_static()
+{
+	readme_source "$dir/server.c"
+	# shellcheck disable=SC2046
+	(cd "$dir" && $cc -Wall -Wextra -static server.c \
+		$(flags --static --cflags --libs) -o server)
+	lacks dynamic "$(readelf -d "$dir/server")" NEEDED
+	reach_readme "$dir/server"
+}
+
+# ---- the manual ------------------------------------------------------------
+
+manual()
+{
+	local page
+
+	for page in "$where"/share/man/man*/*; do
+		is "mandoc on $page" "$(mandoc -T lint -W warning "$page")" ""
+	done
+}
+
+# It describes every option that the program knows, and no other.
+manual_options()
+{
+	local cmd known described
+
+	for cmd in serve get probe; do
+		known=$("$ktls" "$cmd" --help | grep -oE -- '--[a-z]+[a-z-]*' |
+			sort -u)
+		described=$(tr -d '\\' <"lib/man/ktls.1" | awk -v c="$cmd" '
+			/^\.Ss/ { on = /Options of serve and get/ &&
+				       c != "probe" || $0 == ".Ss ktls " c }
+			on && /^\.It/ { print }' |
+			grep -oE 'F[l] -[a-z]+[a-z-]*' | sed 's/F[l] /-/' |
+			sort -u)
+		has "$cmd" "$known" '^--'
+		is "$cmd" "$described" "$(grep -vx -- '--help' <<<"$known")"
+	done
+}
+
+if ! log=$(make_at install "$inst" PREFIX=/usr 2>&1); then
+	echo "1..0"
+	echo "$log" | sed 's/^/# /'
+	exit 1
+fi
+run_tests installs default_prefix libdir uninstalls reinstalls \
+	exports_shared exports_static needs header header_used \
+	readme readme_static manual manual_options

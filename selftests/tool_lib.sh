@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the shell tests share. Each test is a function that runs in a shell of
+# its own under "set -e", in an empty folder $dir; what it prints is shown if
+# it fails. The file ends with
+#
+#	run_tests FUNCTION...
+#
+# $KTLS_TEST_BUILD: the build tested (build); $KTLS_TEST_SLOW: by how much all
+# times are longer.
+
+set -u
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/${KTLS_TEST_BUILD:-build}
+# shellcheck disable=SC2034	# for those who use it
+ktls=$build/ktls pki=$build/selftests/pki
+slow=${KTLS_TEST_SLOW:-1}
+limit=$((60 * slow))		# of one step, seconds: only against hanging
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$top" || exit 1
+selftests/pki.sh "$pki" || exit 1
+
+# Under a limit of time, so that a peer that hangs fails the test
+within()	# CMD...
+{
+	timeout -k 5 "$limit" "$@"
+}
+
+is()	# WHAT GOT WANTED
+{
+	[ "$2" != "$3" ] || return 0
+	printf '%s: %q, expected %q\n' "$1" "$2" "$3"
+	return 1
+}
+
+has()	# WHAT TEXT REGEX
+{
+	! grep -qE -- "$3" <<<"$2" || return 0
+	printf '%s: lacks %q:\n%s\n' "$1" "$3" "$2"
+	return 1
+}
+
+lacks()	# WHAT TEXT REGEX
+{
+	grep -qE -- "$3" <<<"$2" || return 0
+	printf '%s: has %q:\n%s\n' "$1" "$3" "$2"
+	return 1
+}
+
+# The command ends with this status; its output, both, is left in $out
+ends()	# STATUS CMD...
+{
+	local want=$1 got=0
+
+	shift
+	out=$(within "$@" 2>&1) || got=$?
+	is "status of $* ($out)" "$got" "$want"
+}
+
+# For what no event announces: a condition that comes true in time; a status
+# of 2 says that it cannot any more
+until_true()	# CMD...
+{
+	local end=$((SECONDS + limit)) status=0
+
+	until "$@" || { status=$?; false; }; do
+		if [ "$status" = 2 ] || [ "$SECONDS" -ge "$end" ]; then
+			echo "never came true: $*"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+sum()	# [FILE]
+{
+	sha256sum "$@" | cut -d' ' -f1
+}
+
+# ---- servers ---------------------------------------------------------------
+
+# Starts it on a free port of 127.0.0.1, and waits until it listens: $port,
+# $server (process), $log (its stderr)
+serve()	# [OPTION]... DIR
+{
+	local fifo line
+
+	log=$dir/serve${#servers[@]}.log
+	fifo=$log.fifo
+	mkfifo "$fifo"
+	"$ktls" serve -l 127.0.0.1:0 "$@" >"$fifo" 2>"$log" &
+	server=$!
+	servers+=("$server")
+	IFS= read -r -t "$limit" line <"$fifo" || {
+		echo "ktls serve does not listen"
+		return 1
+	}
+	port=${line##*:}
+}
+
+# ... with a certificate for localhost
+serve_p256()	# [OPTION]... DIR
+{
+	serve -c "$pki/p256.pem" -k "$pki/p256.key" "$@"
+}
+
+# Ends it as an administrator does. It must end well: a sanitizer's complaint,
+# of a leak too, is a status.
+stop_server()
+{
+	kill -TERM "$server"
+	await_server
+}
+
+await_server()
+{
+	local status=0 pid left=()
+
+	# a server that hangs is killed, and is a failure then
+	( sleep "$limit"; kill -KILL "$server" ) 2>/dev/null &
+	pid=$!
+	wait "$server" || status=$?
+	kill "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
+	for pid in "${servers[@]}"; do
+		[ "$pid" = "$server" ] || left+=("$pid")
+	done
+	servers=("${left[@]}")
+	is "status of ktls serve" "$status" 0
+}
+
+# ---- running tests ---------------------------------------------------------
+
+run_test()	# FUNCTION
+{
+	servers=()
+	dir=$tmp/$1
+	mkdir "$dir"
+	set -e
+	trap 'trap - EXIT; [ ${#servers[@]} = 0 ] ||
+		kill -KILL "${servers[@]}"' EXIT
+	"$1"
+	for server in "${servers[@]}"; do
+		stop_server
+	done
+}
+
+# What a failure leaves behind, as diagnostics
+explain()	# FUNCTION
+{
+	local file
+
+	cat "$tmp/out"
+	for file in "$tmp/$1"/*.log; do
+		[ -f "$file" ] || continue
+		echo "--- ${file##*/}"
+		tail -n 30 "$file"
+	done
+}
+
+run_tests()	# FUNCTION...
+{
+	local n=0 failed=0 name status
+
+	echo "KTAP version 1"
+	echo "1..$#"
+	for name; do
+		n=$((n + 1))
+		# not in a condition, where "set -e" would have no effect
+		( run_test "$name" ) >"$tmp/out" 2>&1
+		status=$?
+		if [ "$status" = 0 ]; then
+			echo "ok $n $name"
+		else
+			explain "$name" 2>&1 | sed 's/^/# /'
+			echo "# ended with status $status"
+			echo "not ok $n $name"
+			failed=1
+		fi
+		rm -rf "${tmp:?}/$name"
+	done
+	exit "$failed"
+}
