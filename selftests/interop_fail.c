@@ -5,50 +5,9 @@
  */
 #include "interop_lib.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "harness.h"
-
-/* We give up: our reason, and libssl knows it */
-static void with_fail(struct with *w, int err, uint8_t alert)
-{
-	struct ktls_info info;
-
-	EXPECT_EQ(ssl_pump(w->end, w->hs, 0), err)
-		TH_LOG("ours: %s; libssl: %s", ktls_hs_error_text(w->hs),
-		       ssl_end_error(w->end));
-	ktls_hs_info(w->hs, &info);
-	EXPECT_EQ(ktls_hs_error(w->hs), err);
-	EXPECT_EQ(info.alert_sent, alert);
-	EXPECT_EQ(info.alert_received, KTLS_ALERT_NONE);
-	EXPECT_EQ(ssl_end_alert_received(w->end), alert)
-		TH_LOG("libssl: %s", ssl_end_error(w->end));
-	EXPECT_EQ(ssl_end_alert_sent(w->end), KTLS_ALERT_NONE);
-	check_dead(w->hs);
-}
-
-/* libssl gives up, and we know why; @late: we had finished before it did */
-static void with_refused(struct with *w, uint8_t alert, bool late)
-{
-	struct ktls_info info;
-
-	EXPECT_EQ(ssl_pump(w->end, w->hs, 0), -EPROTO)
-		TH_LOG("%s", ktls_hs_error_text(w->hs));
-	ktls_hs_info(w->hs, &info);
-	EXPECT_EQ(ssl_end_alert_sent(w->end), alert)
-		TH_LOG("libssl: %s", ssl_end_error(w->end));
-	EXPECT_EQ(info.alert_sent, KTLS_ALERT_NONE);
-	if (late) {
-		EXPECT_EQ(ktls_hs_wants(w->hs), KTLS_WANT_DONE);
-		return;
-	}
-	EXPECT_EQ(ktls_hs_error(w->hs), -KTLS_E_PEER_ALERT);
-	EXPECT_EQ(info.alert_received, alert);
-	EXPECT_TRUE(strstr(ktls_hs_error_text(w->hs), ktls_alert_name(alert)))
-		TH_LOG("%s", ktls_hs_error_text(w->hs));
-	check_dead(w->hs);
-}
 
 /* ---- certificates with a fault ------------------------------------------ */
 

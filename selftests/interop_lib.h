@@ -29,10 +29,22 @@ struct with {
  */
 void with_begin(struct with *w, struct ktls_opts ours, struct ssl_opts theirs,
 		const char *name);
+/* Once more, with our config; libssl's end is a new one */
+void with_again(struct with *w, struct ssl_opts theirs, const char *name);
 void with_end(struct with *w);
 /* Both to the end, or the test fails */
 void with_run(struct with *w, size_t max);
 /* What was chosen, and the secrets, are the same; data passes both ways */
 void with_agree(struct with *w);
+/* Run until we give up: our reason, and libssl gets its alert */
+void with_fail(struct with *w, int err, uint8_t alert);
+/* ... or libssl does, and we know why; @late: we had finished before it did */
+void with_refused(struct with *w, uint8_t alert, bool late);
+/*
+ * After with_agree(), both on a pair of sockets, our records in user space: data of all
+ * sizes, the exporter, and the close from our side first.  Our handshake is
+ * gone then.
+ */
+void with_data(struct with *w);
 
 #endif /* SELFTESTS_INTEROP_LIB_H */
