@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ext.h"
 
+#include "ext_6066.h"
 #include "include/ktls.h"
 
 /* ---- syntax, an extension each ----------------------------------------- */
@@ -28,41 +29,6 @@ static struct slice rd_list(struct rd *r, unsigned int outer,
 		if (!rd_opaque(&items, inner).len)
 			rd_fail(&items);
 	return all;
-}
-
-/* RFC 6066 3: of the list only the host name has ever been defined */
-static void parse_server_name(struct rd *r, enum ext_where where,
-			      struct exts *e)
-{
-	struct rd list;
-
-	if (where != IN_CH)
-		return;
-	list = rd_vec(r, 2);
-	if (!rd_more(&list))
-		rd_fail(r);
-	while (rd_more(&list)) {
-		uint8_t type = rd_u8(&list);
-		struct slice name = rd_opaque(&list, 2);
-
-		/* a name of no length, two of a type, or a NUL inside */
-		if (!name.len || name.len > 255 || e->server_name.len ||
-		    memchr(name.p, 0, name.len))
-			rd_fail(&list);
-		else if (type == 0)
-			e->server_name = name;
-	}
-}
-
-static void write_server_name(struct wr *w, enum ext_where where,
-			      const struct exts *e)
-{
-	if (where != IN_CH)
-		return;
-	wr_vec(w, 2) {
-		wr_u8(w, 0);
-		wr_opaque(w, 2, e->server_name);
-	}
 }
 
 static void parse_groups(struct rd *r, enum ext_where where, struct exts *e)
@@ -224,6 +190,13 @@ static void parse_authorities(struct rd *r, enum ext_where where,
 	e->authorities = rd_list(r, 2, 2);
 }
 
+static void write_authorities(struct wr *w, enum ext_where where,
+			      const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->authorities);
+}
+
 static void parse_nothing(struct rd *r, enum ext_where where,
 			  struct exts *e)
 {
@@ -320,6 +293,17 @@ static const struct ext_row {
 } ext_rows[EXT_COUNT] = {
 	[EXT_SERVER_NAME] = { 0, IN_CH | IN_EE | IN_CR | IN_SH12, false,
 		parse_server_name, write_server_name },
+	[EXT_MAX_FRAGMENT_LENGTH] = { 1, IN_CH | IN_EE | IN_SH12, false,
+		parse_max_fragment, write_max_fragment },
+	[EXT_CLIENT_CERTIFICATE_URL] = { 2, IN_CH | IN_SH12, false,
+		parse_nothing, write_nothing },
+	[EXT_TRUSTED_CA_KEYS] = { 3, IN_CH | IN_SH12, false,
+		parse_trusted_cas, write_trusted_cas },
+	/* read and never agreed to: an AEAD has no HMAC to cut */
+	[EXT_TRUNCATED_HMAC] = { 4, IN_CH | IN_SH12, false,
+		parse_nothing, NULL },
+	[EXT_STATUS_REQUEST] = { 5, IN_CH | IN_CR | IN_CT | IN_SH12, false,
+		parse_status_request, write_status_request },
 	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE, false,
 		parse_groups, write_groups },
 	[EXT_EC_POINT_FORMATS] = { 11, IN_CH | IN_SH12, false,
@@ -332,6 +316,8 @@ static const struct ext_row {
 		parse_padding, NULL },
 	[EXT_EXTENDED_MAIN_SECRET] = { 23, IN_CH | IN_SH12, false,
 		parse_nothing, write_nothing },
+	[EXT_RECORD_SIZE_LIMIT] = { 28, IN_CH | IN_EE | IN_SH12, false,
+		parse_record_limit, write_record_limit },
 	[EXT_EARLY_DATA] = { 42, IN_CH | IN_EE | IN_NST, MAY_CHANGE,
 		parse_early_data, NULL },
 	[EXT_SUPPORTED_VERSIONS] = { 43, IN_CH | IN_SH | IN_HRR, false,
@@ -343,7 +329,7 @@ static const struct ext_row {
 	[EXT_PSK_MODES] = { 45, IN_CH, false,
 		parse_psk_modes, NULL },
 	[EXT_CERTIFICATE_AUTHORITIES] = { 47, IN_CH | IN_CR, false,
-		parse_authorities, NULL },
+		parse_authorities, write_authorities },
 	[EXT_POST_HANDSHAKE_AUTH] = { 49, IN_CH, false,
 		parse_nothing, NULL },
 	[EXT_SIGNATURE_ALGORITHMS_CERT] = { 50, IN_CH | IN_CR, false,

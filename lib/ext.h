@@ -29,12 +29,18 @@ enum ext_where {
 /* Indices of the table's rows; a set of extensions is a mask of these */
 enum ext_id {
 	EXT_SERVER_NAME,
+	EXT_MAX_FRAGMENT_LENGTH,
+	EXT_CLIENT_CERTIFICATE_URL,
+	EXT_TRUSTED_CA_KEYS,
+	EXT_TRUNCATED_HMAC,
+	EXT_STATUS_REQUEST,
 	EXT_SUPPORTED_GROUPS,
 	EXT_EC_POINT_FORMATS,
 	EXT_SIGNATURE_ALGORITHMS,
 	EXT_ALPN,
 	EXT_PADDING,
 	EXT_EXTENDED_MAIN_SECRET,
+	EXT_RECORD_SIZE_LIMIT,
 	EXT_EARLY_DATA,
 	EXT_SUPPORTED_VERSIONS,
 	EXT_COOKIE,
@@ -55,6 +61,11 @@ enum ext_id {
 struct exts {
 	uint32_t set;			/* EXT_BIT()s present */
 	struct slice server_name;	/* host_name; empty in answers */
+	uint8_t max_fragment;		/* MaxFragmentLength, as it stands */
+	uint16_t record_limit;		/* RecordSizeLimit, as it stands */
+	uint8_t status_type;		/* CH; other than ocsp: not read on */
+	struct slice status;		/* OCSPResponse: CT */
+	struct slice trusted_cas;	/* TrustedAuthoritys: CH */
 	struct slice groups;		/* uint16s */
 	struct slice point_formats;	/* uint8s */
 	struct slice renegotiated;	/* renegotiated_connection */
@@ -96,6 +107,15 @@ bool ext_may_change(uint16_t type);
 
 /* The selected_version of a ServerHello's block: 1, or 0 if it has none */
 int ext_selected_version(struct slice block, uint16_t *version);
+
+/* CertificateStatusType, IdentifierType: RFC 6066 8 and 6 */
+enum { STATUS_OCSP = 1 };
+enum { CA_PRE_AGREED, CA_KEY_SHA1, CA_NAME, CA_CERT_SHA1 };
+#define SHA1_LEN	20
+
+/* CertificateStatus, as message and as extension; no other type but OCSP */
+void rd_status(struct rd *r, uint8_t *type, struct slice *response);
+void wr_status(struct wr *w, struct slice response);
 
 /* ---- lists in their wire form ------------------------------------------ */
 

@@ -12,6 +12,7 @@
 #define IN_ALL	(IN_CH | IN_SH | IN_HRR | IN_EE | IN_CR | IN_CT | IN_NST)
 #define BODY(s)	{ (const uint8_t *)(s), sizeof(s) - 1 }
 #define ZERO16	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define HASH20	"01234567890123456789"
 #define PSK	"\0\7\0\1x\0\0\0\0\0\41\40" ZERO16 ZERO16
 
 /*
@@ -25,6 +26,14 @@ static const struct row {
 	bool may_change;	/* after a HelloRetryRequest, 4.2.2 */
 } rows[] = {
 	{ 0, IN_CH | IN_EE | IN_CR, BODY("\0\4\0\0\1a"), BODY(""), false },
+	{ 1, IN_CH | IN_EE, BODY("\1"), BODY("\4"), false },
+	/* 2, 3 and 4 have no answer in 1.3 */
+	{ 2, IN_CH, BODY(""), BODY(""), false },
+	{ 3, IN_CH, BODY("\0\57\0\1" HASH20 "\2\0\1a\3" HASH20), BODY(""),
+	  false },
+	{ 4, IN_CH, BODY(""), BODY(""), false },
+	{ 5, IN_CH | IN_CR | IN_CT, BODY("\1\0\0\0\0"), BODY(""), false },
+	{ 28, IN_CH | IN_EE, BODY("\100\1"), BODY("\0\100"), false },
 	{ 10, IN_CH | IN_EE, BODY("\0\4\0\35\0\27"), BODY("\0\2\0\35"),
 	  false },
 	{ 13, IN_CH | IN_CR, BODY("\0\2\4\3"), BODY("\0\2\4\3"), false },
@@ -47,7 +56,8 @@ static const struct row {
 static struct slice body_of(const struct row *r, unsigned int where)
 {
 	static const struct slice hrr_share = BODY("\0\35"),
-				  nst_early = BODY("\0\0\100\0");
+				  nst_early = BODY("\0\0\100\0"),
+				  ct_status = BODY("\1\0\0\2ab");
 
 	if (where == IN_CH)
 		return r->hello;
@@ -55,6 +65,8 @@ static struct slice body_of(const struct row *r, unsigned int where)
 		return hrr_share;
 	if (r->type == 42 && where == IN_NST)
 		return nst_early;
+	if (r->type == 5 && where == IN_CT)
+		return ct_status;
 	return r->other;
 }
 
@@ -346,6 +358,13 @@ TEST(malformed)
 		{ 0, IN_CH, BODY("\0\3\0\0\0") },		/* of no length */
 		{ 0, IN_CH, BODY("\0\4\0\0\1\0") },		/* a NUL */
 		{ 0, IN_CH, BODY("\0\10\0\0\1a\0\0\1b") },	/* two hosts */
+		{ 3, IN_CH, BODY("\0\24\1" HASH20) },		/* cut */
+		{ 3, IN_CH, BODY("\0\3\2\0\0") },		/* no name */
+		{ 3, IN_CH, BODY("\0\1\4") },			/* no such kind */
+		{ 5, IN_CH, BODY("\1\0\2\0\0\0\0") },	/* no responder */
+		{ 5, IN_CH, BODY("\1\0\0\0") },
+		{ 5, IN_CT, BODY("\2\0\0\1a") },		/* not OCSP's */
+		{ 5, IN_CT, BODY("\1\0\0\0") },		/* empty */
 		{ 10, IN_CH, BODY("\0\0") },
 		{ 10, IN_CH, BODY("\0\3\0\35\0") },		/* odd */
 		{ 13, IN_CH, BODY("\0\0") },
@@ -377,6 +396,10 @@ TEST(malformed)
 		EXPECT_EQ(parse_one(bad[i].type, bad[i].body, bad[i].where,
 				    ASKED_ALL), -KTLS_E_DECODE)
 			TH_LOG("row %zu", i);
+	/* RFC 6066 6: an empty list means something agreed on before */
+	EXPECT_OK(parse_one(3, (struct slice)BODY("\0\0"), IN_CH, 0));
+	/* 8: what is not OCSP cannot be read, and need not */
+	EXPECT_OK(parse_one(5, (struct slice)BODY("\2xyz"), IN_CH, 0));
 	/* a list of no shares asks for a HelloRetryRequest (4.3.8) */
 	EXPECT_OK(parse_one(51, (struct slice)BODY("\0\0"), IN_CH, 0));
 }

@@ -89,7 +89,7 @@ static const struct message {
 } messages[] = {
 	{ "ClientHello", p_client_hello, SLICE(
 	  "\3\3" RANDOM32 "\2id" "\0\4\x13\1\x13\2" "\1\0"
-	  "\0\23" "\0\53\0\3\2\3\4" "\0\15\0\4\0\2\4\3" "\0\5\0\0"),
+	  "\0\23" "\0\53\0\3\2\3\4" "\0\15\0\4\0\2\4\3" "\0\22\0\0"),
 	  { 2 + 32 + 3 + 6 + 2 } },
 	{ "ServerHello", p_server_hello, SLICE(
 	  "\3\3" RANDOM32 "\2id" "\x13\1" "\0"
