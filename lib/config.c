@@ -281,6 +281,26 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 	return 0;
 }
 
+/* RFC 6066 4, 8449 4 */
+static const char *take_sizes(struct ktls_config *cfg,
+			      const struct ktls_opts *o)
+{
+	uint8_t code = 1;
+
+	while (code < 4 && 256u << code != o->max_fragment)
+		code++;
+	if (o->max_fragment && o->role == KTLS_SERVER)
+		return "max_fragment is the client's to ask for";
+	if (o->max_fragment && 256u << code != o->max_fragment)
+		return "max_fragment is not 512, 1024, 2048 or 4096";
+	if (o->record_size_limit &&
+	    (o->record_size_limit < 64 || o->record_size_limit > 16385))
+		return "record_size_limit is not from 64 to 16385";
+	cfg->max_fragment = o->max_fragment ? code : 0;
+	cfg->record_limit = (uint16_t)o->record_size_limit;
+	return NULL;
+}
+
 static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 			struct text why)
 {
@@ -304,6 +324,8 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		bad = "session_lifetime is above a day";
 	else if (o->max_message > 1u << 23)
 		bad = "max_message is above 8 MiB";
+	else
+		bad = take_sizes(cfg, o);
 	if (bad) {
 		text_set(why, "%s", bad);
 		return -KTLS_E_OPTION;
@@ -351,12 +373,18 @@ static int take_caps(struct ktls_config *cfg, struct text why)
 	/* nothing is known: user space will do, where it may */
 	if (err)
 		cfg->caps.ulp_error = cfg->caps.rekey_tx_error =
-			cfg->caps.rekey_rx_error = -err;
+			cfg->caps.rekey_rx_error =
+			cfg->caps.max_payload_error = -err;
 	if (cfg->tx != KTLS_PATH_KERNEL && cfg->rx != KTLS_PATH_KERNEL)
 		return 0;
 	if (cfg->caps.ulp_error) {
 		text_set(why, "the kernel has no TLS: %s",
 			 ktls_strerror(cfg->caps.ulp_error));
+		return -KTLS_E_NO_KERNEL;
+	}
+	if (cfg->tx == KTLS_PATH_KERNEL && cfg->caps.max_payload_error &&
+	    (cfg->max_fragment || cfg->record_limit)) {
+		text_set(why, "the kernel cannot limit the size of records");
 		return -KTLS_E_NO_KERNEL;
 	}
 	if (cfg->flags & KTLS_F_NEED_REKEY &&

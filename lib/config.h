@@ -21,6 +21,8 @@ struct ktls_config {
 	size_t max_message;
 	unsigned int max_chain;
 	uint64_t max_records;		/* 0: the suite's own */
+	uint8_t max_fragment;		/* MaxFragmentLength; 0: not asked for */
+	uint16_t record_limit;		/* RecordSizeLimit; 0: none of ours */
 
 	struct crypto *crypto;
 	struct trust *trust;		/* NULL: nothing is verified */

@@ -286,6 +286,9 @@ static int take_control(struct ktls_conn *conn, uint8_t type,
 
 	if (err)
 		return err;
+	/* of the kernel's own, where it does not look */
+	if (rec.len > conn->rx_record)
+		return -KTLS_E_RECORD_OVERFLOW;
 	/* 5.1: nothing may stand between the pieces of a message */
 	if (frag_pending(&conn->frag) && type != CT_HANDSHAKE)
 		return -KTLS_E_RECORD_TYPE;
@@ -399,6 +402,8 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.alert_received = conn->alert_received,
 		.tx = conn->tx_why,
 		.rx = conn->rx_why,
+		.tx_record = conn->tx_record,
+		.rx_record = conn->rx_record,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

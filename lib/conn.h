@@ -22,6 +22,7 @@ struct ktls_conn {
 	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
 	uint8_t alert_sent, alert_received;
+	uint16_t tx_record, rx_record;	/* content bytes of a record */
 	bool retried, peer_verified, resumed, ems;
 	bool rx_closed;			/* close_notify received */
 	bool tx_closed;			/* ... sent */

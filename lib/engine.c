@@ -38,6 +38,7 @@ static int start(struct ktls_hs *hs, const char *name)
 
 	hs->info.alert_sent = hs->info.alert_received = KTLS_ALERT_NONE;
 	hs->info.tx.step = hs->info.rx.step = KTLS_STEP_PENDING;
+	hs->info.tx_record = hs->info.rx_record = RECORD_PLAIN_MAX;
 	hs->out_version = KTLS_TLS12;
 	hs->in_need = RECORD_HEADER;
 	if (hs->config->role == KTLS_SERVER) {

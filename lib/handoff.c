@@ -26,6 +26,8 @@ static const struct {
 	[KTLS_STEP_REKEY] = { "kernel cannot change keys, which is required",
 			      NULL, 0 },
 	[KTLS_STEP_KEYS] = { "keys refused", NULL, 0 },
+	[KTLS_STEP_RECORD_SIZE] = { "kernel cannot limit the size of records",
+				    NULL, 0 },
 };
 
 char *ktls_why_text(const struct ktls_why *why, char *buf, size_t size)
@@ -92,6 +94,10 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 	if (cfg->flags & KTLS_F_NEED_REKEY && no_rekey &&
 	    hs->suite->version == KTLS_TLS13)
 		return (struct ktls_why){ KTLS_STEP_REKEY, no_rekey };
+	if (direction == KTLS_TX && hs->info.tx_record < RECORD_PLAIN_MAX &&
+	    cfg->caps.max_payload_error)
+		return (struct ktls_why){ KTLS_STEP_RECORD_SIZE,
+					  cfg->caps.max_payload_error };
 	err = offload_keys(fd, direction, hs->suite, keys, seq);
 	if (!err)
 		return (struct ktls_why){ KTLS_STEP_NONE, 0 };
@@ -133,6 +139,8 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->group = info->group;
 	conn->sigalg = info->sigalg;
 	conn->peer_sigalg = info->peer_sigalg;
+	conn->tx_record = info->tx_record;
+	conn->rx_record = info->rx_record;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;
@@ -146,6 +154,18 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	memcpy(conn->randoms + RANDOM_LEN, hs->tls12.server_random,
 	       RANDOM_LEN);
 	return conn;
+}
+
+/* RFC 6066 4, 8449 4: with the keys in place there is no way back */
+static int limit_kernel(const struct ktls_conn *conn, struct ktls_hs *hs)
+{
+	int err = conn->tx_record < RECORD_PLAIN_MAX ?
+		  offload_max_payload(conn->fd, conn->tx_record) : 0;
+
+	if (!err)
+		return 0;
+	hs->info.tx = (struct ktls_why){ KTLS_STEP_RECORD_SIZE, -err };
+	return -KTLS_E_NO_KERNEL;
 }
 
 /*
@@ -172,7 +192,7 @@ static int split(struct ktls_conn *conn, struct ktls_hs *hs)
 			     hs->tx.seq);
 	hs->info.tx = conn->tx_why;
 	if (conn->tx_why.step == KTLS_STEP_NONE)
-		return 0;
+		return limit_kernel(conn, hs);
 	if (cfg->tx == KTLS_PATH_KERNEL)
 		return -KTLS_E_NO_KERNEL;
 	err = user_tx_new(&conn->utx, &hs->tx);

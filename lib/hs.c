@@ -129,8 +129,8 @@ int hs_flush(struct ktls_hs *hs)
 	for (size_t at = 0; at < w->len && !err; ) {
 		size_t n = w->len - at;
 
-		if (n > RECORD_PLAIN_MAX)
-			n = RECORD_PLAIN_MAX;
+		if (n > record_max(&hs->tx))
+			n = record_max(&hs->tx);
 		err = record_seal(&hs->tx, hs->out_version, CT_HANDSHAKE,
 				  w->buf + at, n, &hs->out);
 		at += n;

@@ -105,6 +105,12 @@ struct hs_tls12 {
 	bool ticket_due;	/* a NewSessionTicket is to come */
 };
 
+/* How long records may be; of record_size_limit the records know */
+struct hs_limit {
+	uint8_t fragment;	/* max_fragment_length agreed to; 0: none */
+	uint32_t answer;	/* server: EXT_BIT()s that it answers with */
+};
+
 /* How the socket took the ULP; written by the layer that has sockets */
 struct hs_attach {
 	bool tried;
@@ -156,6 +162,7 @@ struct ktls_hs {
 	struct hs_client client;
 	struct hs_server server;
 	struct hs_tls12 tls12;
+	struct hs_limit limit;
 	struct hs_attach attach;
 };
 
@@ -228,6 +235,15 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 int hs_verify_chain(struct ktls_hs *hs);
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);
+
+/* ---- record sizes (hs_limit.c) ----------------------------------------- */
+
+/* Client: what is offered, and what the answer makes of it */
+void limit_offer(const struct ktls_hs *hs, struct exts *e);
+int limit_take(struct ktls_hs *hs, const struct exts *e);
+/* Server: before it answers the hello, and its answer */
+int limit_choose(struct ktls_hs *hs, const struct exts *ch);
+void limit_answer(const struct ktls_hs *hs, struct exts *e);
 
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 

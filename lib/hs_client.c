@@ -83,6 +83,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		e->set |= EXT_BIT(EXT_ALPN);
 	if (e->cookie.len)
 		e->set |= EXT_BIT(EXT_COOKIE);
+	limit_offer(hs, e);
 }
 
 /* Kept as sent: the hash that it enters is the server's choice */
@@ -333,6 +334,8 @@ static int c_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 
 	if (!err && ext_has(&e, EXT_ALPN))
 		err = client_take_alpn(hs, e.alpn);
+	if (!err)
+		err = limit_take(hs, &e);
 	hs->state = C_CERT_CR;
 	return err;
 }

@@ -56,14 +56,18 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
 	if (!err && m->session_id.len && slice_eq(m->session_id, ours))
-		return resume(hs);
+		err = resume(hs);
+	if (!err)
+		err = limit_take(hs, e);
+	if (err || hs->info.resumed)
+		return err;
 	hs->state = C12_CERT;
 	/* a new session, if the server has named it */
 	hs->session.id_len = (uint8_t)m->session_id.len;
 	if (m->session_id.len)
 		memcpy(hs->session.id, m->session_id.p, m->session_id.len);
 	wr_reset(&hs->client.ticket);
-	return err;
+	return 0;
 }
 
 int c12_certificate(struct ktls_hs *hs, struct slice body)

@@ -134,6 +134,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	/* RFC 6066 3: not in a resumption */
 	if (hs->server.named)
 		m.exts.set |= EXT_BIT(EXT_SERVER_NAME);
+	limit_answer(hs, &m.exts);
 	if (alpn_len)
 		m.exts.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
@@ -245,6 +246,8 @@ static int begin(struct ktls_hs *hs, const struct client_hello *m)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
 	if (!err)
 		err = server_choose_alpn(hs, &m->exts);
+	if (!err)
+		err = limit_choose(hs, &m->exts);
 	return err;
 }
 

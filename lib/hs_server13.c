@@ -260,6 +260,7 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 	/* RFC 6066 3: an empty answer says that the name was used */
 	if (hs->server.named && ext_has(ch, EXT_SERVER_NAME))
 		e.set |= EXT_BIT(EXT_SERVER_NAME);
+	limit_answer(hs, &e);
 	if (alpn_len)
 		e.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
@@ -366,6 +367,8 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 	err = server_choose_alpn(hs, &m->exts);
 	if (!err)
 		err = choose_cred(hs, &m->exts);
+	if (!err)
+		err = limit_choose(hs, &m->exts);
 	return err ? err : send_flight(hs, m);
 }
 

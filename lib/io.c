@@ -97,8 +97,8 @@ static int prepare(struct ktls_conn *conn, size_t *len, int flags)
 		if (!err)
 			err = look_for_room(conn);
 	}
-	if (!err && *len / RECORD_PLAIN_MAX >= conn->tx_room)
-		*len = (size_t)conn->tx_room * RECORD_PLAIN_MAX;
+	if (!err && *len / conn->tx_record >= conn->tx_room)
+		*len = (size_t)conn->tx_room * conn->tx_record;
 	return err;
 }
 
@@ -110,7 +110,7 @@ static ssize_t sent(struct ktls_conn *conn, ssize_t n)
 	/* an errno is of this direction: an alert may still be to be read */
 	if (n < 0)
 		return n <= -2048 ? conn_fail(conn, (int)n) : n;
-	records = (uint64_t)n / RECORD_PLAIN_MAX + 1;
+	records = (uint64_t)n / conn->tx_record + 1;
 	conn->tx_room -= records < conn->tx_room ? records : conn->tx_room;
 	return n;
 }

@@ -92,6 +92,12 @@ int offload_keys(int fd, unsigned int direction, const struct suite *suite,
 	return err;
 }
 
+int offload_max_payload(int fd, uint16_t len)
+{
+	return setsockopt(fd, SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, &len,
+			  sizeof(len)) ? -errno : 0;
+}
+
 static int get_info(int fd, unsigned int direction, const struct suite *suite,
 		    union crypto_info *info, socklen_t *size)
 {

@@ -12,6 +12,11 @@
 #include "sched13.h"
 #include "suite.h"
 
+/* newer than most headers */
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN	5
+#endif
+
 union crypto_info {
 	struct tls_crypto_info info;
 	struct tls12_crypto_info_aes_gcm_128 aes_gcm_128;
@@ -35,6 +40,8 @@ int offload_attach(int fd);
  */
 int offload_keys(int fd, unsigned int direction, const struct suite *suite,
 		 const struct traffic_keys *keys, uint64_t seq);
+/* Bytes of content in a record that is sent, once the keys are there (7.x) */
+int offload_max_payload(int fd, uint16_t len);
 /* The live number of the direction's next record; 0 or -errno */
 int offload_seq(int fd, unsigned int direction, const struct suite *suite,
 		uint64_t *seq);

@@ -17,9 +17,6 @@
 #ifndef SOL_TLS
 #define SOL_TLS	282
 #endif
-#ifndef TLS_TX_MAX_PAYLOAD_LEN
-#define TLS_TX_MAX_PAYLOAD_LEN	5
-#endif
 #ifndef TLS_RX_EXPECT_NO_PAD
 #define TLS_RX_EXPECT_NO_PAD	4
 #endif

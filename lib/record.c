@@ -144,7 +144,7 @@ static int open12(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 	if (len < RECORD_HEADER + n + AEAD_TAG_LEN)
 		return -KTLS_E_RECORD_MAC;
 	len -= RECORD_HEADER + n;
-	if (len - AEAD_TAG_LEN > RECORD_PLAIN_MAX)
+	if (len - AEAD_TAG_LEN > record_max(rec))
 		return -KTLS_E_RECORD_OVERFLOW;
 	nonce12(rec, p + RECORD_HEADER, nonce);
 	aad12(rec, p[0], (uint16_t)(p[1] << 8 | p[2]), len - AEAD_TAG_LEN,
@@ -191,6 +191,8 @@ int record_header(const struct record *rec, const uint8_t *p,
 	/* the version is ignored (5.1), unless it is SSL 2's (appendix E) */
 	if (h->type < CT_CHANGE_CIPHER_SPEC || h->type > CT_DATA || p[1] < 3)
 		return -KTLS_E_RECORD_TYPE;
+	if (!sealed && rec->max_plain && h->len > rec->max)
+		return -KTLS_E_RECORD_OVERFLOW;
 	if (h->len > RECORD_PLAIN_MAX + (sealed ? RECORD_EXPANSION_MAX : 0))
 		return -KTLS_E_RECORD_OVERFLOW;
 	return 0;
@@ -213,7 +215,7 @@ static int open13(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 	rec->seq++;
 	n -= AEAD_TAG_LEN;
 	/* 5.4: padding does not make more of it */
-	if (n > RECORD_PLAIN_MAX + 1)
+	if (n > record_max(rec) + 1)
 		return -KTLS_E_RECORD_OVERFLOW;
 	/* the last byte that is not zero is the type */
 	while (n && !inner[n - 1])

@@ -28,7 +28,14 @@ struct record {
 	struct aead aead;
 	uint8_t iv[AEAD_IV_LEN];
 	uint64_t seq;			/* records under this key */
+	uint16_t max;			/* content bytes; 0: the protocol's */
+	bool max_plain;			/* ... in the open as well */
 };
+
+static inline size_t record_max(const struct record *rec)
+{
+	return rec->max ? rec->max : RECORD_PLAIN_MAX;
+}
 
 /* A new key; the count starts anew */
 int record_set_key(struct record *rec, const struct crypto *crypto,
@@ -37,7 +44,7 @@ int record_set_key(struct record *rec, const struct crypto *crypto,
 void record_free(struct record *rec);
 
 /*
- * Append @len (at most RECORD_PLAIN_MAX) bytes as one record to @out.
+ * Append @len (at most record_max()) bytes as one record to @out.
  * @version is what a plaintext record's header says.
  */
 int record_seal(struct record *rec, uint16_t version, uint8_t type,

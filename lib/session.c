@@ -8,7 +8,7 @@
 #include "hs.h"
 #include "ticket.h"
 
-#define FORMAT	1	/* of what is written: others are not read */
+#define FORMAT	2	/* of what is written: others are not read */
 
 /* ---- form -------------------------------------------------------------- */
 
@@ -25,6 +25,7 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u16(w, s->suite);
 	wr_u16(w, s->group);
 	wr_u8(w, (uint8_t)(s->ems | s->peer_verified << 1));
+	wr_u8(w, s->max_fragment);
 	wr_opaque(w, 1, (struct slice){ s->secret.b, s->secret.len });
 	wr_u32(w, (uint32_t)(s->made >> 32));
 	wr_u32(w, (uint32_t)s->made);
@@ -77,6 +78,7 @@ bool session_read(struct slice from, struct session *s,
 	flags = rd_u8(&r);
 	s->ems = flags & 1;
 	s->peer_verified = flags >> 1 & 1;
+	s->max_fragment = rd_u8(&r);
 	rd_bytes(&r, s->secret.b, HASH_MAX, &s->secret.len);
 	s->made = (uint64_t)rd_u32(&r) << 32;
 	s->made |= rd_u32(&r);
@@ -98,6 +100,7 @@ void session_fill(struct ktls_hs *hs)
 	s->suite = info->suite;
 	s->group = info->group;
 	s->ems = hs->tls12.ems;
+	s->max_fragment = hs->limit.fragment;
 	s->peer_verified = info->peer_verified;
 	s->secret = hs->tls12.master;
 	s->made = (uint64_t)time(NULL);

@@ -18,6 +18,7 @@ struct session {
 	uint16_t suite;
 	uint16_t group;
 	bool ems;
+	uint8_t max_fragment;		/* 6066 4: holds for the session */
 	bool peer_verified;
 	struct secret secret;		/* 1.2: the main secret */
 	uint64_t made;			/* seconds since the epoch */

@@ -122,8 +122,8 @@ ssize_t user_write(struct user_tx *utx, int fd, uint8_t type,
 	size_t done = 0;
 
 	while (done < len && !(done && user_tx_pending(utx))) {
-		size_t part = len - done < RECORD_PLAIN_MAX ? len - done :
-			      RECORD_PLAIN_MAX;
+		size_t max = record_max(&utx->rec);
+		size_t part = len - done < max ? len - done : max;
 		ssize_t n = write_record(utx, fd, type, p + done, part, flags);
 
 		if (n < 0)
@@ -137,7 +137,7 @@ static ssize_t send_part(struct user_tx *utx, int fd, int in_fd,
 			 off_t *offset, size_t count)
 {
 	uint8_t buf[RECORD_PLAIN_MAX];
-	size_t len = count < sizeof(buf) ? count : sizeof(buf);
+	size_t max = record_max(&utx->rec), len = count < max ? count : max;
 	ssize_t n = offset ? pread(in_fd, buf, len, *offset) :
 			     read(in_fd, buf, len);
 

@@ -192,6 +192,9 @@ enum ktls_alert {
 	  "certificate may not be used for this")			\
 	X(2103, CERT_OTHER, CERTIFICATE_UNKNOWN,			\
 	  "certificate is not acceptable")				\
+	/* extensions of the hello */					\
+	X(2130, RECORD_LIMIT, ILLEGAL_PARAMETER,			\
+	  "record size asked for or chosen is not valid")		\
 	/* after the handshake */					\
 	X(2110, TRUNCATED, NONE,					\
 	  "end of stream without close_notify")				\
@@ -352,6 +355,27 @@ struct ktls_opts {
 	 */
 	char *error;
 	size_t error_size;
+
+	/*
+	 * ---- extensions of the hello ----
+	 *
+	 * Smaller records than TLS's 16384 bytes.  @max_fragment (client; 512,
+	 * 1024, 2048 or 4096; RFC 6066 4) asks for records with at most so much
+	 * content in both directions.  @record_size_limit (64 to 16385; RFC
+	 * 8449) is the longest record that this end takes, by content and in
+	 * TLS 1.3 one more for its type; the peer says its own.  Where both are
+	 * asked for, the latter counts.  0: not asked for; a server agrees to
+	 * either all the same.
+	 *
+	 * A record that is longer than agreed ends the connection with
+	 * record_overflow where user space receives; the kernel does not look.
+	 * Where the kernel cannot keep to the limit of what we send (struct
+	 * ktls_caps, max_payload_error), user space carries that direction
+	 * (KTLS_STEP_RECORD_SIZE); with @tx KTLS_PATH_KERNEL a server does not
+	 * agree to a limit there, and to ask for one is -KTLS_E_NO_KERNEL.
+	 */
+	unsigned int max_fragment;
+	unsigned int record_size_limit;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -441,6 +465,7 @@ enum ktls_step {
 	KTLS_STEP_CIPHER,	/* this kernel lacks the cipher */
 	KTLS_STEP_REKEY,	/* cannot change keys, and KTLS_F_NEED_REKEY */
 	KTLS_STEP_KEYS,		/* setsockopt(TLS_TX/TLS_RX) refused them */
+	KTLS_STEP_RECORD_SIZE,	/* cannot limit records as was agreed */
 };
 
 struct ktls_why {
@@ -470,6 +495,8 @@ struct ktls_info {
 	char alpn[256];			/* "" : none */
 	char server_name[256];		/* the name the client asked for, or "" */
 	char peer_subject[256];		/* of the peer's certificate, or "" */
+	/* content bytes of a record, at most: of ours, of the peer's (16384) */
+	uint16_t tx_record, rx_record;
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
