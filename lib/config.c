@@ -19,7 +19,9 @@
 #define KTLS_F_ALL	(KTLS_F_STRICT_NAME | KTLS_F_NO_COMPAT | \
 			 KTLS_F_NEED_REKEY | KTLS_F_COOKIE | \
 			 KTLS_F_CLIENT_ORDER | KTLS_F_NEED_EMS | \
-			 KTLS_F_NO_TICKETS)
+			 KTLS_F_NO_TICKETS | KTLS_F_DOUBLE_HANDSHAKE | \
+			 KTLS_F_USER_MAPPING | \
+			 KTLS_F_NEED_RENEGOTIATION_INFO)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -269,8 +271,14 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 
 	if (!min)
 		min = KTLS_TLS12;
+	/* 1.3 has no second handshake */
 	if (!max)
-		max = KTLS_TLS13;
+		max = o->flags & KTLS_F_DOUBLE_HANDSHAKE ? KTLS_TLS12 :
+							   KTLS_TLS13;
+	if (o->flags & KTLS_F_DOUBLE_HANDSHAKE && max > KTLS_TLS12) {
+		text_set(why, "TLS 1.3 has no double handshake");
+		return -KTLS_E_OPTION;
+	}
 	if (min > max || min < KTLS_TLS12 || max > KTLS_TLS13) {
 		text_set(why, "versions from %#x to %#x; supported: "
 			 "TLS 1.2 (0x303) and TLS 1.3 (0x304)", min, max);
@@ -428,6 +436,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = take_sessions(cfg, o);
 	if (!err)
+		err = supp_new(&cfg->supp, o, why);
+	if (!err)
 		err = take_creds(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE)
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
@@ -485,6 +495,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	free(cfg->creds);
 	cache_free(cfg->sessions);
 	tickets_free(cfg->tickets);
+	supp_free(cfg->supp);
 	trust_free(cfg->trust);
 	wr_free(&cfg->wire);
 	crypto_free(cfg->crypto);

@@ -6,6 +6,7 @@
 
 #include "crypto.h"
 #include "include/ktls.h"
+#include "supp.h"
 #include "x509.h"
 
 /* Immutable once made; all that handshakes share */
@@ -29,6 +30,7 @@ struct ktls_config {
 	struct cache *sessions;		/* NULL: none are kept */
 	struct tickets *tickets;	/* server; NULL: none are given */
 	uint32_t session_lifetime;	/* seconds */
+	struct supp *supp;		/* NULL: none */
 	struct cred *creds;
 	size_t creds_len;
 	struct ktls_caps caps;		/* of the kernel, where it matters */

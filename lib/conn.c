@@ -398,6 +398,8 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.resumed = conn->resumed,
 		.ems = conn->ems,
 		.peer_verified = conn->peer_verified,
+		.secure_renegotiation = conn->secure_renegotiation,
+		.renegotiated = conn->renegotiated,
 		.alert_sent = conn->alert_sent,
 		.alert_received = conn->alert_received,
 		.tx = conn->tx_why,
@@ -408,7 +410,9 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));
 	p = take_string(p, info.server_name, sizeof(info.server_name));
-	take_string(p, info.peer_subject, sizeof(info.peer_subject));
+	p = take_string(p, info.peer_subject, sizeof(info.peer_subject));
+	p = take_string(p, info.user_principal, sizeof(info.user_principal));
+	take_string(p, info.user_domain, sizeof(info.user_domain));
 	copy_out(out, size, &info, sizeof(info));
 }
 

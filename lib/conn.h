@@ -16,14 +16,15 @@ struct user_rx;
 struct ktls_conn {
 	struct ktls_config *config;
 	const struct suite *suite;
-	char *names;			/* alpn, server_name, peer_subject */
+	char *names;			/* of struct ktls_info, in its order */
 	int fd;
 	int error;			/* final for both directions */
 	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
 	uint8_t alert_sent, alert_received;
 	uint16_t tx_record, rx_record;	/* content bytes of a record */
-	bool retried, peer_verified, resumed, ems;
+	bool retried, peer_verified, resumed, ems, secure_renegotiation;
+	uint8_t renegotiated;
 	bool rx_closed;			/* close_notify received */
 	bool tx_closed;			/* ... sent */
 	bool rekey_due;			/* the peer asked for our KeyUpdate */

@@ -100,7 +100,12 @@ static int take_alert(struct ktls_hs *hs, struct slice content)
 	/* 6.1: to be ignored, a close_notify follows */
 	if (content.p[1] == KTLS_ALERT_USER_CANCELED)
 		return idle(hs);
-	/* 5246 7.2.2: of a warning, before 1.3, nothing follows */
+	/* 5246 7.2.2: who wants another handshake may be told no */
+	if (content.p[1] == KTLS_ALERT_NO_RENEGOTIATION && hs->binding.round) {
+		hs->info.alert_received = content.p[1];
+		return -KTLS_E_NO_RENEGOTIATION;
+	}
+	/* of a warning, before 1.3, nothing follows */
 	if (content.p[0] == 1 && hs->info.version != KTLS_TLS13 &&
 	    hs->config->min_version < KTLS_TLS13 &&
 	    content.p[1] != KTLS_ALERT_CLOSE_NOTIFY)
@@ -168,6 +173,10 @@ static int take_content(struct ktls_hs *hs, uint8_t type,
 				 &frag_ops, hs);
 	case CT_ALERT:
 		return take_alert(hs, content);
+	case CT_CHANGE_CIPHER_SPEC:
+		/* under a key only in another handshake of 1.2 */
+		return hs->rx.suite->version == KTLS_TLS12 ?
+		       take_ccs(hs, content) : -KTLS_E_RECORD_TYPE;
 	default:
 		return -KTLS_E_RECORD_TYPE;
 	}
@@ -185,8 +194,9 @@ static bool is_plain(const struct ktls_hs *hs, uint8_t type)
 		return true;
 	if (hs->rx.suite->version == KTLS_TLS12)
 		return false;
-	return type == CT_CHANGE_CIPHER_SPEC || (type == CT_ALERT && hs->config->role == KTLS_SERVER &&
-	       !hs->rx.seq);
+	return type == CT_CHANGE_CIPHER_SPEC ||
+	       (type == CT_ALERT && hs->config->role == KTLS_SERVER &&
+		!hs->rx.seq);
 }
 
 /* 4.3.10: early data that we did not accept looks like noise */
@@ -240,6 +250,8 @@ static int take_bytes(struct ktls_hs *hs)
 	err = take_record(hs);
 	wr_reset(&hs->in);
 	hs->in_need = RECORD_HEADER;
+	if (!err && hs->state == HS_DONE)
+		err = hs_done(hs);
 	return err;
 }
 
@@ -304,6 +316,16 @@ void ktls_hs_sent(struct ktls_hs *hs, size_t len)
 		wr_reset(&hs->out);
 		hs->out_sent = 0;
 	}
+}
+
+void ktls_hs_set_data(struct ktls_hs *hs, void *data)
+{
+	hs->data = data;
+}
+
+void *ktls_hs_data(const struct ktls_hs *hs)
+{
+	return hs->data;
 }
 
 int ktls_hs_error(const struct ktls_hs *hs)

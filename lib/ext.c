@@ -16,6 +16,16 @@ static struct slice rd_u16s(struct rd *r, unsigned int bytes)
 	return s;
 }
 
+/* ... of uint8s */
+static struct slice rd_u8s(struct rd *r)
+{
+	struct slice s = rd_opaque(r, 1);
+
+	if (!s.len)
+		rd_fail(r);
+	return s;
+}
+
 /* A non-empty list of non-empty vectors, checked and left as it stands */
 static struct slice rd_list(struct rd *r, unsigned int outer,
 			    unsigned int inner)
@@ -49,9 +59,7 @@ static void parse_point_formats(struct rd *r, enum ext_where where,
 				struct exts *e)
 {
 	(void)where;
-	e->point_formats = rd_opaque(r, 1);
-	if (!e->point_formats.len)
-		rd_fail(r);
+	e->point_formats = rd_u8s(r);
 }
 
 static void write_point_formats(struct wr *w, enum ext_where where,
@@ -178,9 +186,7 @@ static void parse_psk_modes(struct rd *r, enum ext_where where,
 			    struct exts *e)
 {
 	(void)where;
-	e->psk_modes = rd_opaque(r, 1);
-	if (!e->psk_modes.len)
-		rd_fail(r);
+	e->psk_modes = rd_u8s(r);
 }
 
 static void parse_authorities(struct rd *r, enum ext_where where,
@@ -304,6 +310,8 @@ static const struct ext_row {
 		parse_nothing, NULL },
 	[EXT_STATUS_REQUEST] = { 5, IN_CH | IN_CR | IN_CT | IN_SH12, false,
 		parse_status_request, write_status_request },
+	[EXT_USER_MAPPING] = { 6, IN_CH | IN_SH12, false,
+		parse_user_mapping, write_user_mapping },
 	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE, false,
 		parse_groups, write_groups },
 	[EXT_EC_POINT_FORMATS] = { 11, IN_CH | IN_SH12, false,
@@ -350,6 +358,11 @@ static int find(uint16_t type)
 	return -1;
 }
 
+bool ext_known(uint16_t type)
+{
+	return find(type) >= 0;
+}
+
 bool ext_may_change(uint16_t type)
 {
 	int id = find(type);
@@ -364,6 +377,8 @@ static int parse_one(int id, struct rd *body, enum ext_where where,
 		return -KTLS_E_EXT_ORDER;
 	if (id < 0) {
 		rd_rest(body);
+		if (where == IN_SH12 && asked & EXT_BIT(EXT_CUSTOM))
+			return 0;
 		return where & IN_RESPONSE ? -KTLS_E_EXT_UNSOLICITED : 0;
 	}
 	if (!(ext_rows[id].where & where))
@@ -406,6 +421,8 @@ void exts_write(struct wr *w, enum ext_where where, const struct exts *e)
 {
 	wr_vec(w, 2) {
 		for (int id = 0; id < EXT_COUNT; id++) {
+			if (id == EXT_PRE_SHARED_KEY)	/* the last */
+				wr_slice(w, e->custom);
 			if (!(e->set & EXT_BIT(id)))
 				continue;
 			wr_u16(w, ext_rows[id].type);

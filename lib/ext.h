@@ -34,6 +34,7 @@ enum ext_id {
 	EXT_TRUSTED_CA_KEYS,
 	EXT_TRUNCATED_HMAC,
 	EXT_STATUS_REQUEST,
+	EXT_USER_MAPPING,
 	EXT_SUPPORTED_GROUPS,
 	EXT_EC_POINT_FORMATS,
 	EXT_SIGNATURE_ALGORITHMS,
@@ -52,7 +53,8 @@ enum ext_id {
 	EXT_KEY_SHARE,
 	EXT_RENEGOTIATION_INFO,
 	EXT_PRE_SHARED_KEY,	/* last: it must be the last in a ClientHello */
-	EXT_COUNT
+	EXT_COUNT,
+	EXT_CUSTOM = EXT_COUNT,	/* no row: the application's */
 };
 
 #define EXT_BIT(id)	(1u << (id))
@@ -66,6 +68,7 @@ struct exts {
 	uint8_t status_type;		/* CH; other than ocsp: not read on */
 	struct slice status;		/* OCSPResponse: CT */
 	struct slice trusted_cas;	/* TrustedAuthoritys: CH */
+	struct slice user_mapping;	/* UserMappingTypes, uint8s */
 	struct slice groups;		/* uint16s */
 	struct slice point_formats;	/* uint8s */
 	struct slice renegotiated;	/* renegotiated_connection */
@@ -85,6 +88,7 @@ struct exts {
 	struct slice shares;		/* KeyShareEntrys: CH */
 	uint16_t share_group;		/* SH, HRR */
 	struct slice share;		/* SH */
+	struct slice custom;		/* to write: whole extensions */
 };
 
 static inline bool ext_has(const struct exts *e, enum ext_id id)
@@ -94,12 +98,17 @@ static inline bool ext_has(const struct exts *e, enum ext_id id)
 
 /*
  * Parse the content of an extension block.  @asked: what we sent in the
- * message that this one answers.  0 or -KTLS_E_DECODE, _EXT_*.
+ * message that this one answers; with EXT_CUSTOM in it, a ServerHello of 1.2
+ * may have others than the table's, which are the caller's to check.  0 or
+ * -KTLS_E_DECODE, _EXT_*.
  */
 int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
 	       struct exts *e);
 /* Write those of @e->set, with the block's length, in the table's order */
 void exts_write(struct wr *w, enum ext_where where, const struct exts *e);
+
+/* Is it in the table? */
+bool ext_known(uint16_t type);
 
 #define EXT_TYPE_KEY_SHARE	51
 /* May it differ in the ClientHello after a HelloRetryRequest? (4.2.2) */

@@ -157,3 +157,20 @@ void write_status_request(struct wr *w, enum ext_where where,
 		wr_u16(w, 0);
 	}
 }
+
+/* ---- user_mapping (RFC 4681 2) ----------------------------------------- */
+
+void parse_user_mapping(struct rd *r, enum ext_where where, struct exts *e)
+{
+	(void)where;
+	e->user_mapping = rd_opaque(r, 1);
+	if (!e->user_mapping.len)
+		rd_fail(r);
+}
+
+void write_user_mapping(struct wr *w, enum ext_where where,
+			const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 1, e->user_mapping);
+}

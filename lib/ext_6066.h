@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The syntax of the extensions of RFC 6066 (3546 and 4366 before it), and of
- * RFC 8449, which replaces one of them: for the table in ext.c.
+ * two that stand beside them, RFC 8449 and RFC 4681: for the table in ext.c.
  */
 #ifndef KTLS_EXT_6066_H
 #define KTLS_EXT_6066_H
@@ -19,6 +19,7 @@ EXT_SYNTAX(max_fragment);
 EXT_SYNTAX(trusted_cas);
 EXT_SYNTAX(status_request);
 EXT_SYNTAX(record_limit);
+EXT_SYNTAX(user_mapping);
 
 #undef EXT_SYNTAX
 

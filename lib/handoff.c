@@ -108,14 +108,15 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 static char *pack_names(const struct ktls_info *info)
 {
 	const char *from[] = { info->alpn, info->server_name,
-			       info->peer_subject };
-	size_t len = 0;
+			       info->peer_subject, info->user_principal,
+			       info->user_domain };
+	size_t n = sizeof(from) / sizeof(*from), len = 0;
 	char *p, *names;
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < n; i++)
 		len += strlen(from[i]) + 1;
 	names = p = malloc(len);
-	for (size_t i = 0; names && i < 3; i++)
+	for (size_t i = 0; names && i < n; i++)
 		p = stpcpy(p, from[i]) + 1;
 	return names;
 }
@@ -144,6 +145,8 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;
+	conn->secure_renegotiation = info->secure_renegotiation;
+	conn->renegotiated = info->renegotiated;
 	conn->peer_verified = info->peer_verified;
 	conn->alert_sent = conn->alert_received = KTLS_ALERT_NONE;
 	conn->tx_secret = client ? hs->client_app : hs->server_app;

@@ -230,19 +230,33 @@ int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
 	return err;
 }
 
-/* What is left afterwards is info, error and the records not yet sent */
-void hs_wipe(struct ktls_hs *hs)
+/* RFC 9846 4.2.2: where 1.2 was negotiated, renegotiation keeps to it */
+uint16_t hs_max_version(const struct ktls_hs *hs)
+{
+	return hs->binding.round ? KTLS_TLS12 : hs->config->max_version;
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static void forget_client(struct hs_client *c)
 {
 	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
-		kex_free(&hs->client.kex[i]);
-	wr_free(&hs->client.hello);
-	wr_free(&hs->client.cookie);
-	wr_free(&hs->client.shares);
+		kex_free(&c->kex[i]);
+	wr_free(&c->hello);
+	wr_free(&c->cookie);
+	wr_free(&c->shares);
+	wr_free(&c->ticket);
+	*c = (struct hs_client){ 0 };
+}
+
+void hs_forget(struct ktls_hs *hs)
+{
+	forget_client(&hs->client);
+	hs_supp_forget(hs);
 	wipe(&hs->server, sizeof(hs->server));
-	record_free(&hs->rx);
-	record_free(&hs->tx);
-	frag_free(&hs->frag);
-	wr_free(&hs->flight);
+	wr_free(&hs->tls12.premaster);
+	kex_free(&hs->tls12.kex);
+	wipe(&hs->tls12, sizeof(hs->tls12));
 	transcript_free(&hs->transcript);
 	wipe(&hs->sched, sizeof(hs->sched));
 	wipe(&hs->client_hs, sizeof(hs->client_hs));
@@ -250,12 +264,21 @@ void hs_wipe(struct ktls_hs *hs)
 	wipe(&hs->client_app, sizeof(hs->client_app));
 	wipe(&hs->server_app, sizeof(hs->server_app));
 	wipe(&hs->exporter, sizeof(hs->exporter));
+	wipe(&hs->session, sizeof(hs->session));
+	hs->limit = (struct hs_limit){ 0 };
+	peer_free(&hs->peer);
+}
+
+/* What is left afterwards is info, error and the records not yet sent */
+void hs_wipe(struct ktls_hs *hs)
+{
+	hs_forget(hs);
+	record_free(&hs->rx);
+	record_free(&hs->tx);
+	frag_free(&hs->frag);
+	wr_free(&hs->flight);
 	wipe(&hs->rx_keys, sizeof(hs->rx_keys));
 	wipe(&hs->tx_keys, sizeof(hs->tx_keys));
-	wipe(&hs->session, sizeof(hs->session));
-	wr_free(&hs->client.ticket);
-	wr_free(&hs->tls12.premaster);
-	kex_free(&hs->tls12.kex);
-	wipe(&hs->tls12, sizeof(hs->tls12));
-	peer_free(&hs->peer);
+	peer_free(&hs->binding.peer);
+	wipe(&hs->binding, sizeof(hs->binding));
 }

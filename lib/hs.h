@@ -11,6 +11,7 @@
 #include "msg.h"
 #include "record.h"
 #include "session.h"
+#include "supp.h"
 #include "sched12.h"
 #include "transcript.h"
 
@@ -29,6 +30,7 @@ enum hs_state {
 	S_CV,
 	S_FIN,
 	/* TLS 1.2 (RFC 5246 7.3) */
+	C12_SUPP,	/* SupplementalData or Certificate (RFC 4680 3) */
 	C12_CERT,
 	C12_SKE,
 	C12_CR_DONE,	/* CertificateRequest or ServerHelloDone */
@@ -36,6 +38,8 @@ enum hs_state {
 	C12_NST,
 	C12_CCS,
 	C12_FIN,
+	S12_SUPP_CERT,	/* SupplementalData or Certificate */
+	S12_SUPP_CKE,	/* SupplementalData or ClientKeyExchange */
 	S12_CERT,
 	S12_CKE,
 	S12_CV,
@@ -111,6 +115,25 @@ struct hs_limit {
 	uint32_t answer;	/* server: EXT_BIT()s that it answers with */
 };
 
+/*
+ * What the handshakes of one connection have in common: each proves that it
+ * follows the last (RFC 5746).
+ */
+struct hs_binding {
+	unsigned int round;	/* handshakes that are done */
+	bool secure;		/* the peer does RFC 5746 */
+	uint8_t verify[2 * VERIFY_DATA_LEN];	/* client's, server's */
+	struct peer_chain peer;	/* of the last one in which it had one */
+};
+
+/* SupplementalData of this handshake (RFC 4680) */
+struct hs_supp {
+	uint32_t agreed;	/* of the config's types */
+	bool mapping;		/* user mapping, too (RFC 4681) */
+	struct wr extensions;	/* that our hello has for them */
+	struct wr taken;	/* SupplementalDataEntrys, to be delivered */
+};
+
 /* How the socket took the ULP; written by the layer that has sockets */
 struct hs_attach {
 	bool tried;
@@ -163,6 +186,9 @@ struct ktls_hs {
 	struct hs_server server;
 	struct hs_tls12 tls12;
 	struct hs_limit limit;
+	struct hs_binding binding;
+	struct hs_supp supp;
+	void *data;		/* the caller's */
 	struct hs_attach attach;
 };
 
@@ -207,7 +233,16 @@ void hs_keylog(const struct ktls_hs *hs, const char *label,
 	       const struct secret *secret);
 int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,
 	      struct secret *out);
+/* All that belongs to this handshake alone, and not to the connection */
+void hs_forget(struct ktls_hs *hs);
 void hs_wipe(struct ktls_hs *hs);
+/* The newest version that this handshake may lead to */
+uint16_t hs_max_version(const struct ktls_hs *hs);
+
+/* ---- another handshake (hs_renego.c) ----------------------------------- */
+
+/* One is done: 0, and the state is another if one more has begun */
+int hs_done(struct ktls_hs *hs);
 
 /* ---- shared by both roles (hs_auth13.c) -------------------------------- */
 
@@ -273,6 +308,23 @@ int hs12_verify(struct ktls_hs *hs, uint16_t id, struct slice msg,
 int hs12_signed_params(struct ktls_hs *hs, struct slice params,
 		       struct wr *out);
 
+/* ---- SupplementalData (hs_supp.c) -------------------------------------- */
+
+/* Is it for protected handshakes only, hence for a second one? */
+bool hs_supp_protected(const struct ktls_hs *hs);
+/* What our hello says of it; the server's, in answer to @m */
+int hs_supp_offer(struct ktls_hs *hs, struct exts *e);
+int hs_supp_answer(struct ktls_hs *hs, const struct client_hello *m,
+		   struct exts *e);
+int hs_supp_take_answer(struct ktls_hs *hs, const struct server_hello *m);
+bool hs_supp_agreed(const struct ktls_hs *hs);
+/* The message, if there is anything to say */
+int hs_supp_send(struct ktls_hs *hs);
+int hs_supp_take(struct ktls_hs *hs, struct slice body);
+/* To the application, once the peer's Finished is right */
+int hs_supp_deliver(struct ktls_hs *hs);
+void hs_supp_forget(struct ktls_hs *hs);
+
 /* ---- entry points of the roles ----------------------------------------- */
 
 int client_start(struct ktls_hs *hs);
@@ -289,6 +341,7 @@ int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m);
 
+int c12_supplemental_data(struct ktls_hs *hs, struct slice body);
 int c12_certificate(struct ktls_hs *hs, struct slice body);
 int c12_server_key_exchange(struct ktls_hs *hs, struct slice body);
 int c12_certificate_request(struct ktls_hs *hs, struct slice body);
@@ -299,6 +352,7 @@ int c12_finished(struct ktls_hs *hs, struct slice body);
 int s13_certificate(struct ktls_hs *hs, struct slice body);
 int s13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s13_finished(struct ktls_hs *hs, struct slice body);
+int s12_supplemental_data(struct ktls_hs *hs, struct slice body);
 int s12_certificate(struct ktls_hs *hs, struct slice body);
 int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
 int s12_certificate_verify(struct ktls_hs *hs, struct slice body);

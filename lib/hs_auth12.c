@@ -164,9 +164,13 @@ int hs12_take_certificate(struct ktls_hs *hs, struct slice body)
 		if (err)
 			return err;
 	}
-	if (more || !peer_len(&hs->peer))
+	if (more)
 		return more;
-	return hs_verify_chain(hs);
+	/* RFC 7627 1: who another handshake is with must not change */
+	if (peer_len(&hs->binding.peer) &&
+	    !peer_same(&hs->peer, &hs->binding.peer))
+		return -KTLS_E_PEER_CHANGED;
+	return peer_len(&hs->peer) ? hs_verify_chain(hs) : 0;
 }
 
 /* ---- signatures (7.4.3, 7.4.8) ----------------------------------------- */
@@ -257,6 +261,8 @@ int hs12_send_finished(struct ktls_hs *hs)
 		err = verify_data(hs, client, mac);
 	if (err)
 		return err;
+	memcpy(hs->binding.verify + (client ? 0 : sizeof(mac)), mac,
+	       sizeof(mac));
 	m = hs_open(hs, HT_FINISHED);
 	wr_bytes(&hs->flight, mac, sizeof(mac));
 	err = hs_close(hs, &m);
@@ -265,8 +271,9 @@ int hs12_send_finished(struct ktls_hs *hs)
 
 int hs12_take_finished(struct ktls_hs *hs, struct slice body)
 {
+	bool client = hs->config->role == KTLS_CLIENT;
 	uint8_t mac[VERIFY_DATA_LEN];
-	int err = verify_data(hs, hs->config->role == KTLS_SERVER, mac);
+	int err = verify_data(hs, !client, mac);
 
 	if (err)
 		return err;
@@ -275,5 +282,9 @@ int hs12_take_finished(struct ktls_hs *hs, struct slice body)
 	/* the kernel's count of records begins behind this one */
 	if (!hs->msg.last)
 		return -KTLS_E_UNALIGNED;
-	return secret_eq(body.p, mac, sizeof(mac)) ? 0 : -KTLS_E_FINISHED;
+	if (!secret_eq(body.p, mac, sizeof(mac)))
+		return -KTLS_E_FINISHED;
+	memcpy(hs->binding.verify + (client ? sizeof(mac) : 0), mac,
+	       sizeof(mac));
+	return 0;
 }

@@ -36,7 +36,7 @@ static int make_shares(struct ktls_hs *hs)
 	struct hs_client *c = &hs->client;
 	int err;
 
-	if (cfg->max_version < KTLS_TLS13)
+	if (hs_max_version(hs) < KTLS_TLS13)
 		return 0;
 	err = add_share(hs, &c->kex[0], cfg->groups[0]);
 	if (cfg->groups[0]->kind != KEX_KEM)
@@ -49,15 +49,17 @@ static int make_shares(struct ktls_hs *hs)
 
 static void client_exts(const struct ktls_hs *hs, struct exts *e)
 {
+	static const uint8_t uncompressed[] = { 0 };
 	const struct ktls_config *cfg = hs->config;
 	const struct hs_client *c = &hs->client;
-
-	static const uint8_t uncompressed[] = { 0 };
 
 	*e = (struct exts){
 		.set = EXT_BIT(EXT_SUPPORTED_GROUPS) |
 		       EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
 		.point_formats = { uncompressed, 1 },
+		/* RFC 5746 3.5: what we sent last; at first nothing */
+		.renegotiated = { hs->binding.verify, hs->binding.round ?
+				  VERIFY_DATA_LEN : 0 },
 		.server_name = str(hs->info.server_name),
 		.groups = cfg->groups_wire,
 		.sigalgs = cfg->sigalgs_wire,
@@ -67,7 +69,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		.cookie = { c->cookie.buf, c->cookie.len },
 		.shares = { c->shares.buf, c->shares.len },
 	};
-	if (cfg->max_version >= KTLS_TLS13)
+	if (hs_max_version(hs) >= KTLS_TLS13)
 		e->set |= EXT_BIT(EXT_SUPPORTED_VERSIONS) |
 			  EXT_BIT(EXT_KEY_SHARE);
 	if (cfg->min_version <= KTLS_TLS12)
@@ -98,8 +100,12 @@ static int send_client_hello(struct ktls_hs *hs)
 		.suites = hs->config->suites_wire,
 		.compression = { no_compression, 1 },
 	};
+	int err;
 
 	client_exts(hs, &m.exts);
+	err = hs_supp_offer(hs, &m.exts);
+	if (err)
+		return err;
 	c->asked = m.exts.set;
 	wr_reset(&c->hello);
 	wr_u8(&c->hello, HT_CLIENT_HELLO);
@@ -115,21 +121,24 @@ int client_start(struct ktls_hs *hs)
 {
 	int err = crypto_random(hs->client_random, RANDOM_LEN);
 
-	/* with a ticket the id is made up, to see whether it is taken */
-	hs->client.session_offered = session_find(hs);
+	/*
+	 * With a ticket the id is made up, to see whether it is taken.  Who
+	 * renegotiates wants all of it anew.
+	 */
+	hs->client.session_offered = !hs->binding.round && session_find(hs);
 	if (hs->session.id_len) {
 		hs->session_id_len = hs->session.id_len;
 		memcpy(hs->session_id, hs->session.id, hs->session.id_len);
 	} else if (!err && (hs->client.session_offered ||
 			    (!(hs->config->flags & KTLS_F_NO_COMPAT) &&
-			     hs->config->max_version >= KTLS_TLS13))) {
+			     hs_max_version(hs) >= KTLS_TLS13))) {
 		hs->session_id_len = SESSION_ID_MAX;
 		err = crypto_random(hs->session_id, SESSION_ID_MAX);
 	}
 	if (!err)
 		err = make_shares(hs);
 	/* 5.1: an initial hello's record SHOULD say 0x0301, others 0x0303 */
-	hs->out_version = 0x0301;
+	hs->out_version = hs->binding.round ? KTLS_TLS12 : 0x0301;
 	if (!err)
 		err = send_client_hello(hs);
 	hs->out_version = KTLS_TLS12;
@@ -152,11 +161,11 @@ static int check_version(const struct ktls_hs *hs,
 {
 	const struct ktls_config *cfg = hs->config;
 	bool listed = m->where != IN_SH12;
+	uint16_t max = hs_max_version(hs);
 
-	if (listed && (m->selected != KTLS_TLS13 ||
-		       cfg->max_version < KTLS_TLS13))
+	if (listed && (m->selected != KTLS_TLS13 || max < KTLS_TLS13))
 		return -KTLS_E_VERSION_CHOICE;
-	if (!listed && cfg->max_version >= KTLS_TLS13 &&
+	if (!listed && max >= KTLS_TLS13 &&
 	    downgraded(m->random))
 		return -KTLS_E_DOWNGRADE;
 	if (m->version != KTLS_TLS12 ||
@@ -409,7 +418,8 @@ static int c_finished(struct ktls_hs *hs, struct slice body)
 
 const struct hs_rule client_rules[] = {
 	{ C_SH, HT_SERVER_HELLO, HASH_SELF, c_server_hello,
-	  ST(C_SH2) | ST(C_EE) | ST(C12_CERT) | ST(C12_NST) | ST(C12_CCS) },
+	  ST(C_SH2) | ST(C_EE) | ST(C12_SUPP) | ST(C12_CERT) |
+	  ST(C12_NST) | ST(C12_CCS) },
 	{ C_SH2, HT_SERVER_HELLO, HASH_SELF, c_server_hello, ST(C_EE) },
 	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c_encrypted_extensions,
 	  ST(C_CERT_CR) },
@@ -421,6 +431,10 @@ const struct hs_rule client_rules[] = {
 	  ST(C_FIN) },
 	{ C_FIN, HT_FINISHED, HASH_SELF, c_finished, ST(HS_DONE) },
 
+	{ C12_SUPP, HT_SUPPLEMENTAL_DATA, HASH_AFTER, c12_supplemental_data,
+	  ST(C12_CERT) },
+	{ C12_SUPP, HT_CERTIFICATE, HASH_AFTER, c12_certificate,
+	  ST(C12_SKE) },
 	{ C12_CERT, HT_CERTIFICATE, HASH_AFTER, c12_certificate,
 	  ST(C12_SKE) },
 	{ C12_SKE, HT_SERVER_KEY_EXCHANGE, HASH_AFTER,

@@ -25,6 +25,24 @@ static int resume(struct ktls_hs *hs)
 	return hs12_resume(hs);
 }
 
+/* RFC 5746 3.4, 3.5 */
+static int check_binding(struct ktls_hs *hs, const struct exts *e)
+{
+	struct hs_binding *b = &hs->binding;
+	size_t want = b->round ? sizeof(b->verify) : 0;
+	bool has = ext_has(e, EXT_RENEGOTIATION_INFO);
+
+	if (!has && !b->round)
+		return hs->config->flags & KTLS_F_NEED_RENEGOTIATION_INFO ?
+		       -KTLS_E_LEGACY_PEER : 0;
+	if (!has || e->renegotiated.len != want ||
+	    !secret_eq(e->renegotiated.p, b->verify, want))
+		return -KTLS_E_RENEGOTIATION;
+	b->secure = true;
+	hs->info.secure_renegotiation = 1;
+	return 0;
+}
+
 int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 {
 	const struct slice ours = { hs->session_id, hs->session_id_len };
@@ -35,9 +53,9 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		return err;
 	if (m->compression)
 		return -KTLS_E_COMPRESSION;
-	/* RFC 5746 3.4: in a first handshake there is nothing to repeat */
-	if (ext_has(e, EXT_RENEGOTIATION_INFO) && e->renegotiated.len)
-		return -KTLS_E_RENEGOTIATION;
+	err = check_binding(hs, e);
+	if (err)
+		return err;
 	/* RFC 8422 5.1.2 */
 	if (ext_has(e, EXT_EC_POINT_FORMATS) &&
 	    !memchr(e->point_formats.p, 0, e->point_formats.len))
@@ -61,13 +79,22 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		err = limit_take(hs, e);
 	if (err || hs->info.resumed)
 		return err;
-	hs->state = C12_CERT;
+	err = hs_supp_take_answer(hs, m);
+	if (err)
+		return err;
+	hs->state = hs_supp_agreed(hs) ? C12_SUPP : C12_CERT;
 	/* a new session, if the server has named it */
 	hs->session.id_len = (uint8_t)m->session_id.len;
 	if (m->session_id.len)
 		memcpy(hs->session.id, m->session_id.p, m->session_id.len);
 	wr_reset(&hs->client.ticket);
 	return 0;
+}
+
+int c12_supplemental_data(struct ktls_hs *hs, struct slice body)
+{
+	hs->state = C12_CERT;
+	return hs_supp_take(hs, body);
 }
 
 int c12_certificate(struct ktls_hs *hs, struct slice body)
@@ -208,6 +235,8 @@ int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
 	/* the messages above enter the hash after this one */
 	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = hs_supp_send(hs);
 	if (!err && hs->client.cert_asked)
 		err = hs12_send_certificate(hs);
 	if (!err)
@@ -255,6 +284,7 @@ int c12_finished(struct ktls_hs *hs, struct slice body)
 			err = hs12_send_finished(hs);
 	} else if (!err) {
 		session_fill(hs);
+		err = hs_supp_deliver(hs);
 	}
 	if (!err)
 		session_keep(hs);

@@ -38,8 +38,17 @@ static uint16_t content_of(const struct ktls_hs *hs, uint16_t wire)
 	return (uint16_t)(wire - (max - RECORD_PLAIN_MAX));
 }
 
+/*
+ * RFC 8449 4: a record keeps to what the handshake of its keys agreed to.  In
+ * another one those of the last are in use still: we keep to both limits, and
+ * hold the peer to the longer.
+ */
 static void set_limits(struct ktls_hs *hs, uint16_t tx, uint16_t rx)
 {
+	if (hs->binding.round && tx > record_max(&hs->tx))
+		tx = (uint16_t)record_max(&hs->tx);
+	if (hs->binding.round && rx < record_max(&hs->rx))
+		rx = (uint16_t)record_max(&hs->rx);
 	hs->tx.max = hs->info.tx_record = tx;
 	hs->rx.max = hs->info.rx_record = rx;
 }
@@ -62,6 +71,13 @@ static void set_fragment(struct ktls_hs *hs, uint8_t code)
 static bool resumed12(const struct ktls_hs *hs)
 {
 	return hs->info.resumed && hs->info.version == KTLS_TLS12;
+}
+
+/* Nothing is agreed; what the last handshake agreed to is over */
+static void set_none(struct ktls_hs *hs)
+{
+	if (hs->binding.round)
+		set_limits(hs, RECORD_PLAIN_MAX, RECORD_PLAIN_MAX);
 }
 
 /* ---- client ------------------------------------------------------------ */
@@ -93,6 +109,8 @@ int limit_take(struct ktls_hs *hs, const struct exts *e)
 		set_fragment(hs, e->max_fragment);
 	} else if (resumed12(hs) && hs->session.max_fragment) {
 		set_fragment(hs, hs->session.max_fragment);
+	} else {
+		set_none(hs);
 	}
 	return 0;
 }
@@ -130,6 +148,7 @@ int limit_choose(struct ktls_hs *hs, const struct exts *ch)
 			set_fragment(hs, hs->session.max_fragment);
 		return 0;
 	}
+	set_none(hs);
 	if (!ext_has(ch, EXT_MAX_FRAGMENT_LENGTH))
 		return 0;
 	if (!code || code > CODE_MAX)

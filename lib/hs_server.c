@@ -5,12 +5,13 @@
 /* ---- choosing ---------------------------------------------------------- */
 
 /* What both can do, the newest first; 0: nothing */
-static uint16_t choose_version(const struct ktls_config *cfg,
+static uint16_t choose_version(const struct ktls_hs *hs,
 			       const struct client_hello *m)
 {
+	const struct ktls_config *cfg = hs->config;
 	bool listed = ext_has(&m->exts, EXT_SUPPORTED_VERSIONS);
 
-	for (uint16_t v = cfg->max_version; v >= cfg->min_version; v--)
+	for (uint16_t v = hs_max_version(hs); v >= cfg->min_version; v--)
 		if (listed ? u16s_have(m->exts.versions, v) :
 		    v < KTLS_TLS13 && m->version >= v)
 			return v;
@@ -90,11 +91,11 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 	/* 5.1: the answer changes keys */
 	if (!hs->msg.last)
 		return -KTLS_E_UNALIGNED;
-	version = choose_version(hs->config, &m);
+	version = choose_version(hs, &m);
 	if (!version)
 		return -KTLS_E_VERSION;
 	/* RFC 7507 3 */
-	if (version < hs->config->max_version &&
+	if (version < hs_max_version(hs) &&
 	    u16s_have(m.suites, SCSV_FALLBACK))
 		return -KTLS_E_FALLBACK;
 	if (version == KTLS_TLS13)
@@ -109,6 +110,7 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 const struct hs_rule server_rules[] = {
 	{ S_CH, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CH2) | ST(S_CERT) | ST(S_FIN) |
+	  ST(S12_SUPP_CERT) | ST(S12_SUPP_CKE) |
 	  ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
 	{ S_CH2, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CERT) | ST(S_FIN) },
@@ -118,6 +120,14 @@ const struct hs_rule server_rules[] = {
 	  ST(S_FIN) },
 	{ S_FIN, HT_FINISHED, HASH_AFTER, s13_finished, ST(HS_DONE) },
 
+	{ S12_SUPP_CERT, HT_SUPPLEMENTAL_DATA, HASH_AFTER,
+	  s12_supplemental_data, ST(S12_CERT) },
+	{ S12_SUPP_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
+	  ST(S12_CKE) },
+	{ S12_SUPP_CKE, HT_SUPPLEMENTAL_DATA, HASH_AFTER,
+	  s12_supplemental_data, ST(S12_CKE) },
+	{ S12_SUPP_CKE, HT_CLIENT_KEY_EXCHANGE, HASH_BEFORE,
+	  s12_client_key_exchange, ST(S12_CCS) },
 	{ S12_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
 	  ST(S12_CKE) },
 	{ S12_CKE, HT_CLIENT_KEY_EXCHANGE, HASH_BEFORE,

@@ -99,6 +99,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	static const uint8_t uncompressed[] = { 0 };
 	/* 9846 4.2.3: we could have done better, had we been asked */
 	static const uint8_t sentinel[8] = "DOWNGRD\1";
+	const struct hs_binding *b = &hs->binding;
 	uint8_t *random = hs->tls12.server_random;
 	const struct exts *asked = &ch->exts;
 	uint8_t alpn[1 + sizeof(hs->info.alpn)];
@@ -112,17 +113,18 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 		.exts = {
 			.point_formats = { uncompressed, 1 },
 			.alpn = { alpn, 1 + alpn_len },
+			.renegotiated = { b->verify, b->round ?
+					  sizeof(b->verify) : 0 },
 		},
 	};
 	struct wr_mark mark;
 	int err = crypto_random(random, RANDOM_LEN);
 
-	if (hs->config->max_version >= KTLS_TLS13)
+	if (hs_max_version(hs) >= KTLS_TLS13)
 		memcpy(random + RANDOM_LEN - 8, sentinel, 8);
 	if (hs->tls12.ems)
 		m.exts.set |= EXT_BIT(EXT_EXTENDED_MAIN_SECRET);
-	if (ext_has(asked, EXT_RENEGOTIATION_INFO) ||
-	    u16s_have(ch->suites, SCSV_RENEGOTIATION))
+	if (hs->binding.secure)
 		m.exts.set |= EXT_BIT(EXT_RENEGOTIATION_INFO);
 	if (hs->info.resumed)
 		m.session_id = ch->session_id;
@@ -139,6 +141,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 		m.exts.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
 	memcpy(alpn + 1, hs->info.alpn, alpn_len);
+	if (!err && !hs->info.resumed)
+		err = hs_supp_answer(hs, ch, &m.exts);
 	if (err)
 		return err;
 	mark = hs_open(hs, HT_SERVER_HELLO);
@@ -219,19 +223,54 @@ static int send_hello_done(struct ktls_hs *hs)
 
 /* ---- the hello --------------------------------------------------------- */
 
+/* RFC 5746 3.6, 3.7 */
+static int check_binding(struct ktls_hs *hs, const struct client_hello *m)
+{
+	struct hs_binding *b = &hs->binding;
+	bool has = ext_has(&m->exts, EXT_RENEGOTIATION_INFO);
+	bool scsv = u16s_have(m->suites, SCSV_RENEGOTIATION);
+	size_t want = b->round ? VERIFY_DATA_LEN : 0;
+
+	if (b->round && (scsv || !has))
+		return -KTLS_E_RENEGOTIATION;
+	if (has && (m->exts.renegotiated.len != want ||
+		    !secret_eq(m->exts.renegotiated.p, b->verify, want)))
+		return -KTLS_E_RENEGOTIATION;
+	b->secure = has || scsv;
+	hs->info.secure_renegotiation = b->secure;
+	return b->secure || !(hs->config->flags &
+			      KTLS_F_NEED_RENEGOTIATION_INFO) ?
+	       0 : -KTLS_E_LEGACY_PEER;
+}
+
+/* Whom it is for does not change on the way */
+static int check_name(struct ktls_hs *hs, struct slice asked)
+{
+	char name[sizeof(hs->info.server_name)];
+
+	host_name(asked, name);
+	if (hs->binding.round && strcmp(name, hs->info.server_name))
+		return -KTLS_E_RENEGOTIATION;
+	memcpy(hs->info.server_name, name, sizeof(name));
+	return 0;
+}
+
 static int check_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
+	int err;
+
 	/* 7.4.1.2: the null method must be among them */
 	if (!memchr(m->compression.p, 0, m->compression.len))
 		return -KTLS_E_COMPRESSION;
-	/* RFC 5746 3.6: nothing was negotiated yet */
-	if (m->exts.renegotiated.len)
-		return -KTLS_E_RENEGOTIATION;
+	err = check_binding(hs, m);
+	if (!err)
+		err = check_name(hs, m->exts.server_name);
+	if (err)
+		return err;
 	hs->tls12.ems = ext_has(&m->exts, EXT_EXTENDED_MAIN_SECRET);
 	if (!hs->tls12.ems && hs->config->flags & KTLS_F_NEED_EMS)
 		return -KTLS_E_NO_EMS;
 	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
-	host_name(m->exts.server_name, hs->info.server_name);
 	return 0;
 }
 
@@ -277,6 +316,8 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 	if (!err)
 		err = send_server_hello(hs, m);
 	if (!err)
+		err = hs_supp_send(hs);
+	if (!err)
 		err = hs12_send_certificate(hs);
 	if (!err)
 		err = send_server_key_exchange(hs);
@@ -284,7 +325,10 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 		err = send_certificate_request(hs);
 	if (!err)
 		err = send_hello_done(hs);
-	hs->state = ask ? S12_CERT : S12_CKE;
+	if (hs_supp_agreed(hs))
+		hs->state = ask ? S12_SUPP_CERT : S12_SUPP_CKE;
+	else
+		hs->state = ask ? S12_CERT : S12_CKE;
 	return err;
 }
 
@@ -316,13 +360,19 @@ int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m)
 	if (err)
 		return err;
 	/* RFC 7627 5.3: a session without it is not taken up by a hello with */
-	if (session_resume(hs, m) && !(hs->tls12.ems && !hs->session.ems))
+	if (!hs->binding.round && session_resume(hs, m) && !(hs->tls12.ems && !hs->session.ems))
 		return resumed_flight(hs, m);
 	wipe(&hs->session, sizeof(hs->session));
 	return full_flight(hs, m);
 }
 
 /* ---- the client's flight ----------------------------------------------- */
+
+int s12_supplemental_data(struct ktls_hs *hs, struct slice body)
+{
+	hs->state = hs->state == S12_SUPP_CERT ? S12_CERT : S12_CKE;
+	return hs_supp_take(hs, body);
+}
 
 int s12_certificate(struct ktls_hs *hs, struct slice body)
 {
@@ -382,6 +432,8 @@ int s12_finished(struct ktls_hs *hs, struct slice body)
 {
 	int err = hs12_take_finished(hs, body);
 
+	if (!err)
+		err = hs_supp_deliver(hs);
 	hs->state = HS_DONE;
 	if (err || hs->info.resumed)
 		return err;

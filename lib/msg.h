@@ -26,6 +26,7 @@ enum msg_type {
 	HT_CERTIFICATE_VERIFY	= 15,
 	HT_CLIENT_KEY_EXCHANGE	= 16,
 	HT_FINISHED		= 20,
+	HT_SUPPLEMENTAL_DATA	= 23,
 	HT_KEY_UPDATE		= 24,
 	HT_MESSAGE_HASH		= 254,
 	HT_CCS			= 256,	/* ChangeCipherSpec of 1.2: no message,

@@ -128,3 +128,25 @@ int parse_new_session_ticket12(struct slice body,
 	m->ticket = rd_opaque(&r, 2);
 	return msg_end(&r);
 }
+
+int parse_supplemental_data(struct slice body, struct slice *list)
+{
+	bool bad = false;
+	struct rd r = rd_init(body.p, body.len, &bad);
+
+	*list = rd_nonempty(&r, 3);
+	return msg_end(&r);
+}
+
+int parse_supp_entry(struct slice *list, struct supp_entry *e)
+{
+	bool bad = false;
+	struct rd r = rd_init(list->p, list->len, &bad);
+
+	if (!rd_more(&r))
+		return 0;
+	e->type = rd_u16(&r);
+	e->data = rd_opaque(&r, 2);
+	*list = rd_rest(&r);
+	return bad ? -KTLS_E_DECODE : 1;
+}

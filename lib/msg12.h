@@ -42,6 +42,17 @@ int parse_certificate12(struct slice body, struct slice *list);
 /* The next certificate of @list: 1, 0 at its end, -KTLS_E_DECODE */
 int parse_certificate12_entry(struct slice *list, struct slice *der);
 
+/* RFC 4680 2: at least one entry, each of them whole */
+int parse_supplemental_data(struct slice body, struct slice *list);
+
+struct supp_entry {
+	uint16_t type;		/* SupplementalDataType */
+	struct slice data;
+};
+
+/* The next entry of @list: 1, 0 at its end, -KTLS_E_DECODE */
+int parse_supp_entry(struct slice *list, struct supp_entry *e);
+
 /* RFC 5077 3.3 */
 struct new_session_ticket12 {
 	uint32_t lifetime;	/* seconds; 0: not said */

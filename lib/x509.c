@@ -108,6 +108,13 @@ int peer_add(struct peer_chain *peer, struct slice der)
 	return 0;
 }
 
+bool peer_same(const struct peer_chain *a, const struct peer_chain *b)
+{
+	if (!a->leaf || !b->leaf)
+		return a->leaf == b->leaf;
+	return !X509_cmp(a->leaf, b->leaf);
+}
+
 size_t peer_len(const struct peer_chain *peer)
 {
 	return peer->chain ? (size_t)sk_X509_num(peer->chain) : 0;

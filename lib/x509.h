@@ -100,6 +100,8 @@ int peer_verify(const struct peer_chain *peer, const struct trust *trust,
  * even where nothing is verified.
  */
 int peer_can_sign(const struct peer_chain *peer, struct text why);
+/* Are both for the same leaf, or both empty? */
+bool peer_same(const struct peer_chain *a, const struct peer_chain *b);
 /* Borrowed from the leaf, or NULL */
 struct evp_pkey_st *peer_key(const struct peer_chain *peer);
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size);

@@ -160,6 +160,18 @@ enum ktls_alert {
 	  "certificate answers another request")			\
 	X(2089, RENEGOTIATION, HANDSHAKE_FAILURE,			\
 	  "renegotiation_info does not fit the connection")		\
+	X(2145, LEGACY_PEER, HANDSHAKE_FAILURE,				\
+	  "peer does not indicate secure renegotiation")		\
+	X(2146, NO_RENEGOTIATION, HANDSHAKE_FAILURE,			\
+	  "connection cannot be renegotiated")				\
+	X(2147, PEER_CHANGED, ILLEGAL_PARAMETER,			\
+	  "renegotiation with another certificate")			\
+	X(2148, SUPP_REFUSED, ACCESS_DENIED,				\
+	  "supplemental data not acceptable to the application")	\
+	X(2149, USER_MAPPING, ILLEGAL_PARAMETER,			\
+	  "user mapping hint is not valid")				\
+	X(2150, SUPP_TYPE, UNEXPECTED_MESSAGE,				\
+	  "supplemental data of a type that was not agreed")		\
 	X(2129, NO_EMS, HANDSHAKE_FAILURE,				\
 	  "peer does not do the extended main secret")			\
 	X(2128, FALLBACK, INAPPROPRIATE_FALLBACK,			\
@@ -276,6 +288,45 @@ struct ktls_cred {
 	const char *key_pem;
 };
 
+/*
+ * A type of SupplementalData (RFC 4680, TLS 1.2): data of the application that
+ * travels in a full handshake, before the certificates.  @extension agrees on
+ * it: a client sends it in its hello, a server that has the type too answers
+ * it, and then either end may send the type; several types may share one.
+ * Without an answer the handshake goes on without the data.
+ *
+ * It is sent in the open unless KTLS_F_DOUBLE_HANDSHAKE is set, is not part of
+ * a resumed handshake (ktls_info.resumed), and is never TLS 1.3's.  Config
+ * and hooks are shared by threads.  Hooks must not re-enter; ktls_hs_info(),
+ * ktls_hs_data() and ktls_hs_set_data() may be called.
+ */
+struct ktls_supp {
+	uint16_t type;		/* SupplementalDataType; not 0, user mapping */
+	uint16_t extension;	/* ExtensionType that libktls does not know */
+	const void *extension_data;	/* of both hellos; copied */
+	size_t extension_len;		/* at most 65535 */
+
+	/* what is sent if there is no @send; copied; NULL: nothing is */
+	const void *data;
+	size_t data_len;		/* at most 65535 */
+	/*
+	 * Called when it is time to send: 1 with *@data, which has to last
+	 * until this handshake's next hook or end, and *@len; 0 to send none;
+	 * negative to fail the handshake with -KTLS_E_SUPP_REFUSED.  A client
+	 * knows the server's certificate by then (ktls_info.peer_subject).
+	 */
+	int (*send)(void *arg, struct ktls_hs *hs, uint16_t type,
+		    const void **data, size_t *len);
+	/*
+	 * Called with what came, once the peer's Finished has vouched for it,
+	 * and never in a handshake that fails before: 0, or else the handshake
+	 * fails with -KTLS_E_SUPP_REFUSED.  May be NULL: then it is dropped.
+	 */
+	int (*recv)(void *arg, struct ktls_hs *hs, uint16_t type,
+		    const void *data, size_t len);
+	void *arg;
+};
+
 /* Called from within the calls that drive a handshake; must not re-enter. */
 struct ktls_hooks {
 	/*
@@ -349,6 +400,19 @@ struct ktls_opts {
 	size_t sessions;
 	unsigned int session_lifetime;
 
+	/* SupplementalData: at most 32 types */
+	const struct ktls_supp *supp;
+	size_t supp_len;
+
+	/*
+	 * client: a hint as to who its user is (RFC 4681, TLS 1.2), sent to a
+	 * server that asks for it: "user@domain" in UTF-8, at most 511 bytes,
+	 * and a domain name, at most 255; either may be NULL.  It is sent as
+	 * SupplementalData is, see struct ktls_supp.
+	 */
+	const char *user_principal;
+	const char *user_domain;
+
 	/*
 	 * Where to put the reason, in words, when ktls_config_new() fails:
 	 * which file, which name, what is wrong with it.  NULL: nowhere.
@@ -401,6 +465,17 @@ struct ktls_opts {
 #define KTLS_F_NEED_EMS		(1u << 5)
 /* neither give nor take session tickets (RFC 5077) */
 #define KTLS_F_NO_TICKETS	(1u << 6)
+/*
+ * SupplementalData and user mapping only under protection (RFC 4680 4): after
+ * a first handshake without them, a second one is made under its keys, and
+ * only then is the handshake done.  Both ends need the flag.  Limits the
+ * config to TLS 1.2; what ktls_hs_renegotiate() needs, it needs.
+ */
+#define KTLS_F_DOUBLE_HANDSHAKE	(1u << 7)
+/* server: ask clients that offer one for a user mapping hint (RFC 4681) */
+#define KTLS_F_USER_MAPPING	(1u << 8)
+/* TLS 1.2: refuse peers that do not indicate secure renegotiation (RFC 5746) */
+#define KTLS_F_NEED_RENEGOTIATION_INFO	(1u << 9)
 /* server: pick suites and groups in the client's order, not in ours */
 #define KTLS_F_CLIENT_ORDER	(1u << 4)
 
@@ -489,6 +564,8 @@ struct ktls_info {
 	uint8_t peer_verified;		/* chain (and name) verified */
 	uint8_t resumed;		/* an earlier session was resumed */
 	uint8_t ems;			/* TLS 1.2: extended main secret */
+	uint8_t secure_renegotiation;	/* TLS 1.2: peer does RFC 5746 */
+	uint8_t renegotiated;		/* handshakes before this one */
 	uint8_t alert_sent;		/* KTLS_ALERT_NONE: none */
 	uint8_t alert_received;
 	struct ktls_why tx, rx;
@@ -497,6 +574,13 @@ struct ktls_info {
 	char peer_subject[256];		/* of the peer's certificate, or "" */
 	/* content bytes of a record, at most: of ours, of the peer's (16384) */
 	uint16_t tx_record, rx_record;
+	/*
+	 * server: the client's user mapping hint (RFC 4681), or "".  Nobody
+	 * vouches for it: it may help to find an account, whose certificate is
+	 * then compared with the client's.
+	 */
+	char user_principal[512];	/* user@domain, UTF-8, printable */
+	char user_domain[256];
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
@@ -546,6 +630,27 @@ int ktls_hs_received(struct ktls_hs *hs, size_t len) KTLS_MUST_CHECK;
 const void *ktls_hs_out(const struct ktls_hs *hs, size_t *len);
 /* The first @len of them have been sent. */
 void ktls_hs_sent(struct ktls_hs *hs, size_t len);
+
+/*
+ * Begin another handshake under the keys of this one, which is done and not
+ * yet handed off: a server asks for it with a HelloRequest and waits for the
+ * client's hello, a client sends its own.  TLS 1.2 only, and only where both
+ * ends indicate it (RFC 5746) and use the extended main secret (RFC 7627).
+ * @config: NULL, or one of the same role, which takes the other's place, for
+ * instance to ask for a certificate now.  It is always a full handshake; its
+ * peer's certificate must be that of the last one, if that had one, and so
+ * must the server_name.  Then drive @hs as before.
+ *
+ * Returns 0; -KTLS_E_STATE (not done), -EINVAL (@config does not fit) or
+ * -KTLS_E_NO_RENEGOTIATION (not with this peer), after which it is still done
+ * and may be handed off; or a failure.  A peer that refuses fails it.
+ */
+int ktls_hs_renegotiate(struct ktls_hs *hs,
+			struct ktls_config *config) KTLS_MUST_CHECK;
+
+/* A pointer of the caller's, NULL at first, for use in hooks */
+void ktls_hs_set_data(struct ktls_hs *hs, void *data);
+void *ktls_hs_data(const struct ktls_hs *hs);
 
 /* The first reason for failure, or 0. */
 int ktls_hs_error(const struct ktls_hs *hs);
