@@ -129,7 +129,7 @@ static int parse_one(uint16_t type, struct slice body, unsigned int where,
 	return err;
 }
 
-#define ASKED_ALL	0xffffffffu
+#define ASKED_ALL	(EXT_BIT(EXT_COUNT) - 1)
 #define EACH_WHERE(w)	(unsigned int w = IN_CH; w & IN_ALL; w <<= 1)
 
 /* ---- what may stand where ---------------------------------------------- */
@@ -176,6 +176,7 @@ TEST(asked_is_by_type)
 		/* those that TLS 1.2 alone has are not in the RFC's table */
 		if (id == EXT_EC_POINT_FORMATS || id == EXT_SESSION_TICKET ||
 		    id == EXT_EXTENDED_MAIN_SECRET ||
+		    id == EXT_USER_MAPPING ||
 		    id == EXT_RENEGOTIATION_INFO)
 			continue;
 		ASSERT_TRUE(r) TH_LOG("extension %d", id);
@@ -196,8 +197,7 @@ TEST(asked_is_by_type)
 TEST(unknown_types)
 {
 	for (unsigned int type = 0; type < 65536; type += type < 70 ? 1 : 97) {
-		if (row_of((uint16_t)type) || type == 11 || type == 23 ||
-		    type == 35)
+		if (ext_known((uint16_t)type))
 			continue;
 		for EACH_WHERE(where)
 			EXPECT_EQ(parse_one((uint16_t)type,
@@ -205,6 +205,14 @@ TEST(unknown_types)
 					    ASKED_ALL),
 				  where & IN_RESPONSE ?
 				  -KTLS_E_EXT_UNSOLICITED : 0);
+		/* the application's, in 1.2: whose they are, others check */
+		EXPECT_OK(parse_one((uint16_t)type,
+				    (struct slice)BODY("xyz"), IN_SH12,
+				    EXT_BIT(EXT_CUSTOM)));
+		EXPECT_EQ(parse_one((uint16_t)type,
+				    (struct slice)BODY("xyz"), IN_EE,
+				    EXT_BIT(EXT_CUSTOM)),
+			  -KTLS_E_EXT_UNSOLICITED);
 	}
 }
 

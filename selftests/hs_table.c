@@ -32,6 +32,8 @@ static const struct allowed {
 	{ "s_cert", SERVER_END, S_CERT, { HT_CERTIFICATE } },
 	{ "s_cv", SERVER_END, S_CV, { HT_CERTIFICATE_VERIFY } },
 	{ "s_fin", SERVER_END, S_FIN, { HT_FINISHED } },
+	{ "c12_supp", CLIENT_END, C12_SUPP,
+	  { HT_SUPPLEMENTAL_DATA, HT_CERTIFICATE } },
 	{ "c12_cert", CLIENT_END, C12_CERT, { HT_CERTIFICATE } },
 	{ "c12_ske", CLIENT_END, C12_SKE, { HT_SERVER_KEY_EXCHANGE } },
 	{ "c12_cr_done", CLIENT_END, C12_CR_DONE,
@@ -40,6 +42,10 @@ static const struct allowed {
 	{ "c12_nst", CLIENT_END, C12_NST, { HT_NEW_SESSION_TICKET } },
 	{ "c12_ccs", CLIENT_END, C12_CCS, { HT_CCS } },
 	{ "c12_fin", CLIENT_END, C12_FIN, { HT_FINISHED } },
+	{ "s12_supp_cert", SERVER_END, S12_SUPP_CERT,
+	  { HT_SUPPLEMENTAL_DATA, HT_CERTIFICATE } },
+	{ "s12_supp_cke", SERVER_END, S12_SUPP_CKE,
+	  { HT_SUPPLEMENTAL_DATA, HT_CLIENT_KEY_EXCHANGE } },
 	{ "s12_cert", SERVER_END, S12_CERT, { HT_CERTIFICATE } },
 	{ "s12_cke", SERVER_END, S12_CKE, { HT_CLIENT_KEY_EXCHANGE } },
 	{ "s12_cv", SERVER_END, S12_CV, { HT_CERTIFICATE_VERIFY } },
@@ -51,7 +57,7 @@ static const struct allowed {
 
 static bool is_tls12(const struct allowed *a)
 {
-	return a->state >= C12_CERT;
+	return a->state >= C12_SUPP;
 }
 
 static bool may_come(const struct allowed *a, unsigned int msg)
@@ -179,17 +185,26 @@ static bool each_state(size_t i, FIXTURE_VARIANT(state) *variant, char *name,
 FIXTURE_VARIANT_GEN(state, each_state);
 FIXTURE_TIMEOUT(state, 60);
 
+static const struct ktls_supp supp = {
+	.type = 65280, .extension = 65300, .data = "data", .data_len = 4,
+};
+
 /* The longest way: with a retry, and the client's certificate */
 FIXTURE_SETUP(state)
 {
 	const struct ktls_cred cred = pki_cred("client");
 	uint16_t version = is_tls12(variant->a) ? KTLS_TLS12 : KTLS_TLS13;
 
+	bool asks = variant->a->state != S12_SUPP_CKE;
+
 	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1,
 				       .min_version = version,
-				       .max_version = version),
-		   KTLS_OPTS(.verify = KTLS_VERIFY_REQUIRE,
+				       .max_version = version,
+				       .supp = &supp, .supp_len = 1),
+		   KTLS_OPTS(.verify = asks ? KTLS_VERIFY_REQUIRE :
+			     KTLS_VERIFY_NONE,
 			     .min_version = version, .max_version = version,
+			     .supp = &supp, .supp_len = 1,
 			     .flags = KTLS_F_COOKIE), NULL);
 }
 

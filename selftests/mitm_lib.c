@@ -193,8 +193,8 @@ static void add_record(struct mitm *m, enum end from, struct flight *f,
 	if (!m->blind[from])
 		ASSERT_OK(record_set_key(&m->open[from],
 					 m->config[from]->crypto,
-					 m->hs[from]->suite,
-					 &m->tx_keys[from], false));
+					 m->tx_suite[from], &m->tx_keys[from],
+					 false));
 }
 
 /* A failure wipes them, and its alert is under them */
@@ -203,6 +203,7 @@ static void note_keys(struct mitm *m, enum end end)
 	if (!m->hs[end]->tx.suite)
 		return;
 	m->tx_keys[end] = m->hs[end]->tx_keys;
+	m->tx_suite[end] = m->hs[end]->tx.suite;
 	m->keyed[end] = true;
 }
 
@@ -249,7 +250,7 @@ static struct record *sealing(struct mitm *m, enum end to)
 	if (memcmp(now, &hs->rx_keys, sizeof(*now))) {
 		*now = hs->rx_keys;
 		ASSERT_OK(record_set_key(&m->seal[to], m->config[to]->crypto,
-					 hs->suite, now, true));
+					 hs->rx.suite, now, true));
 	}
 	m->seal[to].seq = hs->rx.seq;
 	return &m->seal[to];

@@ -85,6 +85,7 @@ struct mitm {
 	struct record seal[2];	/* for what this end gets */
 	struct traffic_keys sealing[2];
 	struct traffic_keys tx_keys[2];	/* of this end, the last it had */
+	const struct suite *tx_suite[2];
 	bool keyed[2];			/* ... if they are known */
 	bool blind[2];			/* and if they never will be */
 	size_t flights[2];	/* that this end has sent */
