@@ -111,6 +111,15 @@ void mitm_end(struct mitm *m);
 typedef void mitm_edit(struct mitm *m, enum end from, struct flight *f,
 		       void *arg);
 
+/* An edit: another body for the message of a type that an end sends */
+struct forged {
+	enum end from;
+	uint8_t msg;
+	struct slice body;
+};
+
+void flight_forge(struct mitm *m, enum end from, struct flight *f, void *arg);
+
 /*
  * Run until nothing moves.  Then each end that failed has sent the alert of
  * its reason, and no two ends are done and disagree.  @edit may be NULL.
