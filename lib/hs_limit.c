@@ -148,9 +148,10 @@ int limit_choose(struct ktls_hs *hs, const struct exts *ch)
 			set_fragment(hs, hs->session.max_fragment);
 		return 0;
 	}
-	set_none(hs);
-	if (!ext_has(ch, EXT_MAX_FRAGMENT_LENGTH))
+	if (!ext_has(ch, EXT_MAX_FRAGMENT_LENGTH)) {
+		set_none(hs);
 		return 0;
+	}
 	if (!code || code > CODE_MAX)
 		return -KTLS_E_RECORD_LIMIT;
 	if (can_keep(hs->config, fragment_of(code))) {
