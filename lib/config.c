@@ -20,8 +20,7 @@
 			 KTLS_F_NEED_REKEY | KTLS_F_COOKIE | \
 			 KTLS_F_CLIENT_ORDER | KTLS_F_NEED_EMS | \
 			 KTLS_F_NO_TICKETS | KTLS_F_DOUBLE_HANDSHAKE | \
-			 KTLS_F_USER_MAPPING | \
-			 KTLS_F_NEED_RENEGOTIATION_INFO)
+			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -271,14 +270,9 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 
 	if (!min)
 		min = KTLS_TLS12;
-	/* 1.3 has no second handshake */
 	if (!max)
 		max = o->flags & KTLS_F_DOUBLE_HANDSHAKE ? KTLS_TLS12 :
 							   KTLS_TLS13;
-	if (o->flags & KTLS_F_DOUBLE_HANDSHAKE && max > KTLS_TLS12) {
-		text_set(why, "TLS 1.3 has no double handshake");
-		return -KTLS_E_OPTION;
-	}
 	if (min > max || min < KTLS_TLS12 || max > KTLS_TLS13) {
 		text_set(why, "versions from %#x to %#x; supported: "
 			 "TLS 1.2 (0x303) and TLS 1.3 (0x304)", min, max);
@@ -330,6 +324,9 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		bad = "max_records is below 8";
 	else if (o->session_lifetime > 86400)
 		bad = "session_lifetime is above a day";
+	else if (o->flags & KTLS_F_DOUBLE_HANDSHAKE &&
+		 o->max_version > KTLS_TLS12)
+		bad = "TLS 1.3 has no double handshake";
 	else if (o->max_message > 1u << 23)
 		bad = "max_message is above 8 MiB";
 	else
