@@ -11,7 +11,11 @@ test-names   := $(filter-out $(test-support), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control limit tamper
 
-test-host    := $(filter-out $(test-kernel),$(test-names))
+# with and without kTLS below them
+test-both    := flow
+test-kernel  += $(test-both)
+
+test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
 
 tests	:= $(test-names:%=$(O)/selftests/%)
 pki	:= $(O)/selftests/pki
