@@ -118,11 +118,13 @@ static int take_alert(struct ktls_hs *hs, struct slice content)
 
 /*
  * 5: between the first ClientHello and the peer's Finished, an unprotected
- * one of the one value is dropped, wherever it stands.
+ * one of the one value is dropped, wherever it stands; before 1.3 it has its
+ * place.
  */
 static int take_ccs(struct ktls_hs *hs, struct slice content)
 {
-	bool tls12 = hs->info.version == KTLS_TLS12;
+	bool tls12 = hs->info.version == KTLS_TLS12 ||
+		     hs->config->max_version < KTLS_TLS13;
 
 	if (hs->state == S_CH || frag_pending(&hs->frag) ||
 	    content.len != 1 || content.p[0] != 1)
