@@ -142,4 +142,28 @@ TEST(signature_of_client_refused)
 	mitm_end(&m);
 }
 
+/* The client shows the server's own certificate, whose key it has not */
+static void edit_identity(struct mitm *m, enum end from, struct flight *f,
+			  void *arg)
+{
+	struct wr *seen = arg;
+
+	if (from == SERVER_END && !m->flights[from])
+		wr_slice(seen, wr_all(&flight_find(f, HT_CERTIFICATE)->data));
+	if (from == CLIENT_END && m->flights[from])
+		item_set(flight_find(f, HT_CERTIFICATE), seen->buf, seen->len);
+}
+
+TEST(identity_reflected)
+{
+	struct wr seen = { 0 };
+	struct mitm m;
+
+	ske_begin(&m, NULL, "p256", NULL, NULL, true);
+	mitm_run(&m, edit_identity, &seen);
+	mitm_failed(&m, SERVER_END, -KTLS_E_SIGNATURE);
+	wr_free(&seen);
+	mitm_end(&m);
+}
+
 HARNESS_MAIN
