@@ -25,9 +25,18 @@ $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
 test-objs := $(test-support:%=$(O)/selftests/%.o)
 
-$(tests): $(O)/selftests/%: $(O)/selftests/%.o $(test-objs) $(O)/libktls.a
+# an archive: a program is linked with what it uses, and with its libraries
+$(O)/selftests/support.a: $(test-objs)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+test-gnutls := gnutls gnutls_supp
+$(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
+
+$(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
+		$(O)/libktls.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto $(test-libs) -pthread
 
 $(pki)/.stamp: selftests/pki.sh | deps-test
 	$(call say,PKI,$(pki))
