@@ -14,12 +14,28 @@
 
 struct handshake {
 	bool retry, auth, tls12;
+	bool supp, twice;	/* SupplementalData, in a second handshake */
 };
 
 struct walk {
 	const struct handshake *h;
 	enum hs_state state;
+	bool second;
 };
+
+/* RFC 4680 4: under protection, or else in the first one */
+static bool has_supp(const struct walk *w)
+{
+	return w->h->supp && (w->second || !w->h->twice);
+}
+
+static void begin_second(struct walk *w, enum hs_state first)
+{
+	if (w->state != HS_DONE || !w->h->twice || w->second)
+		return;
+	w->second = true;
+	w->state = first;
+}
 
 /* RFC 9846 appendix A.1, RFC 5246 7.3; ChangeCipherSpec is a CCS in 1.2 */
 #define CCS	255
@@ -37,6 +53,8 @@ static bool walk_client(struct walk *w, const struct wr *msg)
 		{ C_CERT, HT_CERTIFICATE, C_CV },
 		{ C_CV, HT_CERTIFICATE_VERIFY, C_FIN },
 		{ C_FIN, HT_FINISHED, HS_DONE },
+		{ C12_SUPP, HT_SUPPLEMENTAL_DATA, C12_CERT },
+		{ C12_SUPP, HT_CERTIFICATE, C12_SKE },
 		{ C12_CERT, HT_CERTIFICATE, C12_SKE },
 		{ C12_SKE, HT_SERVER_KEY_EXCHANGE, C12_CR_DONE },
 		{ C12_CR_DONE, HT_CERTIFICATE_REQUEST, C12_DONE },
@@ -48,13 +66,19 @@ static bool walk_client(struct walk *w, const struct wr *msg)
 	bool hrr = msg->len > 38 && !memcmp(msg->buf + 6, retry_random, 32);
 
 	if (w->state == C_SH && msg->buf[0] == HT_SERVER_HELLO) {
-		w->state = w->h->tls12 ? C12_CERT : hrr ? C_SH2 : C_EE;
+		w->state = w->h->tls12 ? has_supp(w) ? C12_SUPP : C12_CERT :
+			   hrr ? C_SH2 : C_EE;
 		return true;
 	}
+	/* 5246 7.4.1.1: it means nothing now */
+	if (w->h->tls12 && w->state != HS_DONE &&
+	    msg->buf[0] == HT_HELLO_REQUEST)
+		return true;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		if (steps[i].from != w->state || steps[i].msg != msg->buf[0])
 			continue;
 		w->state = steps[i].to;
+		begin_second(w, C_SH);
 		return !hrr;
 	}
 	return false;
@@ -68,12 +92,17 @@ static bool walk_server(struct walk *w, const struct wr *msg)
 		uint8_t msg;
 		enum hs_state to;
 	} steps[] = {
-		{ S_CH, HT_CLIENT_HELLO, h->retry ? S_CH2 : h->tls12 ?
+		{ S_CH, HT_CLIENT_HELLO, h->retry ? S_CH2 : has_supp(w) ?
+		  h->auth ? S12_SUPP_CERT : S12_SUPP_CKE : h->tls12 ?
 		  h->auth ? S12_CERT : S12_CKE : h->auth ? S_CERT : S_FIN },
 		{ S_CH2, HT_CLIENT_HELLO, h->auth ? S_CERT : S_FIN },
 		{ S_CERT, HT_CERTIFICATE, S_CV },
 		{ S_CV, HT_CERTIFICATE_VERIFY, S_FIN },
 		{ S_FIN, HT_FINISHED, HS_DONE },
+		{ S12_SUPP_CERT, HT_SUPPLEMENTAL_DATA, S12_CERT },
+		{ S12_SUPP_CERT, HT_CERTIFICATE, S12_CKE },
+		{ S12_SUPP_CKE, HT_SUPPLEMENTAL_DATA, S12_CKE },
+		{ S12_SUPP_CKE, HT_CLIENT_KEY_EXCHANGE, S12_CCS },
 		{ S12_CERT, HT_CERTIFICATE, S12_CKE },
 		{ S12_CKE, HT_CLIENT_KEY_EXCHANGE, h->auth ? S12_CV :
 							      S12_CCS },
@@ -86,6 +115,7 @@ static bool walk_server(struct walk *w, const struct wr *msg)
 		if (steps[i].from != w->state || steps[i].msg != msg->buf[0])
 			continue;
 		w->state = steps[i].to;
+		begin_second(w, S_CH);
 		return true;
 	}
 	return false;
@@ -93,7 +123,7 @@ static bool walk_server(struct walk *w, const struct wr *msg)
 
 /* ---- the handshake as it should be ------------------------------------- */
 
-#define MESSAGES_MAX	12
+#define MESSAGES_MAX	24
 
 FIXTURE(order) {
 	struct mitm m;
@@ -113,7 +143,14 @@ FIXTURE_VARIANT_ADD(order, auth) { { .auth = true } };
 FIXTURE_VARIANT_ADD(order, retry_auth) { { .retry = true, .auth = true } };
 FIXTURE_VARIANT_ADD(order, tls12) { { .tls12 = true } };
 FIXTURE_VARIANT_ADD(order, tls12_auth) { { .tls12 = true, .auth = true } };
-FIXTURE_TIMEOUT(order, 60);
+FIXTURE_VARIANT_ADD(order, supp) { { .tls12 = true, .supp = true } };
+FIXTURE_VARIANT_ADD(order, supp_auth) {
+	{ .tls12 = true, .supp = true, .auth = true }
+};
+FIXTURE_VARIANT_ADD(order, supp_twice) {
+	{ .tls12 = true, .supp = true, .auth = true, .twice = true }
+};
+FIXTURE_TIMEOUT(order, 180);
 
 /* In 1.2 it has its place, in 1.3 it means nothing */
 static bool counts(const struct handshake *h, const struct item *it)
@@ -144,30 +181,41 @@ static void record_order(struct mitm *m, enum end from, struct flight *f,
 	self->ends[from][self->n[from] - 1] = true;
 }
 
+static const struct ktls_supp supp = {
+	.type = 65280, .extension = 65300, .data = "data", .data_len = 4,
+};
+
 FIXTURE_SETUP(order)
 {
 	const struct ktls_cred cred = pki_cred("client");
 	const struct handshake *h = &variant->h;
 	uint16_t version = h->tls12 ? KTLS_TLS12 : KTLS_TLS13;
+	unsigned int flags = KTLS_F_NO_TICKETS |
+			     (h->twice ? KTLS_F_DOUBLE_HANDSHAKE : 0);
+	unsigned int times = 1u + h->twice;
 
 	self->h = h;
 	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1,
 				       .min_version = version,
 				       .max_version = version,
 				       .sessions = KTLS_NO_SESSIONS,
-				       .flags = KTLS_F_NO_TICKETS),
+				       .supp = &supp, .supp_len = h->supp,
+				       .flags = flags),
 		   KTLS_OPTS(.verify = h->auth ? KTLS_VERIFY_REQUIRE :
 			     KTLS_VERIFY_NONE,
 			     .min_version = version, .max_version = version,
 			     .sessions = KTLS_NO_SESSIONS,
-			     .flags = KTLS_F_NO_TICKETS |
-				      (h->retry ? KTLS_F_COOKIE : 0)), NULL);
+			     .supp = &supp, .supp_len = h->supp,
+			     .flags = flags | (h->retry ? KTLS_F_COOKIE : 0)),
+		   NULL);
 	mitm_run(&self->m, record_order, self);
 	mitm_agree(&self->m);
-	ASSERT_EQ(self->n[CLIENT_END], 2u + h->retry + 2u * h->auth +
-		  2u * h->tls12);
-	ASSERT_EQ(self->n[SERVER_END], (h->tls12 ? 6u : 5u) + h->retry +
-		  h->auth);
+	/* and a HelloRequest */
+	ASSERT_EQ(self->n[CLIENT_END], times * (2u + h->retry + 2u * h->auth +
+						2u * h->tls12) + h->supp);
+	ASSERT_EQ(self->n[SERVER_END], times * ((h->tls12 ? 6u : 5u) +
+						h->retry + h->auth) +
+		  h->supp + h->twice);
 }
 
 FIXTURE_TEARDOWN(order)
@@ -268,16 +316,12 @@ static bool is_taken(const FIXTURE_DATA(order) *self, const struct change *c,
 		     const struct wr *odd)
 {
 	bool to_client = c->from == SERVER_END;
-	struct walk w = { self->h, to_client ? C_SH : S_CH };
+	struct walk w = { .h = self->h, .state = to_client ? C_SH : S_CH };
 	bool (*walk)(struct walk *w, const struct wr *msg) =
 		to_client ? walk_client : walk_server;
 
 	for (size_t i = 0; i < c->at + (c->op == REPEAT); i++)
 		ASSERT_TRUE(walk(&w, &self->msg[c->from][i]));
-	/* 5246 7.4.1.1: it means nothing now */
-	if (self->h->tls12 && to_client && w.state != HS_DONE &&
-	    odd->buf[0] == HT_HELLO_REQUEST)
-		return true;
 	return walk(&w, odd);
 }
 
@@ -287,12 +331,17 @@ static void try(FIXTURE_DATA(order) *self, struct change *c)
 	struct wr with;
 	const struct wr *odd = odd_one(self, c, &with);
 	struct mitm *m = &self->m;
-	bool silent = c->op == INSERT && odd->buf[0] == HT_HELLO_REQUEST;
+	bool silent;
 
+	/* a request that comes, or does not, changes nothing */
+	silent = c->op == DROP ?
+		 self->msg[c->from][c->at].buf[0] == HT_HELLO_REQUEST :
+		 c->op != REPLACE && odd->buf[0] == HT_HELLO_REQUEST &&
+		 is_taken(self, c, odd);
 	c->h = self->h;
 	mitm_again(m);
 	mitm_run(m, edit, c);
-	if (odd && silent && is_taken(self, c, odd)) {
+	if (silent) {
 		mitm_agree(m);
 		return;
 	}

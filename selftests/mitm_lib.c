@@ -65,7 +65,8 @@ static void forget(struct mitm *m)
 		frag_free(&m->frag[i]);
 		record_free(&m->open[i]);
 		record_free(&m->seal[i]);
-		m->sealing[i] = m->tx_keys[i] = (struct traffic_keys){ 0 };
+		m->sealing[i] = m->opening[i] = m->tx_keys[i] =
+			(struct traffic_keys){ 0 };
 		m->flights[i] = m->messages[i] = 0;
 		m->alert[i] = -1;
 		m->keyed[i] = m->blind[i] = false;
@@ -189,7 +190,11 @@ static void add_record(struct mitm *m, enum end from, struct flight *f,
 	if (type != CT_CHANGE_CIPHER_SPEC || !tls12)
 		return;
 	/* it had them, and has failed, in one step */
-	m->blind[from] = !m->hs[from]->tx.suite && !m->keyed[from];
+	m->blind[from] = !m->hs[from]->tx.suite &&
+			 (!m->keyed[from] || !memcmp(&m->opening[from],
+						     &m->tx_keys[from],
+						     sizeof(*m->opening)));
+	m->opening[from] = m->tx_keys[from];
 	if (!m->blind[from])
 		ASSERT_OK(record_set_key(&m->open[from],
 					 m->config[from]->crypto,
@@ -367,7 +372,9 @@ static bool step(struct mitm *m, enum end from, mitm_edit *edit, void *arg)
 	mitm_read(m, from, &f);
 	n = f.n;
 	for (size_t i = 0; i < n; i++)
-		messages += f.item[i].type == CT_HANDSHAKE;
+		messages += f.item[i].type == CT_HANDSHAKE ||
+			    (f.item[i].type == CT_CHANGE_CIPHER_SPEC &&
+			     is_tls12(m, from));
 	if (n && edit)
 		edit(m, from, &f, arg);
 	m->messages[from] += messages;

@@ -83,13 +83,14 @@ struct mitm {
 	struct record open[2];	/* for what this end sends */
 	struct frag frag[2];
 	struct record seal[2];	/* for what this end gets */
-	struct traffic_keys sealing[2];
+	struct traffic_keys sealing[2], opening[2];	/* of these two */
 	struct traffic_keys tx_keys[2];	/* of this end, the last it had */
 	const struct suite *tx_suite[2];
 	bool keyed[2];			/* ... if they are known */
 	bool blind[2];			/* and if they never will be */
 	size_t flights[2];	/* that this end has sent */
-	size_t messages[2];	/* ... in the flights before the present one */
+	/* ... in the flights before the present one; 1.2's CCS is one, too */
+	size_t messages[2];
 	int alert[2];		/* that this end has sent; -1: none */
 	bool forged;		/* a fix made the ends differ */
 };
