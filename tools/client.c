@@ -398,6 +398,7 @@ int client_new(struct server *s, int fd, const union net_addr *peer)
 		free(c);
 		return -1;
 	}
+	ktls_hs_set_data(c->hs, c);
 	c->source.run = run_client;
 	c->server = s;
 	c->fd = fd;

@@ -11,6 +11,9 @@
  */
 int client_new(struct server *s, int fd, const union net_addr *peer);
 
+/* What came with a handshake besides it (struct suppdata) */
+void client_heard(struct ktls_hs *hs, const char *what);
+
 /* By what the server has of a client: its entry on a list, its timer */
 void client_ready(struct list *ready);		/* its turn has come again */
 void client_expire(struct timer *timer);	/* its time is up */

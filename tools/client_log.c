@@ -20,6 +20,16 @@ static void text_negotiated(struct text *t, const struct ktls_info *info)
 		text_puts(t, " client=");
 		text_value(t, info->peer_subject);
 	}
+	if (*info->user_principal) {
+		text_puts(t, " user=");
+		text_value(t, info->user_principal);
+	}
+	if (*info->user_domain) {
+		text_puts(t, " domain=");
+		text_value(t, info->user_domain);
+	}
+	if (info->renegotiated)
+		text_printf(t, " renegotiated=%u", info->renegotiated);
 	text_paths(t, info);
 }
 
@@ -105,4 +115,14 @@ void log_request(const struct client *c)
 	if (!t.failed)
 		log_line("%s", t.buf);
 	text_free(&t);
+}
+
+void client_heard(struct ktls_hs *hs, const char *what)
+{
+	const struct client *c = ktls_hs_data(hs);
+	char name[NET_NAME_MAX];
+
+	if (!c->server->quiet)
+		log_line("peer=%s supplemental data: %s",
+			 net_name(&c->peer, name), what);
 }

@@ -286,9 +286,11 @@ static void tell_negotiated(struct ktls_conn *conn)
 	char why[256];
 
 	ktls_conn_info(conn, &i);
-	text_printf(&t, "* %s, %s, %s%s\n", ktls_version_name(i.version),
+	text_printf(&t, "* %s, %s, %s%s%s%s\n", ktls_version_name(i.version),
 		    ktls_suite_name(i.suite), ktls_group_name(i.group),
-		    i.retried ? " (after a HelloRetryRequest)" : "");
+		    i.retried ? " (after a HelloRetryRequest)" : "",
+		    i.resumed ? ", resumed" : "",
+		    i.renegotiated ? ", in a second handshake" : "");
 	text_puts(&t, "* server: ");
 	text_value(&t, i.peer_subject);
 	text_printf(&t, ", signed with %s, %s\n",

@@ -32,6 +32,8 @@ static const char help[] =
 	"  -c, --cert FILE        our certificate, if the server asks\n"
 	"  -k, --key FILE         ... and its key, if it is in another file\n"
 	TLS_HELP
+	"  --user-mapping HINT    TLS 1.2: tell the server, if it asks, who\n"
+	"                         the user is: USER@DOMAIN, or @DOMAIN\n"
 	"  --connect-to HOST:PORT connect there, whatever the URL says\n"
 	"  --timeout S            seconds to connect and negotiate, and\n"
 	"                         without receiving anything (30)\n"
@@ -59,6 +61,7 @@ enum {
 	OPT_INSECURE,
 	OPT_CONNECT_TO,
 	OPT_TIMEOUT,
+	OPT_USER_MAPPING,
 };
 
 static const struct option options[] = {
@@ -72,6 +75,7 @@ static const struct option options[] = {
 	{ "insecure", no_argument, NULL, OPT_INSECURE },
 	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "user-mapping", required_argument, NULL, OPT_USER_MAPPING },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -120,6 +124,12 @@ static int take_peer(struct get *o, int opt, const char *arg)
 		return 0;
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
+	case OPT_USER_MAPPING:
+		if (*arg == '@')
+			o->tls.user_domain = arg + 1;
+		else
+			o->tls.user_principal = arg;
+		return 0;
 	case OPT_CONNECT_TO:
 		if (net_parse(&o->connect_to, arg, "443") &&
 		    *o->connect_to.host)
@@ -234,7 +244,14 @@ static int judge(struct fetch *f, const struct get *o)
 	return output_finish(f->output) ? STATUS_USAGE : STATUS_OK;
 }
 
-static int get(struct fetch *f, const struct get *o)
+/* For whoever wants to know all */
+static void tell_heard(struct ktls_hs *hs, const char *what)
+{
+	(void)hs;
+	fprintf(stderr, "* supplemental data of the server: %s\n", what);
+}
+
+static int get(struct fetch *f, struct get *o)
 {
 	struct url *urls = calloc(2, sizeof(*urls));
 	const char *why;
@@ -251,6 +268,7 @@ static int get(struct fetch *f, const struct get *o)
 	if (status)
 		output_abandon(f->output);
 	ktls_config_put(f->config);
+	suppdata_free(&o->tls.supp);
 	free(urls);
 	return status;
 }
@@ -266,6 +284,7 @@ static int run(int argc, char **argv)
 	if (o.help)
 		return cmd_help(&cmd_get);
 	signal(SIGPIPE, SIG_IGN);
+	o.tls.supp.heard = o.verbose ? tell_heard : NULL;
 	output_init(&output, o.file);
 	f = (struct fetch){
 		.connect_to = *o.connect_to.host ? &o.connect_to : NULL,

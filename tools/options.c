@@ -96,6 +96,11 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_NEED_REKEY:
 		o->flags |= KTLS_F_NEED_REKEY;
 		return 1;
+	case OPT_SUPP_DATA:
+		return suppdata_add(&o->supp, arg) ? 1 : -1;
+	case OPT_DOUBLE_HANDSHAKE:
+		o->flags |= KTLS_F_DOUBLE_HANDSHAKE;
+		return 1;
 	default:
 		return 0;
 	}
@@ -127,6 +132,10 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.tx = o->tx,
 		.rx = o->rx,
 		.hooks = hooks,
+		.supp = o->supp.types,
+		.supp_len = o->supp.len,
+		.user_principal = o->user_principal,
+		.user_domain = o->user_domain,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

@@ -9,6 +9,8 @@
 
 #include <ktls.h>
 
+#include "suppdata.h"
+
 #define CREDS_MAX	16
 
 /* How to negotiate: filled by options, turned into a config */
@@ -25,6 +27,8 @@ struct tls_options {
 	enum ktls_path tx, rx;
 	unsigned int version;		/* 0: whatever the library does */
 	unsigned int flags;		/* KTLS_F_* */
+	struct suppdata supp;
+	const char *user_principal, *user_domain;
 };
 
 /* Values of getopt_long(); options that have a letter use the letter */
@@ -37,6 +41,8 @@ enum {
 	OPT_SIGALGS,
 	OPT_ALPN,
 	OPT_NEED_REKEY,
+	OPT_SUPP_DATA,
+	OPT_DOUBLE_HANDSHAKE,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -50,7 +56,9 @@ enum {
 	{ "groups", required_argument, NULL, OPT_GROUPS },		\
 	{ "sigalgs", required_argument, NULL, OPT_SIGALGS },		\
 	{ "alpn", required_argument, NULL, OPT_ALPN },			\
-	{ "need-rekey", no_argument, NULL, OPT_NEED_REKEY }
+	{ "need-rekey", no_argument, NULL, OPT_NEED_REKEY },		\
+	{ "supp-data", required_argument, NULL, OPT_SUPP_DATA },	\
+	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -64,7 +72,15 @@ enum {
 	"  --sigalgs LIST         signature schemes, likewise\n"	\
 	"                         ('ktls probe' lists all the names)\n" \
 	"  --alpn LIST            application protocols, separated by\n" \
-	"                         commas (http/1.1); '' for none\n"
+	"                         commas (http/1.1); '' for none\n"	\
+	"  --supp-data TYPE=FILE  TLS 1.2: send FILE as SupplementalData\n" \
+	"                         of this type (a number) if the peer has\n" \
+	"                         the type too; '' sends nothing; agreed by\n" \
+	"                         the hello extension of the same number,\n" \
+	"                         or TYPE:EXTENSION=FILE; up to 8 times\n" \
+	"  --double-handshake     ... and the user mapping only in a second\n" \
+	"                         handshake, under protection; TLS 1.2;\n" \
+	"                         both ends have to want it\n"
 
 /*
  * Take the option that getopt_long() returned as @opt with @arg.

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "cmd.h"
 #include "log.h"
 #include "options.h"
@@ -36,6 +37,8 @@ static const char help[] =
 	"  --retry                always answer with HelloRetryRequest and a\n"
 	"                         cookie first\n"
 	TLS_HELP
+	"  --user-mapping         TLS 1.2: ask clients for a hint as to who\n"
+	"                         their user is, and log it\n"
 	"  --max-conns N          connections at once (10000, or as many as\n"
 	"                         file descriptors allow)\n"
 	"  --timeout S            seconds for a handshake, for a request to\n"
@@ -75,6 +78,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_IDLE_TIMEOUT,
 	OPT_DRAIN_TIMEOUT,
+	OPT_USER_MAPPING,
 };
 
 static const struct option options[] = {
@@ -88,6 +92,7 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
 	{ "drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT },
+	{ "user-mapping", no_argument, NULL, OPT_USER_MAPPING },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -160,6 +165,9 @@ static int take_option(struct serve *o, int opt, const char *arg)
 		return 0;
 	case OPT_STRICT_NAME:
 		o->tls.flags |= KTLS_F_STRICT_NAME;
+		return 0;
+	case OPT_USER_MAPPING:
+		o->tls.flags |= KTLS_F_USER_MAPPING;
 		return 0;
 	case OPT_RETRY:
 		o->tls.flags |= KTLS_F_COOKIE;
@@ -319,6 +327,7 @@ static int run(int argc, char **argv)
 	if (!s)
 		return STATUS_USAGE;
 	s->epoll = s->signal_fd = s->root = -1;
+	o.tls.supp.heard = client_heard;
 	err = set_up(s, &o);
 	if (!err)
 		err = serve(s);
@@ -326,6 +335,7 @@ static int run(int argc, char **argv)
 	if (s->root >= 0)
 		close(s->root);
 	free(s);
+	suppdata_free(&o.tls.supp);
 	return err ? STATUS_USAGE : STATUS_OK;
 }
 
