@@ -687,9 +687,10 @@ int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
 /*
  * Hand @fd over: install the keys of a finished handshake in the kernel, or
  * where it cannot carry a direction, in the user-space record layer.  On
- * success *@conn is the connection and @hs is gone; on failure (-KTLS_E_STATE:
- * not finished; -KTLS_E_NO_KERNEL: KTLS_PATH_KERNEL and it refused; -ENOMEM)
- * @hs is still the caller's, fails from now on, and says why in its info.
+ * success *@conn is the connection and @hs is gone; on failure
+ * (-KTLS_E_NO_KERNEL: KTLS_PATH_KERNEL and it refused; -ENOMEM) @hs is still
+ * the caller's, fails from now on, and says why in its info.  -KTLS_E_STATE:
+ * not finished, and nothing has changed.
  */
 int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
 		 int fd) KTLS_MUST_CHECK;
