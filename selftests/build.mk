@@ -12,7 +12,7 @@ test-names   := $(filter-out $(test-support), \
 test-kernel  := alert close control limit tamper
 
 # with and without kTLS below them
-test-both    := flow
+test-both    := flow renego
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))

@@ -152,7 +152,7 @@ TEST_F(supp, sizes)
 
 TEST_F(supp, the_application_may_refuse)
 {
-	for (int end = 0; end < 2; end++) {
+	for (enum end end = CLIENT_END; end <= SERVER_END; end++) {
 		mitm_again(&self->m);
 		apps[0] = (struct app){ .say = "hello", .answer = 1 };
 		apps[1] = (struct app){ .say = "welcome", .answer = 1 };
