@@ -7,7 +7,7 @@
 
 #include "crypto.h"
 
-#define SHARDS	16	/* a power of two */
+#define SHARDS_MAX	16	/* a power of two */
 
 struct entry {
 	struct entry *next;		/* in its bucket */
@@ -27,7 +27,8 @@ struct shard {
 
 struct cache {
 	uint8_t seed[16];
-	struct shard shards[SHARDS];
+	size_t shards_len;		/* a power of two as well */
+	struct shard shards[SHARDS_MAX];
 };
 
 /* ---- birth and death --------------------------------------------------- */
@@ -39,9 +40,11 @@ static int shard_init(struct shard *s, size_t max)
 	while (s->buckets_len < max)
 		s->buckets_len *= 2;
 	s->buckets = calloc(s->buckets_len, sizeof(*s->buckets));
-	if (!s->buckets)
-		return -ENOMEM;
-	return -pthread_mutex_init(&s->lock, NULL);
+	if (s->buckets && !pthread_mutex_init(&s->lock, NULL))
+		return 0;
+	free(s->buckets);
+	s->buckets = NULL;	/* nothing to destroy */
+	return -ENOMEM;
 }
 
 struct cache *cache_new(size_t max)
@@ -52,8 +55,12 @@ struct cache *cache_new(size_t max)
 		free(c);
 		return NULL;
 	}
-	for (size_t i = 0; i < SHARDS; i++) {
-		if (shard_init(&c->shards[i], (max + SHARDS - 1) / SHARDS)) {
+	/* all of them together must not hold more than @max */
+	c->shards_len = SHARDS_MAX;
+	while (c->shards_len > max)
+		c->shards_len /= 2;
+	for (size_t i = 0; i < c->shards_len; i++) {
+		if (shard_init(&c->shards[i], max / c->shards_len)) {
 			cache_free(c);
 			return NULL;
 		}
@@ -70,7 +77,7 @@ void cache_free(struct cache *cache)
 {
 	if (!cache)
 		return;
-	for (size_t i = 0; i < SHARDS && cache->shards[i].buckets; i++) {
+	for (size_t i = 0; i < SHARDS_MAX && cache->shards[i].buckets; i++) {
 		struct shard *s = &cache->shards[i];
 
 		while (s->oldest) {
@@ -105,12 +112,12 @@ static uint64_t hash_key(const struct cache *c, struct slice key)
 
 static struct shard *shard_of(struct cache *c, uint64_t hash)
 {
-	return &c->shards[hash % SHARDS];
+	return &c->shards[hash & (c->shards_len - 1)];
 }
 
 static struct entry **find(struct shard *s, uint64_t hash, struct slice key)
 {
-	struct entry **p = &s->buckets[(hash / SHARDS) & (s->buckets_len - 1)];
+	struct entry **p = &s->buckets[(hash / SHARDS_MAX) & (s->buckets_len - 1)];
 
 	for (; *p; p = &(*p)->next)
 		if ((*p)->hash == hash && (*p)->key_len == key.len &&
@@ -149,8 +156,10 @@ static struct entry *entry_new(uint64_t hash, struct slice key,
 		return NULL;
 	*e = (struct entry){ .hash = hash, .expires = expires,
 			     .key_len = key.len, .value_len = value.len };
-	memcpy(e->bytes, key.p, key.len);
-	memcpy(e->bytes + key.len, value.p, value.len);
+	if (key.len)
+		memcpy(e->bytes, key.p, key.len);
+	if (value.len)
+		memcpy(e->bytes + key.len, value.p, value.len);
 	return e;
 }
 
@@ -160,6 +169,7 @@ int cache_put(struct cache *cache, struct slice key, struct slice value,
 	uint64_t hash = hash_key(cache, key);
 	struct shard *s = shard_of(cache, hash);
 	struct entry *e = entry_new(hash, key, value, expires), **p;
+	time_t now = time(NULL);
 
 	if (!e)
 		return -ENOMEM;
@@ -167,7 +177,8 @@ int cache_put(struct cache *cache, struct slice key, struct slice value,
 	p = find(s, hash, key);
 	if (*p)
 		unlink_entry(s, p);
-	if (s->len == s->max)
+	/* secrets are kept no longer than they serve */
+	while (s->oldest && (s->len == s->max || s->oldest->expires <= now))
 		drop_oldest(s);
 	/* the bucket may have changed */
 	p = find(s, hash, key);
@@ -186,11 +197,12 @@ bool cache_get(struct cache *cache, struct slice key, bool take,
 	uint64_t hash = hash_key(cache, key);
 	struct shard *s = shard_of(cache, hash);
 	struct entry **p;
+	time_t now = time(NULL);
 	bool found;
 
 	pthread_mutex_lock(&s->lock);
 	p = find(s, hash, key);
-	if (*p && (*p)->expires <= time(NULL))
+	if (*p && (*p)->expires <= now)
 		unlink_entry(s, p);
 	p = find(s, hash, key);
 	found = *p;

@@ -13,7 +13,7 @@
 
 struct cache;
 
-/* At most @max entries; the oldest make room.  NULL: no memory. */
+/* At most @max (1 or more) entries; the oldest make room.  NULL: no memory. */
 struct cache *cache_new(size_t max);
 void cache_free(struct cache *cache);		/* wipes; NULL is fine */
 /* Keep a copy until @expires, in place of what was there: 0 or -ENOMEM */
