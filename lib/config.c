@@ -8,11 +8,11 @@
 #include "cache.h"
 #include "ext.h"
 #include "offload.h"
+#include "session.h"
 #include "ticket.h"
 
 #define MAX_MESSAGE	65536
 #define MAX_CHAIN	10
-#define SESSION_LIFETIME 7200
 /* KeyUpdate and alert need some of them, and data the rest */
 #define MIN_RECORDS	8
 
@@ -322,8 +322,6 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		bad = "a server needs a certificate";
 	else if (o->max_records && o->max_records < MIN_RECORDS)
 		bad = "max_records is below 8";
-	else if (o->session_lifetime > 86400)
-		bad = "session_lifetime is above a day";
 	else if (o->flags & KTLS_F_DOUBLE_HANDSHAKE &&
 		 o->max_version > KTLS_TLS12)
 		bad = "TLS 1.3 has no double handshake";
@@ -401,24 +399,6 @@ static int take_caps(struct ktls_config *cfg, struct text why)
 	return 0;
 }
 
-static int take_sessions(struct ktls_config *cfg, const struct ktls_opts *o)
-{
-	bool server = cfg->role == KTLS_SERVER;
-	size_t max = o->sessions ? o->sessions : server ? 10000 : 1000;
-
-	cfg->session_lifetime = o->session_lifetime ? o->session_lifetime :
-						      SESSION_LIFETIME;
-	if (cfg->min_version > KTLS_TLS12)
-		return 0;
-	if (max != KTLS_NO_SESSIONS)
-		cfg->sessions = cache_new(max);
-	if (server && !(cfg->flags & KTLS_F_NO_TICKETS))
-		cfg->tickets = tickets_new(cfg->crypto);
-	return (max != KTLS_NO_SESSIONS && !cfg->sessions) ||
-	       (server && !(cfg->flags & KTLS_F_NO_TICKETS) &&
-		!cfg->tickets) ? -ENOMEM : 0;
-}
-
 static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		 struct text why)
 {
@@ -431,14 +411,14 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = make_wire(cfg, o, why);
 	if (!err)
-		err = take_sessions(cfg, o);
-	if (!err)
 		err = supp_new(&cfg->supp, o, why);
 	if (!err)
 		err = take_creds(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE)
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
+	if (!err)
+		err = session_setup(cfg, o, why);
 	return err;
 }
 

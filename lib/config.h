@@ -9,6 +9,8 @@
 #include "supp.h"
 #include "x509.h"
 
+#define SESSION_CONTEXT_LEN	32
+
 /* Immutable once made; all that handshakes share */
 struct ktls_config {
 	atomic_uint refs;
@@ -27,9 +29,11 @@ struct ktls_config {
 
 	struct crypto *crypto;
 	struct trust *trust;		/* NULL: nothing is verified */
-	struct cache *sessions;		/* NULL: none are kept */
-	struct tickets *tickets;	/* server; NULL: none are given */
+	struct cache *sessions;		/* NULL: none are kept here */
+	struct ktls_session_store store; /* server; or NULLs */
+	struct tickets *tickets;	/* server of 1.2; may also be flagged */
 	uint32_t session_lifetime;	/* seconds */
+	uint8_t session_context[SESSION_CONTEXT_LEN];
 	struct supp *supp;		/* NULL: none */
 	struct cred *creds;
 	size_t creds_len;

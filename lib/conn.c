@@ -9,6 +9,7 @@
 #include "msg.h"
 #include "offload.h"
 #include "sched12.h"
+#include "session.h"
 
 /* Control records in a row, and keys in a row, that bring no data */
 #define CONTROL_MAX	64
@@ -79,16 +80,26 @@ static void send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert)
 		conn->alert_sent = alert;
 }
 
+/* An errno is the socket's: there is nobody to tell */
+static enum ktls_alert alert_of(int err)
+{
+	return err <= -2048 ? ktls_error_alert(err) : KTLS_ALERT_NONE;
+}
+
 int conn_fail(struct ktls_conn *conn, int err)
 {
-	enum ktls_alert alert = ktls_error_alert(err);
+	enum ktls_alert alert = alert_of(err);
 
 	if (conn->error)
 		return conn->error;
 	conn->error = err;
-	/* an errno is the socket's: there is nobody to tell */
-	if (err <= -2048 && alert != KTLS_ALERT_NONE && !conn->tx_closed)
+	if (alert != KTLS_ALERT_NONE && !conn->tx_closed)
 		send_alert(conn, 2, (uint8_t)alert);
+	/* 5246 7.2.2: what a fatal alert ended is not resumed */
+	if (conn->suite->version == KTLS_TLS12 &&
+	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
+		session_drop(conn->config, (struct slice){ conn->session_id,
+			     conn->session_id_len }, conn->peer_name);
 	frag_free(&conn->frag);
 	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
 	wipe(&conn->rx_secret, sizeof(conn->rx_secret));

@@ -17,6 +17,7 @@ struct ktls_conn {
 	struct ktls_config *config;
 	const struct suite *suite;
 	char *names;			/* of struct ktls_info, in its order */
+	const char *peer_name;		/* behind them: whom a client wanted */
 	int fd;
 	int error;			/* final for both directions */
 	int rx_error, tx_error;		/* ... for the one */
@@ -30,6 +31,8 @@ struct ktls_conn {
 	bool rekey_due;			/* the peer asked for our KeyUpdate */
 	bool rekey_asked;		/* we asked for the peer's */
 	struct ktls_why tx_why, rx_why;
+	uint8_t session_id[32];		/* 1.2: to be forgotten by */
+	uint8_t session_id_len;
 	struct secret tx_secret, rx_secret;	/* 1.3 */
 	struct secret exporter;		/* 1.2: the main secret, */
 	uint8_t randoms[64];		/* and client_random, server_random */

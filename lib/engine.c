@@ -14,22 +14,13 @@
 /* Whom the client wants: an address, or a host name, perhaps with the dot */
 static int take_peer_name(struct ktls_hs *hs, const char *name)
 {
-	struct slice s = { (const uint8_t *)name, strlen(name) };
-	uint8_t ip[16];
+	enum name_kind kind = name_take(name, hs->peer_name);
 
-	if (s.len > NAME_MAX_LEN)
-		return -EINVAL;
 	/* RFC 6066 3: a literal address is not sent */
-	if (name_address(name, ip)) {
-		memcpy(hs->peer_name, name, s.len);
-		return 0;
-	}
-	if (s.len && s.p[s.len - 1] == '.')
-		s.len--;
-	if (!host_name(s, hs->peer_name))
-		return -EINVAL;
-	memcpy(hs->info.server_name, hs->peer_name, s.len);
-	return 0;
+	if (kind == NAME_HOST)
+		memcpy(hs->info.server_name, hs->peer_name,
+		       strlen(hs->peer_name));
+	return kind == NAME_BAD ? -EINVAL : 0;
 }
 
 static int start(struct ktls_hs *hs, const char *name)

@@ -105,20 +105,23 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 				  KTLS_STEP_KEYS, -err };
 }
 
-static char *pack_names(const struct ktls_info *info)
+static bool pack_names(struct ktls_conn *conn, const struct ktls_hs *hs)
 {
+	const struct ktls_info *info = &hs->info;
 	const char *from[] = { info->alpn, info->server_name,
 			       info->peer_subject, info->user_principal,
-			       info->user_domain };
+			       info->user_domain, hs->peer_name };
 	size_t n = sizeof(from) / sizeof(*from), len = 0;
-	char *p, *names;
+	char *p;
 
 	for (size_t i = 0; i < n; i++)
 		len += strlen(from[i]) + 1;
-	names = p = malloc(len);
-	for (size_t i = 0; names && i < n; i++)
+	conn->names = p = malloc(len);
+	for (size_t i = 0; p && i < n; i++) {
+		conn->peer_name = p;
 		p = stpcpy(p, from[i]) + 1;
-	return names;
+	}
+	return p;
 }
 
 static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
@@ -129,8 +132,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 
 	if (!conn)
 		return NULL;
-	conn->names = pack_names(info);
-	if (!conn->names) {
+	if (!pack_names(conn, hs)) {
 		free(conn);
 		return NULL;
 	}
@@ -153,6 +155,8 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->rx_secret = client ? hs->server_app : hs->client_app;
 	conn->exporter = hs->suite->version == KTLS_TLS12 ?
 			 hs->tls12.master : hs->exporter;
+	conn->session_id_len = hs->session.id_len;
+	memcpy(conn->session_id, hs->session.id, hs->session.id_len);
 	memcpy(conn->randoms, hs->client_random, RANDOM_LEN);
 	memcpy(conn->randoms + RANDOM_LEN, hs->tls12.server_random,
 	       RANDOM_LEN);

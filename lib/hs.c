@@ -91,7 +91,8 @@ int hs_fail(struct ktls_hs *hs, int err)
 	hs->error = err;
 	/* a half-written flight would only tell the peer what went wrong */
 	wr_reset(&hs->flight);
-	if (hs->info.resumed || hs->session.id_len)
+	if (hs->info.resumed || hs->session.id_len ||
+	    hs->client.session_offered)
 		session_forget(hs);
 	if (alert != KTLS_ALERT_NONE)
 		send_alert(hs, alert);

@@ -87,6 +87,7 @@ struct hs_client {
 	bool cert_asked;	/* CertificateRequest was there */
 	bool session_offered;
 	struct wr ticket;	/* RFC 5077: offered, then received */
+	uint32_t ticket_lifetime;	/* seconds; 0: not said */
 };
 
 /* What only the server needs */

@@ -76,8 +76,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		e->set |= EXT_BIT(EXT_EC_POINT_FORMATS) |
 			  EXT_BIT(EXT_EXTENDED_MAIN_SECRET) |
 			  EXT_BIT(EXT_RENEGOTIATION_INFO);
-	if (cfg->min_version <= KTLS_TLS12 && cfg->sessions &&
-	    !(cfg->flags & KTLS_F_NO_TICKETS))
+	if (cfg->min_version <= KTLS_TLS12 && session_tickets(cfg))
 		e->set |= EXT_BIT(EXT_SESSION_TICKET);
 	if (e->server_name.len)
 		e->set |= EXT_BIT(EXT_SERVER_NAME);

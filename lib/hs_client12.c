@@ -261,6 +261,9 @@ int c12_new_session_ticket(struct ktls_hs *hs, struct slice body)
 	if (!err && m.ticket.len) {
 		wr_reset(&hs->client.ticket);
 		wr_slice(&hs->client.ticket, m.ticket);
+		hs->client.ticket_lifetime = m.lifetime;
+		/* RFC 5077 3.4: an id in the ServerHello is void */
+		hs->session.id_len = 0;
 	}
 	hs->state = C12_CCS;
 	return err;

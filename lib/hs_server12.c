@@ -5,6 +5,7 @@
 #include "hs.h"
 #include "msg12.h"
 #include "name.h"
+#include "store.h"
 
 /* ---- choosing ---------------------------------------------------------- */
 
@@ -295,9 +296,12 @@ static int name_session(struct ktls_hs *hs, const struct client_hello *m)
 {
 	const struct ktls_config *cfg = hs->config;
 
-	hs->tls12.ticket_due = cfg->tickets &&
+	hs->tls12.ticket_due = false;
+	if (!hs->tls12.ems)
+		return 0;
+	hs->tls12.ticket_due = session_tickets(cfg) &&
 			       ext_has(&m->exts, EXT_SESSION_TICKET);
-	if (hs->tls12.ticket_due || !cfg->sessions)
+	if (hs->tls12.ticket_due || !store_has(cfg))
 		return 0;
 	hs->session.id_len = SESSION_ID_MAX;
 	return crypto_random(hs->session.id, SESSION_ID_MAX);
@@ -332,6 +336,20 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 	return err;
 }
 
+/* RFC 5077 3.3 */
+static int send_ticket(struct ktls_hs *hs)
+{
+	struct wr ticket = { 0 };
+	uint32_t lifetime;
+	int err = session_ticket(hs, &ticket, &lifetime);
+	struct wr_mark m = hs_open(hs, HT_NEW_SESSION_TICKET);
+
+	wr_u32(&hs->flight, lifetime);
+	wr_opaque(&hs->flight, 2, (struct slice){ ticket.buf, ticket.len });
+	wr_free(&ticket);
+	return err ? err : hs_close(hs, &m);
+}
+
 /* Figure 2 */
 static int resumed_flight(struct ktls_hs *hs, const struct client_hello *m)
 {
@@ -345,6 +363,9 @@ static int resumed_flight(struct ktls_hs *hs, const struct client_hello *m)
 	err = begin(hs, m);
 	if (!err)
 		err = send_server_hello(hs, m);
+	/* the same session under another key, and no longer than before */
+	if (!err && hs->tls12.ticket_due)
+		err = send_ticket(hs);
 	if (!err)
 		err = hs12_resume(hs);
 	if (!err)
@@ -359,8 +380,7 @@ int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m)
 
 	if (err)
 		return err;
-	/* RFC 7627 5.3: a session without it is not taken up by a hello with */
-	if (!hs->binding.round && session_resume(hs, m) && !(hs->tls12.ems && !hs->session.ems))
+	if (!hs->binding.round && session_resume(hs, m))
 		return resumed_flight(hs, m);
 	wipe(&hs->session, sizeof(hs->session));
 	return full_flight(hs, m);
@@ -413,19 +433,6 @@ int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body)
 	(void)body;
 	hs->state = S12_FIN;
 	return hs_rx_keys(hs, &hs->tls12.keys.client);
-}
-
-/* RFC 5077 3.3 */
-static int send_ticket(struct ktls_hs *hs)
-{
-	struct wr *w = &hs->flight;
-	struct wr_mark m = hs_open(hs, HT_NEW_SESSION_TICKET);
-	int err = 0;
-
-	wr_u32(w, hs->session.lifetime);
-	wr_vec(w, 2)
-		err = session_ticket(hs, w);
-	return err ? err : hs_close(hs, &m);
 }
 
 int s12_finished(struct ktls_hs *hs, struct slice body)

@@ -40,3 +40,19 @@ size_t name_address(const char *name, uint8_t ip[16])
 		return 4;
 	return inet_pton(AF_INET6, name, ip) == 1 ? 16 : 0;
 }
+
+enum name_kind name_take(const char *name, char out[NAME_MAX_LEN + 1])
+{
+	struct slice s = { (const uint8_t *)name, strlen(name) };
+	uint8_t ip[16];
+
+	if (s.len > NAME_MAX_LEN)
+		return NAME_BAD;
+	if (name_address(name, ip)) {
+		memcpy(out, name, s.len + 1);
+		return NAME_ADDRESS;
+	}
+	if (s.len && s.p[s.len - 1] == '.')
+		s.len--;
+	return host_name(s, out) ? NAME_HOST : NAME_BAD;
+}

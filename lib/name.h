@@ -16,6 +16,10 @@
  */
 bool host_name(struct slice name, char out[NAME_MAX_LEN + 1]);
 
+/* What a program calls a server; @out as host_name(), or the address as is */
+enum name_kind { NAME_BAD, NAME_HOST, NAME_ADDRESS };
+enum name_kind name_take(const char *name, char out[NAME_MAX_LEN + 1]);
+
 /* The bytes of an IP address in text: 4, 16, or 0 if it is none */
 size_t name_address(const char *name, uint8_t ip[16]);
 

@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "crypto.h"
+#include "x509.h"
 
 struct crypto {
 	EVP_MD *md[HASH_COUNT];
@@ -26,6 +27,7 @@ struct crypto {
 /* What is trusted, its flags already set */
 struct trust {
 	X509_STORE *store;
+	uint8_t digest[TRUST_DIGEST_LEN];
 };
 
 /* Exactly one DER certificate; @aux: OpenSSL's own form of a trusted one */

@@ -6,9 +6,99 @@
 
 #include "cache.h"
 #include "hs.h"
+#include "store.h"
 #include "ticket.h"
 
 #define FORMAT	2	/* of what is written: others are not read */
+#define SECRET_LEN	48
+
+#define LIFETIME	7200
+#define LIFETIME_MAX	86400
+#define TICKET_PERIOD	43200
+#define TICKET_PERIOD_MAX (7 * 86400)
+
+/* ---- options ----------------------------------------------------------- */
+
+/*
+ * Whose word a peer's identity was taken on and, on a client, who it was
+ * itself: a session of another context is none of ours.  A server that asks
+ * for certificates has one context whether or not it requires them.
+ */
+static int make_context(struct ktls_config *cfg)
+{
+	uint8_t asked = cfg->verify != KTLS_VERIFY_NONE, digest[HASH_MAX];
+	struct hash h = { 0 };
+	int err = hash_begin(&h, cfg->crypto, HASH_SHA256);
+
+	if (!err)
+		err = hash_add(&h, &asked, 1);
+	if (!err && cfg->trust)
+		err = hash_add(&h, trust_digest(cfg->trust),
+			       TRUST_DIGEST_LEN);
+	for (size_t i = 0; cfg->role == KTLS_CLIENT && i < cfg->creds_len &&
+	     !err; i++)
+		err = hash_add(&h, cfg->creds[i].chain[0].der,
+			       cfg->creds[i].chain[0].len);
+	if (!err)
+		err = hash_peek(&h, digest);
+	if (!err)
+		memcpy(cfg->session_context, digest, SESSION_CONTEXT_LEN);
+	hash_free(&h);
+	return err;
+}
+
+static const char *check(const struct ktls_config *cfg,
+			 const struct ktls_opts *o)
+{
+	const struct ktls_session_store *s = o->session_store;
+
+	if (o->session_lifetime > LIFETIME_MAX)
+		return "session_lifetime is above a day";
+	if (o->ticket_period > TICKET_PERIOD_MAX)
+		return "ticket_period is above a week";
+	if (s && cfg->role != KTLS_SERVER)
+		return "session_store is for servers";
+	if (s && (!s->store || !s->fetch || !s->forget))
+		return "session_store lacks a function";
+	return NULL;
+}
+
+int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
+		  struct text why)
+{
+	bool server = cfg->role == KTLS_SERVER;
+	size_t max = o->sessions ? o->sessions : server ? 10000 : 1000;
+	const char *bad = check(cfg, o);
+
+	if (bad) {
+		text_set(why, "%s", bad);
+		return -KTLS_E_OPTION;
+	}
+	cfg->session_lifetime = o->session_lifetime ? o->session_lifetime :
+						      LIFETIME;
+	if (cfg->min_version > KTLS_TLS12)
+		return 0;
+	if (o->session_store) {
+		cfg->store = *o->session_store;
+	} else if (max != KTLS_NO_SESSIONS) {
+		cfg->sessions = cache_new(max);
+		if (!cfg->sessions)
+			return -ENOMEM;
+	}
+	if (server) {
+		cfg->tickets = tickets_new(cfg->crypto, o->ticket_period ?
+					   o->ticket_period : TICKET_PERIOD);
+		if (!cfg->tickets)
+			return -ENOMEM;
+	}
+	return make_context(cfg);
+}
+
+bool session_tickets(const struct ktls_config *cfg)
+{
+	return !(cfg->flags & KTLS_F_NO_TICKETS) &&
+	       (cfg->role == KTLS_SERVER ? !!cfg->tickets : !!cfg->sessions);
+}
 
 /* ---- form -------------------------------------------------------------- */
 
@@ -31,6 +121,7 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u32(w, (uint32_t)s->made);
 	wr_u32(w, s->lifetime);
 	wr_opaque(w, 1, (struct slice){ s->id, s->id_len });
+	wr_bytes(w, s->context, SESSION_CONTEXT_LEN);
 	wr_opaque(w, 1, str(s->server_name));
 	wr_opaque(w, 1, str(s->peer_subject));
 	wr_opaque(w, 2, ticket);
@@ -56,6 +147,14 @@ static void rd_bytes(struct rd *r, uint8_t *out, size_t max, uint8_t *len)
 	if (s.len)
 		memcpy(out, s.p, s.len);
 	*len = (uint8_t)s.len;
+}
+
+static void rd_context(struct rd *r, uint8_t out[SESSION_CONTEXT_LEN])
+{
+	struct slice s = rd_take(r, SESSION_CONTEXT_LEN);
+
+	if (s.len)
+		memcpy(out, s.p, SESSION_CONTEXT_LEN);
 }
 
 static bool expired(const struct session *s)
@@ -84,16 +183,43 @@ bool session_read(struct slice from, struct session *s,
 	s->made |= rd_u32(&r);
 	s->lifetime = rd_u32(&r);
 	rd_bytes(&r, s->id, SESSION_ID_MAX, &s->id_len);
+	rd_context(&r, s->context);
 	rd_string(&r, s->server_name);
 	rd_string(&r, s->peer_subject);
 	*ticket = rd_opaque(&r, 2);
 	rd_end(&r);
-	return !bad && format == FORMAT && !expired(s);
+	return !bad && format == FORMAT && s->secret.len == SECRET_LEN &&
+	       !expired(s);
+}
+
+bool session_fits(const struct ktls_config *cfg, const struct session *s)
+{
+	return s->version == KTLS_TLS12 && cfg->min_version <= KTLS_TLS12 &&
+	       u16s_have(cfg->suites_wire, s->suite) &&
+	       !memcmp(s->context, cfg->session_context,
+		       SESSION_CONTEXT_LEN) &&
+	       (cfg->verify != KTLS_VERIFY_REQUIRE || s->peer_verified);
+}
+
+/* ---- from the handshake ------------------------------------------------ */
+
+/* Not longer than the certificates by which the peer was known */
+static uint32_t lifetime_of(const struct ktls_hs *hs, uint64_t now)
+{
+	uint32_t lifetime = hs->config->session_lifetime;
+	uint64_t until = UINT64_MAX;
+
+	if (hs->info.peer_verified)
+		until = peer_until(&hs->peer);
+	if (until <= now)
+		return 0;
+	return until - now < lifetime ? (uint32_t)(until - now) : lifetime;
 }
 
 void session_fill(struct ktls_hs *hs)
 {
 	const struct ktls_info *info = &hs->info;
+	bool client = hs->config->role == KTLS_CLIENT;
 	struct session *s = &hs->session;
 
 	s->version = info->version;
@@ -104,134 +230,27 @@ void session_fill(struct ktls_hs *hs)
 	s->peer_verified = info->peer_verified;
 	s->secret = hs->tls12.master;
 	s->made = (uint64_t)time(NULL);
-	s->lifetime = hs->config->session_lifetime;
-	memcpy(s->server_name, info->server_name, sizeof(s->server_name));
+	s->lifetime = lifetime_of(hs, s->made);
+	memcpy(s->context, hs->config->session_context, SESSION_CONTEXT_LEN);
+	memcpy(s->server_name, client ? hs->peer_name : info->server_name,
+	       sizeof(s->server_name));
 	memcpy(s->peer_subject, info->peer_subject, sizeof(s->peer_subject));
 }
 
-/* ---- client ------------------------------------------------------------ */
+/* ---- the end of one ---------------------------------------------------- */
 
-bool session_find(struct ktls_hs *hs)
+void session_drop(const struct ktls_config *cfg, struct slice id,
+		  const char *peer_name)
 {
-	struct wr w = { 0 };
-	struct slice ticket;
-	bool found = hs->config->sessions && *hs->peer_name &&
-		     cache_get(hs->config->sessions, str(hs->peer_name),
-			       false, &w) &&
-		     session_read((struct slice){ w.buf, w.len },
-				  &hs->session, &ticket) &&
-		     hs->session.version >= hs->config->min_version &&
-		     u16s_have(hs->config->suites_wire, hs->session.suite);
-
-	if (found)
-		wr_slice(&hs->client.ticket, ticket);
-	else
-		wipe(&hs->session, sizeof(hs->session));
-	wr_free(&w);
-	return found;
-}
-
-void session_keep(struct ktls_hs *hs)
-{
-	struct slice ticket = { hs->client.ticket.buf,
-				hs->client.ticket.len };
-	struct wr w = { 0 };
-
-	if (!hs->config->sessions || !*hs->peer_name ||
-	    (!hs->session.id_len && !ticket.len))
-		return;
-	session_write(&w, &hs->session, ticket);
-	/* without memory there is nothing to resume, and no harm */
-	if (wr_ok(&w) && cache_put(hs->config->sessions, str(hs->peer_name),
-				   (struct slice){ w.buf, w.len },
-				   (time_t)(hs->session.made +
-					    hs->session.lifetime)))
-		session_forget(hs);
-	wr_free(&w);
-}
-
-/* ---- server ------------------------------------------------------------ */
-
-static bool fetch(struct ktls_hs *hs, const struct client_hello *m,
-		  struct wr *w)
-{
-	const struct ktls_config *cfg = hs->config;
-
-	if (m->exts.session_ticket.len && cfg->tickets &&
-	    ticket_open(cfg->tickets, m->exts.session_ticket, w))
-		return true;
-	return m->session_id.len && cfg->sessions &&
-	       cache_get(cfg->sessions, m->session_id, false, w);
-}
-
-/* Would what was agreed then be agreed now? */
-static bool still_holds(const struct ktls_hs *hs,
-			const struct client_hello *m)
-{
-	const struct ktls_config *cfg = hs->config;
-	const struct session *s = &hs->session;
-
-	return s->version == KTLS_TLS12 && u16s_have(m->suites, s->suite) &&
-	       u16s_have(cfg->suites_wire, s->suite) &&
-	       /* RFC 6066 3 */
-	       !strcmp(s->server_name, hs->info.server_name) &&
-	       (cfg->verify != KTLS_VERIFY_REQUIRE || s->peer_verified);
-}
-
-bool session_resume(struct ktls_hs *hs, const struct client_hello *m)
-{
-	struct wr w = { 0 };
-	struct slice none;
-	bool found = fetch(hs, m, &w) &&
-		     session_read((struct slice){ w.buf, w.len },
-				  &hs->session, &none) &&
-		     still_holds(hs, m);
-
-	if (!found)
-		wipe(&hs->session, sizeof(hs->session));
-	wr_free(&w);
-	return found;
-}
-
-void session_store(struct ktls_hs *hs)
-{
-	const struct session *s = &hs->session;
-	struct wr w = { 0 };
-
-	if (!hs->config->sessions || !s->id_len)
-		return;
-	session_write(&w, s, (struct slice){ NULL, 0 });
-	if (!wr_ok(&w) || cache_put(hs->config->sessions,
-				    (struct slice){ s->id, s->id_len },
-				    (struct slice){ w.buf, w.len },
-				    (time_t)(s->made + s->lifetime)))
-		session_forget(hs);
-	wr_free(&w);
-}
-
-int session_ticket(struct ktls_hs *hs, struct wr *w)
-{
-	struct wr state = { 0 };
-	int err;
-
-	session_write(&state, &hs->session, (struct slice){ NULL, 0 });
-	err = wr_ok(&state) ? ticket_seal(hs->config->tickets,
-					  (struct slice){ state.buf,
-							  state.len }, w) :
-			      -ENOMEM;
-	wr_free(&state);
-	return err;
+	if (cfg->role == KTLS_SERVER && id.len)
+		store_del(cfg, id);
+	if (cfg->role == KTLS_CLIENT && cfg->sessions && *peer_name)
+		cache_del(cfg->sessions, str(peer_name));
 }
 
 void session_forget(struct ktls_hs *hs)
 {
-	const struct session *s = &hs->session;
-
-	if (!hs->config->sessions)
-		return;
-	if (hs->config->role == KTLS_CLIENT)
-		cache_del(hs->config->sessions, str(hs->peer_name));
-	else if (s->id_len)
-		cache_del(hs->config->sessions,
-			  (struct slice){ s->id, s->id_len });
+	session_drop(hs->config, (struct slice){ hs->session.id,
+						 hs->session.id_len },
+		     hs->peer_name);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a later handshake may resume, and where it is kept: on a server in a
- * cache by session id (RFC 5246 F.1.4) or with the client in a ticket (RFC
+ * store by session id (RFC 5246 F.1.4) or with the client in a ticket (RFC
  * 5077), on a client in a cache by the server's name.
+ *
+ * Only sessions with an extended main secret are made: without it, what is
+ * resumed may be another connection's (RFC 7627 5.3, 5.4).
  */
 #ifndef KTLS_SESSION_H
 #define KTLS_SESSION_H
 
+#include "config.h"
 #include "msg.h"
 #include "secret.h"
 
@@ -21,13 +25,20 @@ struct session {
 	uint8_t max_fragment;		/* 6066 4: holds for the session */
 	bool peer_verified;
 	struct secret secret;		/* 1.2: the main secret */
-	uint64_t made;			/* seconds since the epoch */
-	uint32_t lifetime;		/* seconds */
+	uint64_t made;			/* authenticated: s since the epoch */
+	uint32_t lifetime;		/* seconds from then */
 	uint8_t id[SESSION_ID_MAX];
 	uint8_t id_len;
-	char server_name[256];
+	uint8_t context[SESSION_CONTEXT_LEN];	/* the config's */
+	char server_name[256];		/* client: also an address */
 	char peer_subject[256];
 };
+
+/* What the options say of sessions; last, when trust and creds are there */
+int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
+		  struct text why);
+/* Does a server give tickets, and a client ask for them? */
+bool session_tickets(const struct ktls_config *cfg);
 
 /* With the ticket, which is empty on a server */
 void session_write(struct wr *w, const struct session *s,
@@ -35,23 +46,31 @@ void session_write(struct wr *w, const struct session *s,
 /* False if it is not what session_write() wrote, or has expired */
 bool session_read(struct slice from, struct session *s,
 		  struct slice *ticket);
+/* Was it made under this config's trust, and are its choices ours still? */
+bool session_fits(const struct ktls_config *cfg, const struct session *s);
 
 /* What hs->session is to become: from the finished handshake */
 void session_fill(struct ktls_hs *hs);
 
-/* Client: find one to offer, into hs->session and hs->client.ticket */
+/* A failed connection's session is not resumed (5246 7.2.2) */
+void session_forget(struct ktls_hs *hs);
+void session_drop(const struct ktls_config *cfg, struct slice id,
+		  const char *peer_name);
+
+/* ---- client (session_client.c) ----------------------------------------- */
+
+/* Find one to offer, into hs->session and hs->client.ticket */
 bool session_find(struct ktls_hs *hs);
 /* ... and keep what this handshake gave */
 void session_keep(struct ktls_hs *hs);
 
-/* Server: what the hello asks to resume, if it still holds */
+/* ---- server (session_server.c) ----------------------------------------- */
+
+/* What the hello asks to resume, if it still holds */
 bool session_resume(struct ktls_hs *hs, const struct client_hello *m);
 /* ... keep it under its id */
 void session_store(struct ktls_hs *hs);
-/* ... or seal it into @w */
-int session_ticket(struct ktls_hs *hs, struct wr *w);
-
-/* A failed connection's session is not resumed (5246 7.2.2) */
-void session_forget(struct ktls_hs *hs);
+/* ... or seal it into @w; @lifetime: for how many seconds it is good */
+int session_ticket(struct ktls_hs *hs, struct wr *w, uint32_t *lifetime);
 
 #endif /* KTLS_SESSION_H */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -132,6 +133,25 @@ int peer_can_sign(const struct peer_chain *peer, struct text why)
 	text_set(why, "certificate 1 of %zu (%s): key usage does not allow "
 		 "digital signatures", peer_len(peer), subject);
 	return -KTLS_E_CERT_USAGE;
+}
+
+uint64_t peer_until(const struct peer_chain *peer)
+{
+	OSSL_SCOPE;
+	uint64_t until = UINT64_MAX;
+
+	for (int i = 0; i < sk_X509_num(peer->chain); i++) {
+		const X509 *x = sk_X509_value(peer->chain, i);
+		struct tm tm;
+		time_t t;
+
+		if (!ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm))
+			return 0;
+		t = timegm(&tm);
+		if (t < 0 || (uint64_t)t < until)
+			until = t < 0 ? 0 : (uint64_t)t;
+	}
+	return until;
 }
 
 struct evp_pkey_st *peer_key(const struct peer_chain *peer)

@@ -76,6 +76,9 @@ struct trust;
 int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
 	      const char *ca_pem, struct text why);
 void trust_free(struct trust *trust);
+/* The same for whatever holds the same certificates and CRLs, in any order */
+#define TRUST_DIGEST_LEN	32
+const uint8_t *trust_digest(const struct trust *trust);
 
 /* ---- the peer's chain -------------------------------------------------- */
 
@@ -105,5 +108,7 @@ bool peer_same(const struct peer_chain *a, const struct peer_chain *b);
 /* Borrowed from the leaf, or NULL */
 struct evp_pkey_st *peer_key(const struct peer_chain *peer);
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size);
+/* Seconds since the epoch at which the first of its certificates expires */
+uint64_t peer_until(const struct peer_chain *peer);
 
 #endif /* KTLS_X509_H */

@@ -137,6 +137,47 @@ static int add_system(X509_STORE *store, struct text why)
 	return add_dir(store, dir, true, why);
 }
 
+/* ---- what it is, in short ---------------------------------------------- */
+
+static bool object_digest(const X509_OBJECT *o, uint8_t *out)
+{
+	const X509 *x = X509_OBJECT_get0_X509(o);
+	const X509_CRL *crl = X509_OBJECT_get0_X509_CRL((X509_OBJECT *)o);
+
+	return x ? X509_digest(x, EVP_sha256(), out, NULL) :
+	       crl && X509_CRL_digest(crl, EVP_sha256(), out, NULL);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, TRUST_DIGEST_LEN);
+}
+
+static int make_digest(struct trust *t)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(t->store);
+	size_t n = (size_t)sk_X509_OBJECT_num(objects);
+	uint8_t *all = calloc(n + 1, TRUST_DIGEST_LEN);
+	int err = all ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && !err; i++)
+		if (!object_digest(sk_X509_OBJECT_value(objects, (int)i),
+				   all + i * TRUST_DIGEST_LEN))
+			err = -KTLS_E_CRYPTO;
+	if (!err)
+		qsort(all, n, TRUST_DIGEST_LEN, compare);
+	if (!err && !EVP_Digest(all, n * TRUST_DIGEST_LEN, t->digest, NULL,
+				EVP_sha256(), NULL))
+		err = -KTLS_E_CRYPTO;
+	free(all);
+	return err;
+}
+
+const uint8_t *trust_digest(const struct trust *trust)
+{
+	return trust->digest;
+}
+
 int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
 	      const char *ca_pem, struct text why)
 {
@@ -157,6 +198,8 @@ int trust_new(struct trust **trust, const char *ca_file, const char *ca_dir,
 		err = add_dir(t->store, ca_dir, false, why);
 	if (!err && ca_pem)
 		err = add_text(t->store, NULL, ca_pem, false, why);
+	if (!err)
+		err = make_digest(t);
 	if (err) {
 		trust_free(t);
 		return err;

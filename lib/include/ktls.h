@@ -229,7 +229,11 @@ enum ktls_alert {
 	X(2125, KEY_FILE, NONE, "private key cannot be loaded")		\
 	X(2126, KEY_MISMATCH, NONE,					\
 	  "private key does not belong to the certificate")		\
-	X(2127, CA_FILE, NONE, "trusted certificates cannot be loaded")
+	X(2127, CA_FILE, NONE, "trusted certificates cannot be loaded")	\
+	X(2140, SESSION, NONE,						\
+	  "session is damaged, expired, or of another configuration")	\
+	X(2141, TICKET_KEYS, NONE,					\
+	  "ticket keys are damaged, too old, or of another period")
 
 enum ktls_error {
 #define KTLS_E_(nr, name, alert, text) KTLS_E_##name = (nr),
@@ -337,6 +341,36 @@ struct ktls_hooks {
 };
 
 /*
+ * A server's sessions by id (TLS 1.2), kept by the application in place of the
+ * library's own cache: in a store that several processes or machines share.
+ * There is no cache of ours in front of it, so that a session which another
+ * process has to forget (RFC 5246 7.2.2) is gone here as well.
+ *
+ * What is stored is opaque, at most KTLS_SESSION_SIZE bytes, and sealed under
+ * the ticket keys of the config (AES-256-GCM, bound to its id): the store
+ * learns no secret and cannot make up a session, and who reads it later, when
+ * the keys are gone, has nothing.  Processes that are to resume each other's
+ * sessions need the same keys: ktls_ticket_keys_import().
+ *
+ * The functions get the @arg of the options.  They run in whichever thread
+ * drives a handshake or a connection of the config, several at once, and that
+ * thread waits for them.  They must not call the library for the same
+ * handshake or connection.  A failure costs a full handshake, no more.
+ */
+#define KTLS_SESSION_SIZE	1024
+
+struct ktls_session_store {
+	/* Keep until @expires (seconds since the epoch) or less: 0, -errno */
+	int (*store)(void *arg, const void *id, size_t id_len,
+		     const void *session, size_t len, uint64_t expires);
+	/* Copy into @buf, @size bytes: its length; 0: there is none; -errno */
+	ssize_t (*fetch)(void *arg, const void *id, size_t id_len,
+			 void *buf, size_t size);
+	/* It may not be there */
+	void (*forget)(void *arg, const void *id, size_t id_len);
+};
+
+/*
  * Fill it with KTLS_OPTS(.role = ..., ...): what is not named has its default,
  * and a program keeps its meaning when the struct grows.
  */
@@ -394,11 +428,22 @@ struct ktls_opts {
 	/*
 	 * Sessions that may be resumed (TLS 1.2): how many are kept at most
 	 * (server: by session id, 10000; client: by server name, 1000;
-	 * KTLS_NO_SESSIONS: none), and for how many seconds (7200, at most
-	 * 86400).  A server's tickets need no room.
+	 * KTLS_NO_SESSIONS: none), and for how many seconds after the full
+	 * handshake (7200, at most 86400; no longer than the certificates
+	 * that the peer was verified by, and resumption does not extend it).
+	 * A server's tickets need no room.  @session_store (copied), if not
+	 * NULL, is where a server keeps sessions instead.
 	 */
 	size_t sessions;
 	unsigned int session_lifetime;
+	const struct ktls_session_store *session_store;
+
+	/*
+	 * server: for how many seconds a key seals tickets (43200, at most
+	 * 604800).  For as many again it opens them, and the client gets the
+	 * same session in a new ticket.
+	 */
+	unsigned int ticket_period;
 
 	/* SupplementalData: at most 32 types */
 	const struct ktls_supp *supp;
@@ -461,7 +506,10 @@ struct ktls_opts {
 #define KTLS_F_NEED_REKEY	(1u << 2)
 /* server: answer a first hello with HelloRetryRequest and a cookie, always */
 #define KTLS_F_COOKIE		(1u << 3)
-/* TLS 1.2: refuse peers without the extended main secret (RFC 7627) */
+/*
+ * TLS 1.2: refuse peers without the extended main secret (RFC 7627).  Without
+ * the flag they are served, but what they agree on is never resumed.
+ */
 #define KTLS_F_NEED_EMS		(1u << 5)
 /* neither give nor take session tickets (RFC 5077) */
 #define KTLS_F_NO_TICKETS	(1u << 6)
@@ -491,6 +539,50 @@ int ktls_config_new(struct ktls_config **config,
 		    const struct ktls_opts *opts) KTLS_MUST_CHECK;
 struct ktls_config *ktls_config_get(struct ktls_config *config);
 void ktls_config_put(struct ktls_config *config);	/* NULL is fine */
+
+/* ---- sessions (TLS 1.2) ------------------------------------------------ */
+
+/*
+ * Client: the session that would be offered to @server_name, for a program
+ * that is to resume it when it runs again.  Returns the bytes that it takes,
+ * which are in @buf if @size was enough; 0: there is none; -EINVAL: no name;
+ * -KTLS_E_STATE: no client; -ENOMEM.
+ *
+ * WHO READS THEM CAN DECRYPT the connections of the session, and who writes
+ * them can pose as the server: keep them as a private key is kept (mode 0600),
+ * and read them from nowhere else.
+ */
+ssize_t ktls_session_export(struct ktls_config *config,
+			    const char *server_name, void *buf,
+			    size_t size) KTLS_MUST_CHECK;
+/*
+ * ... and back, under the name that it was made for.  -KTLS_E_SESSION: it is
+ * damaged, has expired, or was made by a config with other trust, another
+ * @verify, other credentials, or suites that this one does not offer;
+ * -KTLS_E_STATE: no client, or one that keeps no sessions; -ENOMEM.
+ */
+int ktls_session_import(struct ktls_config *config, const void *buf,
+			size_t len) KTLS_MUST_CHECK;
+
+/*
+ * Server: the keys that seal tickets, and the sessions in a session_store, so
+ * that several servers open what any of them has sealed.  One exports them,
+ * the others import them, once in each ticket_period at least: the key of the
+ * next period is among them, and all change to it at one time.  A server that
+ * missed it goes on with keys of its own until it imports again.
+ *
+ * WHO HAS THEM CAN DECRYPT every connection whose ticket he has recorded, as
+ * long as it was sealed under them.  They are never written anywhere by the
+ * library.
+ *
+ * Returns 0; -KTLS_E_STATE: no server, or not of TLS 1.2; -KTLS_E_TICKET_KEYS:
+ * damaged, too old, or of servers with another ticket_period.
+ */
+#define KTLS_TICKET_KEYS_SIZE	173
+int ktls_ticket_keys_export(struct ktls_config *config,
+	uint8_t keys[KTLS_TICKET_KEYS_SIZE]) KTLS_MUST_CHECK;
+int ktls_ticket_keys_import(struct ktls_config *config,
+	const uint8_t keys[KTLS_TICKET_KEYS_SIZE]) KTLS_MUST_CHECK;
 
 /* ---- what the kernel offers -------------------------------------------- */
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "clock_lib.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+static atomic_long ahead;
+
+void clock_ahead(long seconds)
+{
+	atomic_store(&ahead, seconds);
+}
+
+/* In place of the C library's, for shared libraries as well */
+__attribute__((visibility("default")))
+time_t time(time_t *out)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += atomic_load(&ahead);
+	if (out)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
+}

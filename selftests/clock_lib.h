@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The time of day as the program under test, and libcrypto, see it */
+#ifndef SELFTESTS_CLOCK_LIB_H
+#define SELFTESTS_CLOCK_LIB_H
+
+/* From now on, time(2) is so many seconds ahead of the machine's (or behind) */
+void clock_ahead(long seconds);
+
+#endif /* SELFTESTS_CLOCK_LIB_H */
