@@ -107,7 +107,10 @@ static uint64_t hash_key(const struct cache *c, struct slice key)
 		h = (h ^ c->seed[i]) * 0x100000001b3u;
 	for (size_t i = 0; i < key.len; i++)
 		h = (h ^ key.p[i]) * 0x100000001b3u;
-	return h ^ h >> 32;
+	/* of keys that are alike FNV leaves the low bits alike (MurmurHash3) */
+	h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
+	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53u;
+	return h ^ h >> 33;
 }
 
 static struct shard *shard_of(struct cache *c, uint64_t hash)
