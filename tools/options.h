@@ -72,7 +72,7 @@ enum {
 	"  --sigalgs LIST         signature schemes, likewise\n"	\
 	"                         ('ktls probe' lists all the names)\n" \
 	"  --alpn LIST            application protocols, separated by\n" \
-	"                         commas (http/1.1); '' for none\n"	\
+	"                         commas (HTTP's); '' for none\n"	\
 	"  --supp-data TYPE=FILE  TLS 1.2: send FILE as SupplementalData\n" \
 	"                         of this type (a number) if the peer has\n" \
 	"                         the type too; '' sends nothing; agreed by\n" \

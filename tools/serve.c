@@ -311,7 +311,7 @@ static int serve(struct server *s)
 static int run(int argc, char **argv)
 {
 	struct serve o = {
-		.tls.alpn = "http/1.1",
+		.tls.alpn = "http/1.1,http/1.0",
 		.timeout = 20000,
 		.idle_timeout = 60000,
 		.drain_timeout = 10000,
