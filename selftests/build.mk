@@ -10,6 +10,8 @@ test-support := harness harness_check harness_run peer peer_ssl \
 test-names   := $(filter-out $(test-support), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control limit tamper
+# ... and of the program (which run here, too)
+test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
 
 # with and without kTLS below them
 test-both    := flow renego

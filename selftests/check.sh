@@ -71,8 +71,9 @@ run_host()
 run_vm()	# NAME KERNEL SLOW SECONDS DIR
 {
 	# shellcheck disable=SC2046
-	KTLS_TEST_SLOW=$3 part "$1" selftests/vm/vm.sh -k "$2" -t "$4" -- \
-		selftests/run.sh -o "$log/$1" \
+	KTLS_TEST_SLOW=$3 KTLS_TEST_BUILD=$5 \
+	part "$1" selftests/vm/vm.sh -k "$2" -t "$4" -- \
+		selftests/run.sh -o "$log/$1" $(make_list test-kernel-sh) \
 		$(programs "$5" $(make_list test-kernel))
 }
 
@@ -99,11 +100,11 @@ for p in "${parts[@]}"; do
 	host) must selftests/deps.sh build test; run_host ;;
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
-	     must make -j"$(nproc)" SAN=1 tests
+	     must make -j"$(nproc)" SAN=1 all tests
 	     run_vm uml uml 1 900 build-san ;;
 	qemu) must selftests/deps.sh build test vm-qemu
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
-	      must make -j"$(nproc)" tests
+	      must make -j"$(nproc)" all tests
 	      run_vm qemu-6.12 qemu-6.12 10 1800 build ;;
 	crypto) must selftests/vm/fetch.sh openssl >/dev/null; run_crypto ;;
 	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh ;;

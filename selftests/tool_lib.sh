@@ -80,15 +80,53 @@ sum()	# [FILE]
 	sha256sum "$@" | cut -d' ' -f1
 }
 
+has_ktls()
+{
+	"$ktls" probe --json | jq -e .ktls.available >/dev/null
+}
+
+# ---- clients ---------------------------------------------------------------
+
+# From the server begun last
+web()	# [CURL-OPTION]... PATH
+{
+	within curl -sS -4 --noproxy '*' --path-as-is \
+		--cacert "$pki/ca.pem" "${@:1:$#-1}" "$url${!#}"
+}
+
+code()	# [CURL-OPTION]... PATH: the status of the answer
+{
+	web -o /dev/null -w '%{http_code}' "$@"
+}
+
+head_of()	# [CURL-OPTION]... PATH: of the answer, without CRs
+{
+	web -o /dev/null -D - "$@" | tr -d '\r'
+}
+
+# The answers to the bytes that come in, until the server closes
+talk()	# [S_CLIENT-OPTION]...
+{
+	within openssl s_client -quiet -CAfile "$pki/ca.pem" \
+		-verify_return_error -servername localhost \
+		-connect "127.0.0.1:$port" "$@" 2>"$dir/s_client.log"
+}
+
+# ktls get of a path
+get()	# [OPTION]... PATH
+{
+	within "$ktls" get --cafile "$pki/ca.pem" "${@:1:$#-1}" "$url${!#}"
+}
+
 # ---- servers ---------------------------------------------------------------
 
-# Starts it on a free port of 127.0.0.1, and waits until it listens: $port,
-# $server (process), $log (its stderr)
+# Starts it on a free port of 127.0.0.1, and waits until it listens: $port and
+# $url, $server (process), $log (its stderr)
 serve()	# [OPTION]... DIR
 {
 	local fifo line
 
-	log=$dir/serve${#servers[@]}.log
+	log=$dir/serve$((nserve++)).log
 	fifo=$log.fifo
 	mkfifo "$fifo"
 	"$ktls" serve -l 127.0.0.1:0 "$@" >"$fifo" 2>"$log" &
@@ -99,6 +137,7 @@ serve()	# [OPTION]... DIR
 		return 1
 	}
 	port=${line##*:}
+	url=https://localhost:$port
 }
 
 # ... with a certificate for localhost
@@ -136,7 +175,7 @@ await_server()
 
 run_test()	# FUNCTION
 {
-	servers=()
+	servers=() nserve=0
 	dir=$tmp/$1
 	mkdir "$dir"
 	set -e
