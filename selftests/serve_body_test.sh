@@ -27,6 +27,7 @@ same()	# SIZE
 	is "curl, $1 bytes" "$(web "/$1" | sum)" "$want"
 	got=$(get "/$1" | sum)
 	is "ktls get, $1 bytes" "$got" "$want"
+	[ "$everything" ] || return 0
 	is "length of $1" "$(head_of -I "/$1" |
 		sed -n 's/^Content-Length: //p')" "$1"
 	[ "$1" = 0 ] || is "last byte of $1" "$(get -r -1 "/$1" | sum)" \
@@ -243,9 +244,11 @@ if has_ktls; then
 	best=kernel
 	more=(counted)
 fi
-# An emulated processor takes a second to start curl: not everything there
-sizes="0 1 16385 1000003"
-if [ "$slow" = 1 ]; then
+# In a virtual machine it takes a second to start curl: what matters there
+everything=
+sizes="0 16385 1000003"
+if [ -z "${KTLS_VM-}" ]; then
+	everything=1
 	sizes="0 1 2 16383 16384 16385 32768 65536 131073 1000003 $((5 << 20))"
 	more+=(sizes_user aes256_13 chacha_13 ccm_13 chacha_12 ranges drain_user)
 fi

@@ -20,6 +20,7 @@ limit=$((60 * slow))		# of one step, seconds: only against hanging
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
+mkfifo "$tmp/never"		# nothing comes from it
 cd "$top" || exit 1
 selftests/pki.sh "$pki" || exit 1
 
@@ -159,7 +160,9 @@ await_server()
 	local status=0 pid left=()
 
 	# a server that hangs is killed, and is a failure then
-	( sleep "$limit"; kill -KILL "$server" ) 2>/dev/null &
+	( exec 7>&- 8>&-
+	  read -rt "$limit" _ <>"$tmp/never"
+	  kill -KILL "$server" ) 2>/dev/null &
 	pid=$!
 	wait "$server" || status=$?
 	kill "$pid" 2>/dev/null || true
