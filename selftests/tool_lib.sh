@@ -121,6 +121,8 @@ get()	# [OPTION]... PATH
 
 # ---- servers ---------------------------------------------------------------
 
+# $servers must end well, $others (processes, too) are killed at the test's end.
+
 # Starts it on a free port of 127.0.0.1, and waits until it listens: $port and
 # $url, $server (process), $log (its stderr)
 serve()	# [OPTION]... DIR
@@ -178,12 +180,12 @@ await_server()
 
 run_test()	# FUNCTION
 {
-	servers=() nserve=0
+	servers=() others=() nserve=0
 	dir=$tmp/$1
 	mkdir "$dir"
 	set -e
-	trap 'trap - EXIT; [ ${#servers[@]} = 0 ] ||
-		kill -KILL "${servers[@]}"' EXIT
+	trap 'trap - EXIT
+		kill -KILL "${servers[@]}" "${others[@]}" 2>/dev/null || :' EXIT
 	"$1"
 	for server in "${servers[@]}"; do
 		stop_server
