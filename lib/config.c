@@ -20,7 +20,8 @@
 			 KTLS_F_NEED_REKEY | KTLS_F_COOKIE | \
 			 KTLS_F_CLIENT_ORDER | KTLS_F_NEED_EMS | \
 			 KTLS_F_NO_TICKETS | KTLS_F_DOUBLE_HANDSHAKE | \
-			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO)
+			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO | \
+			 KTLS_F_STATUS | KTLS_F_NEED_STATUS)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -283,26 +284,6 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 	return 0;
 }
 
-/* RFC 6066 4, 8449 4 */
-static const char *take_sizes(struct ktls_config *cfg,
-			      const struct ktls_opts *o)
-{
-	uint8_t code = 1;
-
-	while (code < 4 && 256u << code != o->max_fragment)
-		code++;
-	if (o->max_fragment && o->role == KTLS_SERVER)
-		return "max_fragment is the client's to ask for";
-	if (o->max_fragment && 256u << code != o->max_fragment)
-		return "max_fragment is not 512, 1024, 2048 or 4096";
-	if (o->record_size_limit &&
-	    (o->record_size_limit < 64 || o->record_size_limit > 16385))
-		return "record_size_limit is not from 64 to 16385";
-	cfg->max_fragment = o->max_fragment ? code : 0;
-	cfg->record_limit = (uint16_t)o->record_size_limit;
-	return NULL;
-}
-
 static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 			struct text why)
 {
@@ -328,7 +309,7 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	else if (o->max_message > 1u << 23)
 		bad = "max_message is above 8 MiB";
 	else
-		bad = take_sizes(cfg, o);
+		bad = config_take_exts(cfg, o);
 	if (bad) {
 		text_set(why, "%s", bad);
 		return -KTLS_E_OPTION;

@@ -49,6 +49,9 @@ struct ktls_config {
 	struct slice alpn_wire;		/* ProtocolNames; empty: no ALPN */
 };
 
+/* What is wrong with the options about extensions, or NULL (config_ext.c) */
+const char *config_take_exts(struct ktls_config *cfg,
+			     const struct ktls_opts *o);
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
 
 #endif /* KTLS_CONFIG_H */

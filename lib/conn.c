@@ -417,6 +417,7 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.rx = conn->rx_why,
 		.tx_record = conn->tx_record,
 		.rx_record = conn->rx_record,
+		.peer_status = conn->peer_status,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

@@ -22,7 +22,7 @@ struct ktls_conn {
 	int error;			/* final for both directions */
 	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
-	uint8_t alert_sent, alert_received;
+	uint8_t alert_sent, alert_received, peer_status;
 	uint16_t tx_record, rx_record;	/* content bytes of a record */
 	bool retried, peer_verified, resumed, ems, secure_renegotiation;
 	uint8_t renegotiated;

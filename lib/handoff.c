@@ -144,6 +144,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->peer_sigalg = info->peer_sigalg;
 	conn->tx_record = info->tx_record;
 	conn->rx_record = info->rx_record;
+	conn->peer_status = info->peer_status;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;

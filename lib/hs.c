@@ -268,6 +268,7 @@ void hs_forget(struct ktls_hs *hs)
 	wipe(&hs->session, sizeof(hs->session));
 	hs->limit = (struct hs_limit){ 0 };
 	peer_free(&hs->peer);
+	wr_free(&hs->status);
 }
 
 /* What is left afterwards is info, error and the records not yet sent */

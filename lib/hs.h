@@ -32,6 +32,7 @@ enum hs_state {
 	/* TLS 1.2 (RFC 5246 7.3) */
 	C12_SUPP,	/* SupplementalData or Certificate (RFC 4680 3) */
 	C12_CERT,
+	C12_STATUS,	/* CertificateStatus, which may not come */
 	C12_SKE,
 	C12_CR_DONE,	/* CertificateRequest or ServerHelloDone */
 	C12_DONE,
@@ -86,6 +87,7 @@ struct hs_client {
 	struct wr cookie;	/* from a HelloRetryRequest */
 	bool cert_asked;	/* CertificateRequest was there */
 	bool session_offered;
+	bool status_due;	/* CertificateStatus may come (1.2) */
 	struct wr ticket;	/* RFC 5077: offered, then received */
 	uint32_t ticket_lifetime;	/* seconds; 0: not said */
 };
@@ -181,6 +183,7 @@ struct ktls_hs {
 	const struct cred *cred;		/* ours */
 	const struct sigscheme *scheme;		/* with which we sign */
 	struct peer_chain peer;
+	struct wr status;			/* OCSPResponse of ours */
 
 	struct session session;			/* offered, resumed, or made */
 	struct hs_client client;
@@ -281,6 +284,15 @@ int limit_take(struct ktls_hs *hs, const struct exts *e);
 int limit_choose(struct ktls_hs *hs, const struct exts *ch);
 void limit_answer(const struct ktls_hs *hs, struct exts *e);
 
+/* ---- status of certificates (hs_status.c) ------------------------------ */
+
+/* Do we ask for it? What came, and whether it had to */
+bool status_wanted(const struct ktls_hs *hs);
+int status_take(struct ktls_hs *hs, struct slice response);
+int status_require(struct ktls_hs *hs);
+/* The response for hs->cred into hs->status, if @asked asks for one */
+int status_fetch(struct ktls_hs *hs, const struct exts *asked);
+
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
 /* Main secret and key block, from the premaster secret */
@@ -344,6 +356,7 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 
 int c12_supplemental_data(struct ktls_hs *hs, struct slice body);
 int c12_certificate(struct ktls_hs *hs, struct slice body);
+int c12_certificate_status(struct ktls_hs *hs, struct slice body);
 int c12_server_key_exchange(struct ktls_hs *hs, struct slice body);
 int c12_certificate_request(struct ktls_hs *hs, struct slice body);
 int c12_server_hello_done(struct ktls_hs *hs, struct slice body);

@@ -95,6 +95,16 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 
 /* ---- Certificate (4.5.1) ----------------------------------------------- */
 
+/* 4.5.1.1: with the end entity's alone */
+static void write_entry_exts(const struct ktls_hs *hs, struct wr *w, bool leaf)
+{
+	struct exts e = { .status = { hs->status.buf, hs->status.len } };
+
+	if (leaf && e.status.len)
+		e.set |= EXT_BIT(EXT_STATUS_REQUEST);
+	exts_write(w, IN_CT, &e);
+}
+
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
 	struct wr *w = &hs->flight;
@@ -106,13 +116,14 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 			const struct cert *c = &hs->cred->chain[i];
 
 			wr_opaque(w, 3, (struct slice){ c->der, c->len });
-			wr_u16(w, 0);	/* no extensions */
+			write_entry_exts(hs, w, !i);
 		}
 	}
 	return hs_close(hs, &m);
 }
 
-static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked)
+static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked,
+		      struct slice *status)
 {
 	struct slice der;
 	struct exts exts;
@@ -126,6 +137,8 @@ static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked)
 		err = peer_add(&hs->peer, der);
 		if (err)
 			return err;
+		if (peer_len(&hs->peer) == 1)
+			*status = exts.status;
 	}
 	return more;
 }
@@ -153,6 +166,7 @@ int hs_verify_chain(struct ktls_hs *hs)
 int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 			struct slice context, uint32_t asked)
 {
+	struct slice status = { NULL, 0 };
 	struct certificate m;
 	int err = parse_certificate(body, &m);
 
@@ -160,10 +174,13 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 		return err;
 	if (!slice_eq(m.context, context))
 		return -KTLS_E_CERT_CONTEXT;
-	err = take_chain(hs, m.list, asked);
+	err = take_chain(hs, m.list, asked, &status);
 	if (err || !peer_len(&hs->peer))
 		return err;
-	return hs_verify_chain(hs);
+	err = hs_verify_chain(hs);
+	if (!err && status.len)
+		err = status_take(hs, status);
+	return err ? err : status_require(hs);
 }
 
 /* ---- CertificateVerify (4.5.2) ----------------------------------------- */

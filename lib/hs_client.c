@@ -85,6 +85,8 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	if (e->cookie.len)
 		e->set |= EXT_BIT(EXT_COOKIE);
 	limit_offer(hs, e);
+	if (status_wanted(hs))
+		e->set |= EXT_BIT(EXT_STATUS_REQUEST);
 }
 
 /* Kept as sent: the hash that it enters is the server's choice */
@@ -364,7 +366,7 @@ static int c_certificate_request(struct ktls_hs *hs, struct slice body)
 	/* without a fitting one we answer with none: the server decides */
 	hs_choose_cred(hs, &m.exts, "", &named);
 	hs->state = C_CERT;
-	return 0;
+	return status_fetch(hs, &m.exts);
 }
 
 static int c_certificate(struct ktls_hs *hs, struct slice body)
@@ -433,9 +435,13 @@ const struct hs_rule client_rules[] = {
 	{ C12_SUPP, HT_SUPPLEMENTAL_DATA, HASH_AFTER, c12_supplemental_data,
 	  ST(C12_CERT) },
 	{ C12_SUPP, HT_CERTIFICATE, HASH_AFTER, c12_certificate,
-	  ST(C12_SKE) },
+	  ST(C12_STATUS) | ST(C12_SKE) },
 	{ C12_CERT, HT_CERTIFICATE, HASH_AFTER, c12_certificate,
-	  ST(C12_SKE) },
+	  ST(C12_STATUS) | ST(C12_SKE) },
+	{ C12_STATUS, HT_CERTIFICATE_STATUS, HASH_AFTER,
+	  c12_certificate_status, ST(C12_SKE) },
+	{ C12_STATUS, HT_SERVER_KEY_EXCHANGE, HASH_AFTER,
+	  c12_server_key_exchange, ST(C12_CR_DONE) },
 	{ C12_SKE, HT_SERVER_KEY_EXCHANGE, HASH_AFTER,
 	  c12_server_key_exchange, ST(C12_CR_DONE) },
 	{ C12_CR_DONE, HT_CERTIFICATE_REQUEST, HASH_AFTER,

@@ -65,6 +65,7 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		err = client_take_alpn(hs, e->alpn);
 	hs->tls12.ems = ext_has(e, EXT_EXTENDED_MAIN_SECRET);
 	hs->tls12.ticket_due = ext_has(e, EXT_SESSION_TICKET);
+	hs->client.status_due = ext_has(e, EXT_STATUS_REQUEST);
 	if (!hs->tls12.ems && hs->config->flags & KTLS_F_NEED_EMS)
 		return -KTLS_E_NO_EMS;
 	memcpy(hs->tls12.server_random, m->random.p, RANDOM_LEN);
@@ -103,8 +104,17 @@ int c12_certificate(struct ktls_hs *hs, struct slice body)
 
 	if (!err && !peer_len(&hs->peer))
 		err = -KTLS_E_CERT_EMPTY;
-	hs->state = C12_SKE;
+	hs->state = hs->client.status_due ? C12_STATUS : C12_SKE;
 	return err;
+}
+
+int c12_certificate_status(struct ktls_hs *hs, struct slice body)
+{
+	struct slice response;
+	int err = parse_certificate_status(body, &response);
+
+	hs->state = C12_SKE;
+	return err ? err : status_take(hs, response);
 }
 
 /* ---- ServerKeyExchange (7.4.3, RFC 8422 5.4, RFC 7919 4) --------------- */
@@ -230,7 +240,7 @@ static int send_client_key_exchange(struct ktls_hs *hs)
 int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
 {
 	struct wr *premaster = &hs->tls12.premaster;
-	int err = body.len ? -KTLS_E_DECODE : 0;
+	int err = body.len ? -KTLS_E_DECODE : status_require(hs);
 
 	/* the messages above enter the hash after this one */
 	if (!err)

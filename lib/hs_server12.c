@@ -138,6 +138,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	if (hs->server.named)
 		m.exts.set |= EXT_BIT(EXT_SERVER_NAME);
 	limit_answer(hs, &m.exts);
+	if (hs->status.len)
+		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
 	if (alpn_len)
 		m.exts.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
@@ -198,6 +200,19 @@ static int send_server_key_exchange(struct ktls_hs *hs)
 	wr_free(&prime);
 	wr_free(&params);
 	return err;
+}
+
+/* RFC 6066 8 */
+static int send_certificate_status(struct ktls_hs *hs)
+{
+	struct wr_mark mark;
+
+	if (!hs->status.len)
+		return 0;
+	mark = hs_open(hs, HT_CERTIFICATE_STATUS);
+	wr_status(&hs->flight, (struct slice){ hs->status.buf,
+					       hs->status.len });
+	return hs_close(hs, &mark);
 }
 
 static int send_certificate_request(struct ktls_hs *hs)
@@ -318,11 +333,15 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 	if (!err)
 		err = name_session(hs, m);
 	if (!err)
+		err = status_fetch(hs, &m->exts);
+	if (!err)
 		err = send_server_hello(hs, m);
 	if (!err)
 		err = hs_supp_send(hs);
 	if (!err)
 		err = hs12_send_certificate(hs);
+	if (!err)
+		err = send_certificate_status(hs);
 	if (!err)
 		err = send_server_key_exchange(hs);
 	if (!err && ask)

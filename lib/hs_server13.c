@@ -279,6 +279,8 @@ static int send_certificate_request(struct ktls_hs *hs)
 	};
 	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
 
+	if (status_wanted(hs))
+		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
 	write_certificate_request(&hs->flight, &m);
 	return hs_close(hs, &mark);
 }
@@ -369,12 +371,16 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 		err = choose_cred(hs, &m->exts);
 	if (!err)
 		err = limit_choose(hs, &m->exts);
+	if (!err)
+		err = status_fetch(hs, &m->exts);
 	return err ? err : send_flight(hs, m);
 }
 
 int s13_certificate(struct ktls_hs *hs, struct slice body)
 {
-	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 }, 0);
+	uint32_t asked = status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0;
+	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
+				      asked);
 	bool none = !peer_len(&hs->peer);
 
 	if (!err && none && hs->config->verify == KTLS_VERIFY_REQUIRE)

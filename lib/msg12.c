@@ -118,6 +118,16 @@ int parse_certificate12_entry(struct slice *list, struct slice *der)
 	return bad ? -KTLS_E_DECODE : 1;
 }
 
+int parse_certificate_status(struct slice body, struct slice *response)
+{
+	bool bad = false;
+	struct rd r = rd_init(body.p, body.len, &bad);
+	uint8_t type;
+
+	rd_status(&r, &type, response);
+	return msg_end(&r);
+}
+
 int parse_new_session_ticket12(struct slice body,
 			       struct new_session_ticket12 *m)
 {

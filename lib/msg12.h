@@ -42,6 +42,9 @@ int parse_certificate12(struct slice body, struct slice *list);
 /* The next certificate of @list: 1, 0 at its end, -KTLS_E_DECODE */
 int parse_certificate12_entry(struct slice *list, struct slice *der);
 
+/* RFC 6066 8 */
+int parse_certificate_status(struct slice body, struct slice *response);
+
 /* RFC 4680 2: at least one entry, each of them whole */
 int parse_supplemental_data(struct slice body, struct slice *list);
 

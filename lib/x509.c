@@ -88,7 +88,8 @@ static void subject_text(const X509 *x, char *buf, size_t size)
 void peer_free(struct peer_chain *peer)
 {
 	sk_X509_pop_free(peer->chain, X509_free);
-	*peer = (struct peer_chain){ NULL, NULL };
+	X509_free(peer->issuer);
+	*peer = (struct peer_chain){ NULL, NULL, NULL };
 }
 
 int peer_add(struct peer_chain *peer, struct slice der)
@@ -258,20 +259,6 @@ static bool set_name(X509_VERIFY_PARAM *param, const char *name)
 	return X509_VERIFY_PARAM_set1_host(param, name, 0);
 }
 
-/*
- * Operators give the revocation lists that they have; an issuer without one is
- * not an error, one with an outdated one is.
- */
-static int verify_callback(int ok, X509_STORE_CTX *ctx)
-{
-	if (!ok && X509_STORE_CTX_get_error(ctx) ==
-	    X509_V_ERR_UNABLE_TO_GET_CRL) {
-		X509_STORE_CTX_set_error(ctx, X509_V_OK);
-		return 1;
-	}
-	return ok;
-}
-
 #define DEPTH_MIN	10
 
 static X509_STORE_CTX *verify_ctx(const struct peer_chain *peer,
@@ -289,7 +276,6 @@ static X509_STORE_CTX *verify_ctx(const struct peer_chain *peer,
 		X509_STORE_CTX_free(ctx);
 		return NULL;
 	}
-	X509_STORE_CTX_set_verify_cb(ctx, verify_callback);
 	param = X509_STORE_CTX_get0_param(ctx);
 	/* The caller bounds what a peer may send, this what is added to it */
 	X509_VERIFY_PARAM_set_depth(param,
@@ -306,7 +292,17 @@ static X509_STORE_CTX *verify_ctx(const struct peer_chain *peer,
 	return ctx;
 }
 
-int peer_verify(const struct peer_chain *peer, const struct trust *trust,
+/* The root is its own */
+static void keep_issuer(struct peer_chain *peer, STACK_OF(X509) *chain)
+{
+	X509 *issuer = sk_X509_value(chain, sk_X509_num(chain) > 1);
+
+	X509_up_ref(issuer);
+	X509_free(peer->issuer);
+	peer->issuer = issuer;
+}
+
+int peer_verify(struct peer_chain *peer, const struct trust *trust,
 		enum ktls_role role, const char *name, struct text why)
 {
 	OSSL_SCOPE;
@@ -322,8 +318,10 @@ int peer_verify(const struct peer_chain *peer, const struct trust *trust,
 		text_set(why, "libcrypto cannot begin to verify");
 		return -KTLS_E_CRYPTO;
 	}
-	if (X509_verify_cert(ctx) > 0)
+	if (X509_verify_cert(ctx) > 0) {
+		keep_issuer(peer, X509_STORE_CTX_get0_chain(ctx));
 		return 0;
+	}
 	err = X509_STORE_CTX_get_error(ctx);
 	verify_text(peer, ctx, name, why);
 	return err == X509_V_OK ? -KTLS_E_CRYPTO : verify_error(err);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "include/ktls.h"
 #include "crypto.h"
@@ -51,6 +52,8 @@ struct cred {
 	const struct sigscheme *schemes12[SIGSCHEMES_MAX];
 	size_t schemes12_len;
 	const struct group *group;	/* the key's curve, if it has one */
+	struct wr ocsp;			/* OCSPResponse; empty: none */
+	time_t ocsp_until;		/* 0: it does not say */
 };
 
 /*
@@ -85,6 +88,7 @@ const uint8_t *trust_digest(const struct trust *trust);
 struct peer_chain {
 	struct x509_st *leaf;
 	struct stack_st_X509 *chain;	/* with the leaf */
+	struct x509_st *issuer;		/* the leaf's, once verified */
 };
 
 void peer_free(struct peer_chain *peer);
@@ -96,7 +100,7 @@ size_t peer_len(const struct peer_chain *peer);
  * address; NULL: any).  -KTLS_E_CERT_*; the detail ("certificate 1 of 2
  * (CN = ...): ...") in @why.
  */
-int peer_verify(const struct peer_chain *peer, const struct trust *trust,
+int peer_verify(struct peer_chain *peer, const struct trust *trust,
 		enum ktls_role role, const char *name, struct text why);
 /*
  * May the leaf's key sign handshakes (key usage)?  -KTLS_E_CERT_USAGE.  Holds
@@ -107,6 +111,14 @@ int peer_can_sign(const struct peer_chain *peer, struct text why);
 bool peer_same(const struct peer_chain *a, const struct peer_chain *b);
 /* Borrowed from the leaf, or NULL */
 struct evp_pkey_st *peer_key(const struct peer_chain *peer);
+/*
+ * What an OCSP response says of the leaf of a verified chain, a KTLS_STATUS_*.
+ * -KTLS_E_STATUS_BAD, -KTLS_E_CERT_REVOKED.
+ */
+int peer_status(const struct peer_chain *peer, const struct trust *trust,
+		struct slice response, uint8_t *status, struct text why);
+/* Does the leaf say that its status must come with it (RFC 7633)? */
+bool peer_must_staple(const struct peer_chain *peer);
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size);
 /* Seconds since the epoch at which the first of its certificates expires */
 uint64_t peer_until(const struct peer_chain *peer);

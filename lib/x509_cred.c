@@ -206,6 +206,8 @@ int cred_load(struct cred *cred, const struct ktls_cred *from,
 		err = load_key(cred, k, why);
 	if (!err)
 		err = match_key(cred, cert.name, k->name, why);
+	if (!err && from->ocsp_file)
+		err = cred_load_status(cred, from->ocsp_file, why);
 	source_close(&cert);
 	source_close(&key);
 	if (err)
@@ -218,6 +220,7 @@ void cred_free(struct cred *cred)
 	for (size_t i = 0; i < cred->chain_len; i++)
 		OPENSSL_free(cred->chain[i].der);
 	free(cred->chain);
+	wr_free(&cred->ocsp);
 	X509_free(cred->leaf);
 	EVP_PKEY_free(cred->key);
 	*cred = (struct cred){ 0 };

@@ -19,6 +19,9 @@ int source_open(struct source *s, const char *path, const char *pem,
 		const char *pem_name, int err, struct text why);
 void source_close(struct source *s);
 
+/* The OCSP response in a file (x509_status.c); -KTLS_E_CERT_FILE */
+int cred_load_status(struct cred *cred, const char *path, struct text why);
+
 /* What is in a source, keys aside; in its order */
 struct found {
 	STACK_OF(X509) *certs;

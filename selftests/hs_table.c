@@ -10,6 +10,7 @@
 #include "../lib/conn.h"
 #include "harness.h"
 #include "mitm_lib.h"
+#include "ocsp_lib.h"
 #include "peer.h"
 
 /* Without PSKs and 0-RTT; HT_CCS is the ChangeCipherSpec of 1.2 */
@@ -35,6 +36,8 @@ static const struct allowed {
 	{ "c12_supp", CLIENT_END, C12_SUPP,
 	  { HT_SUPPLEMENTAL_DATA, HT_CERTIFICATE } },
 	{ "c12_cert", CLIENT_END, C12_CERT, { HT_CERTIFICATE } },
+	{ "c12_status", CLIENT_END, C12_STATUS,
+	  { HT_CERTIFICATE_STATUS, HT_SERVER_KEY_EXCHANGE } },
 	{ "c12_ske", CLIENT_END, C12_SKE, { HT_SERVER_KEY_EXCHANGE } },
 	{ "c12_cr_done", CLIENT_END, C12_CR_DONE,
 	  { HT_CERTIFICATE_REQUEST, HT_SERVER_HELLO_DONE } },
@@ -189,15 +192,19 @@ static const struct ktls_supp supp = {
 	.type = 65280, .extension = 65300, .data = "data", .data_len = 4,
 };
 
-/* The longest way: with a retry, and the client's certificate */
+/* The longest way: with a retry, a status, and the client's certificate */
 FIXTURE_SETUP(state)
 {
+	static const struct ktls_hooks hooks = { .ocsp = ocsp_hook };
+	static const struct ocsp good;
 	const struct ktls_cred cred = pki_cred("client");
 	uint16_t version = is_tls12(variant->a) ? KTLS_TLS12 : KTLS_TLS13;
 
 	bool asks = variant->a->state != S12_SUPP_CKE;
 
+	ocsp_set(&good);
 	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1,
+				       .flags = KTLS_F_STATUS,
 				       .min_version = version,
 				       .max_version = version,
 				       .supp = &supp, .supp_len = 1),
@@ -205,7 +212,7 @@ FIXTURE_SETUP(state)
 			     KTLS_VERIFY_NONE,
 			     .min_version = version, .max_version = version,
 			     .supp = &supp, .supp_len = 1,
-			     .flags = KTLS_F_COOKIE), NULL);
+			     .flags = KTLS_F_COOKIE, .hooks = &hooks), NULL);
 }
 
 FIXTURE_TEARDOWN(state)

@@ -37,10 +37,13 @@ static void their_keylog(const SSL *ssl, const char *line)
 void with_begin(struct with *w, struct ktls_opts ours, struct ssl_opts theirs,
 		const char *name)
 {
-	static const struct ktls_hooks hooks = { .keylog = keylog_add };
+	struct ktls_hooks hooks = { 0 };
 
 	*w = (struct with){ 0 };
 	ours.size = sizeof(ours);
+	if (ours.hooks)
+		hooks = *ours.hooks;
+	hooks.keylog = keylog_add;
 	ours.hooks = &hooks;
 	ours.arg = &w->ours;
 	w->config = config(&ours);

@@ -46,11 +46,14 @@ static void know(void *arg, const char *line)
 static struct ktls_config *end_config(struct mitm *m, enum end end,
 				      const struct ktls_opts *opts)
 {
-	static const struct ktls_hooks hooks = { .keylog = know };
 	struct ktls_opts o = opts ? *opts : *KTLS_OPTS(.role = 0);
+	struct ktls_hooks hooks = { 0 };
 
 	o.role = end == CLIENT_END ? KTLS_CLIENT : KTLS_SERVER;
 	o.tx = o.rx = KTLS_PATH_USER;
+	if (o.hooks)
+		hooks = *o.hooks;
+	hooks.keylog = know;
 	o.hooks = &hooks;
 	o.arg = &m->known[end];
 	return config(&o);

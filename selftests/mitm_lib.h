@@ -96,7 +96,8 @@ struct mitm {
 };
 
 /*
- * Begin with configs of these options, whose records are user space's; NULL:
+ * Begin with configs of these options, whose records are user space's (and the
+ * hooks' argument ours); NULL:
  * plain ones.  @name NULL: "localhost".
  */
 void mitm_begin(struct mitm *m, const struct ktls_opts *client,

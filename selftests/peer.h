@@ -20,6 +20,7 @@
  * own: expired future othername nosign (keyUsage without digitalSignature)
  * clientonly (extendedKeyUsage) sha1 rsa1024 stranger (another CA) selfsigned;
  * chain (leaf + intermediate) and nointer (the intermediate left out).
+ * staple demands its status (RFC 7633), responder signs that of others.
  * client and clientonly are for clients alone, serveronly for servers alone;
  * othername is for "other.test".  Each is the CN of its subject.
  */

@@ -48,6 +48,14 @@ cat >conf <<-'CONF'
 	keyUsage = critical,keyCertSign,cRLSign
 	subjectKeyIdentifier = hash
 	authorityKeyIdentifier = keyid
+	[staple]
+	basicConstraints = critical,CA:FALSE
+	keyUsage = critical,$ENV::ku
+	extendedKeyUsage = $ENV::eku
+	subjectAltName = $ENV::san
+	subjectKeyIdentifier = hash
+	authorityKeyIdentifier = keyid
+	tlsfeature = status_request
 	[leaf]
 	basicConstraints = critical,CA:FALSE
 	keyUsage = critical,$ENV::ku
@@ -105,6 +113,8 @@ later ed25519 key=ed25519
 later ed448 key=ed448
 later client eku=clientAuth
 later chain issuer=inter
+later staple ext=staple
+later responder eku=OCSPSigning
 # each with a fault
 later expired end=20210101000000Z
 later future begin=20480101000000Z

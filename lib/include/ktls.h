@@ -207,6 +207,10 @@ enum ktls_alert {
 	/* extensions of the hello */					\
 	X(2130, RECORD_LIMIT, ILLEGAL_PARAMETER,			\
 	  "record size asked for or chosen is not valid")		\
+	X(2131, STATUS_BAD, BAD_CERTIFICATE_STATUS,			\
+	  "certificate status response is not acceptable")		\
+	X(2132, STATUS_MISSING, BAD_CERTIFICATE_STATUS,			\
+	  "certificate status is required and was not sent")		\
 	/* after the handshake */					\
 	X(2110, TRUNCATED, NONE,					\
 	  "end of stream without close_notify")				\
@@ -290,6 +294,11 @@ struct ktls_cred {
 	const char *key_file;
 	const char *cert_pem;
 	const char *key_pem;
+	/*
+	 * An OCSP response (DER) about the certificate, to be sent along when
+	 * the peer asks (RFC 6066 8), until it is outdated.  NULL: none.
+	 */
+	const char *ocsp_file;
 };
 
 /*
@@ -338,6 +347,12 @@ struct ktls_hooks {
 	 * can decrypt the connection.
 	 */
 	void (*keylog)(void *arg, const char *line);
+	/*
+	 * An OCSP response (DER) for opts.creds[@cred], fresher than its
+	 * ocsp_file, in place of which this is asked: put it into @buf and
+	 * return its length, at most @size (16384); 0: none is to be had.
+	 */
+	ssize_t (*ocsp)(void *arg, size_t cred, void *buf, size_t size);
 };
 
 /*
@@ -526,6 +541,15 @@ struct ktls_opts {
 #define KTLS_F_NEED_RENEGOTIATION_INFO	(1u << 9)
 /* server: pick suites and groups in the client's order, not in ours */
 #define KTLS_F_CLIENT_ORDER	(1u << 4)
+/*
+ * Ask the peer for the status of its certificate (OCSP; RFC 6066 8): a client,
+ * and in TLS 1.3 a server that verifies too.  A response must be right, and if
+ * it says "revoked" or is missing although the certificate demands it (RFC
+ * 7633), the connection fails.  Not with KTLS_VERIFY_NONE.
+ */
+#define KTLS_F_STATUS		(1u << 10)
+/* client: ask for it, and fail without a response that says "good" */
+#define KTLS_F_NEED_STATUS	(1u << 11)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
@@ -646,6 +670,13 @@ struct ktls_why {
  */
 char *ktls_why_text(const struct ktls_why *why, char *buf, size_t size);
 
+/* What the status sent with the peer's certificate said */
+enum ktls_status {
+	KTLS_STATUS_NONE,	/* nothing was sent, as in a resumption */
+	KTLS_STATUS_GOOD,
+	KTLS_STATUS_UNKNOWN,	/* the responder does not know it */
+};
+
 struct ktls_info {
 	uint16_t version;		/* KTLS_TLS13; 0: not chosen yet */
 	uint16_t suite;			/* IANA cipher suite */
@@ -666,6 +697,7 @@ struct ktls_info {
 	char peer_subject[256];		/* of the peer's certificate, or "" */
 	/* content bytes of a record, at most: of ours, of the peer's (16384) */
 	uint16_t tx_record, rx_record;
+	uint8_t peer_status;		/* enum ktls_status */
 	/*
 	 * server: the client's user mapping hint (RFC 4681), or "".  Nobody
 	 * vouches for it: it may help to find an account, whose certificate is
