@@ -246,7 +246,8 @@ static int rx_state(const struct ktls_conn *conn)
  */
 static int rx_fail(struct ktls_conn *conn, int err)
 {
-	if (err == -EAGAIN || err == -EINTR)
+	/* the last: a KeyUpdate that the caller has, and has yet to hand in */
+	if (err == -EAGAIN || err == -EINTR || err == -EKEYEXPIRED)
 		return err;
 	if (err <= -2048 && err != -KTLS_E_TRUNCATED)
 		return conn_fail(conn, err);

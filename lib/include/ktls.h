@@ -879,7 +879,8 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
  * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
- * sent.  Failures but -EAGAIN and -EINTR are final, -KTLS_E_TRUNCATED and an
+ * sent.  Failures but -EAGAIN, -EINTR and -EKEYEXPIRED (a KeyUpdate received
+ * past us waits for ktls_conn_record()) are final, -KTLS_E_TRUNCATED and an
  * errno for this direction only.  On a non-blocking socket read until -EAGAIN: poll(2) does not see what is buffered in user space.
  */
 ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
