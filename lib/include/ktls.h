@@ -881,7 +881,9 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
  * sent.  Failures but -EAGAIN, -EINTR and -EKEYEXPIRED (a KeyUpdate received
  * past us waits for ktls_conn_record()) are final, -KTLS_E_TRUNCATED and an
- * errno for this direction only.  On a non-blocking socket read until -EAGAIN: poll(2) does not see what is buffered in user space.
+ * errno for this direction only.  Read until -EAGAIN before poll(2), which does
+ * not see what user space holds, nor a KeyUpdate that the kernel has read ahead
+ * with data before it.
  */
 ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
 		  int flags) KTLS_MUST_CHECK;
@@ -893,8 +895,9 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
  * EMSGSIZE), for which the peer gets its alert here, and when it returns 0: a
  * plain read cannot tell close_notify from a stream that was cut.  Returns 1
  * when data may be read again, 0 when the peer has closed, -EAGAIN or -EINTR
- * when there is nothing to be had yet, or as ktls_recv().  KTLS_RX must be the
- * kernel's, else -KTLS_E_STATE.  Ask ktls_conn_events() before the next write:
+ * when there is nothing to be had yet, or as ktls_recv().  Here too, read until
+ * there is a failure before poll(2).  KTLS_RX must be the kernel's, else
+ * -KTLS_E_STATE.  Ask ktls_conn_events() before the next write:
  * the peer may have asked for a new key.
  */
 int ktls_conn_control(struct ktls_conn *conn) KTLS_MUST_CHECK;
