@@ -101,7 +101,7 @@ for p in "${parts[@]}"; do
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests
-	     run_vm uml uml 1 900 build-san ;;
+	     run_vm uml uml 1 1800 build-san ;;
 	qemu) must selftests/deps.sh build test vm-qemu
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
 	      must make -j"$(nproc)" all tests

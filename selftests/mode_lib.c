@@ -175,6 +175,17 @@ bool mode_suites(size_t i, struct mode *m, char *name, size_t size)
 	return mode_all(i * PATHS, m, name, size);
 }
 
+bool mode_ends(size_t i, struct mode *m, char *name, size_t size)
+{
+	/* the paths begin with these two */
+	return mode_paths(i / 2 * PATHS + i % 2, m, name, size);
+}
+
+bool mode_kernel(size_t i, struct mode *m, char *name, size_t size)
+{
+	return mode_paths(i * PATHS, m, name, size);
+}
+
 /* ---- the kernel -------------------------------------------------------- */
 
 void mode_need(const struct mode *m)
@@ -357,6 +368,14 @@ void set_nonblock(int fd)
 	ASSERT_OK(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
 }
 
+void set_block(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	ASSERT_OK(flags);
+	ASSERT_OK(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+}
+
 void wait_fd(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -374,6 +393,11 @@ void set_socket(int fd)
 }
 
 /* ---- data -------------------------------------------------------------- */
+
+size_t modest(size_t size)
+{
+	return harness_ms(1) > 1 ? size / 4 : size;
+}
 
 void send_stream(struct ktls_conn *conn, uint64_t seed, uint64_t pos,
 		 size_t len)

@@ -19,13 +19,16 @@ struct mode {
 /*
  * Generators: both versions, every cipher, on every path; 1.3 alone; both
  * versions with one cipher on every path; 1.3 alone; both versions, every
- * cipher, both directions the kernel's.
+ * cipher, both directions the kernel's; both versions with one cipher, both
+ * directions the kernel's or both ours; the kernel's alone.
  */
 bool mode_all(size_t i, struct mode *m, char *name, size_t size);
 bool mode_13(size_t i, struct mode *m, char *name, size_t size);
 bool mode_paths(size_t i, struct mode *m, char *name, size_t size);
 bool mode_paths13(size_t i, struct mode *m, char *name, size_t size);
 bool mode_suites(size_t i, struct mode *m, char *name, size_t size);
+bool mode_ends(size_t i, struct mode *m, char *name, size_t size);
+bool mode_kernel(size_t i, struct mode *m, char *name, size_t size);
 
 /* FIXTURE(f) { ... }; MODES(f, mode_all); then variant->mode is there */
 #define MODES(f, gen)							\
@@ -84,12 +87,16 @@ void stream_check(uint64_t seed, uint64_t pos, const void *buf, size_t len);
 /* ---- sockets ----------------------------------------------------------- */
 
 void set_nonblock(int fd);
+void set_block(int fd);
 /* Waits for @events (poll(2)) for as long as no machine needs */
 void wait_fd(int fd, short events);
 /* What is sent goes out at once; reading in vain ends with EAGAIN at last */
 void set_socket(int fd);
 
 /* ---- data -------------------------------------------------------------- */
+
+/* @size where the CPU is itself, and less of it where it is emulated */
+size_t modest(size_t size);
 
 /* All of it, from or to the stream @seed */
 void send_stream(struct ktls_conn *conn, uint64_t seed, uint64_t pos,
