@@ -227,6 +227,39 @@ size_t make_key_update(uint8_t *buf, uint8_t request)
 	return sizeof(msg);
 }
 
+void raw_add_key_update(struct raw *r, uint8_t request)
+{
+	uint8_t msg[5];
+
+	raw_add(r, CT_HANDSHAKE, msg, make_key_update(msg, request));
+	raw_rekey_tx(r);
+}
+
+void raw_want_key_update(struct raw *r, uint8_t request)
+{
+	uint8_t want[5], buf[RECORD_PLAIN_MAX], type;
+
+	ASSERT_EQ(raw_recv(r, &type, buf, sizeof(buf)), 5);
+	ASSERT_EQ(type, CT_HANDSHAKE);
+	make_key_update(want, request);
+	ASSERT_MEMEQ(buf, want, 5);
+	raw_rekey_rx(r);
+}
+
+void raw_us_recv(struct raw *r, const char *text)
+{
+	char buf[64];
+
+	ASSERT_EQ(ktls_recv(r->us, buf, sizeof(buf), 0), strlen(text));
+	ASSERT_MEMEQ(buf, text, strlen(text));
+}
+
+void raw_us_send(struct raw *r, const char *text)
+{
+	ASSERT_EQ(ktls_send(r->us, text, strlen(text), 0), strlen(text));
+	raw_want(r, text, strlen(text));
+}
+
 /* ---- failure ----------------------------------------------------------- */
 
 void raw_failed(struct raw *r, int err, uint8_t alert)

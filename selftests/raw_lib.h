@@ -52,6 +52,15 @@ size_t make_ticket(uint8_t *buf, size_t size, size_t len);
 /* HT_KEY_UPDATE with its header: 5 bytes */
 size_t make_key_update(uint8_t *buf, uint8_t request);
 
+/* Sealed, not sent: a KeyUpdate; the next key from there on */
+void raw_add_key_update(struct raw *r, uint8_t request);
+/* The next record is a KeyUpdate; the next key from there on */
+void raw_want_key_update(struct raw *r, uint8_t request);
+
+/* The end under test receives this, or sends it and it arrives */
+void raw_us_recv(struct raw *r, const char *text);
+void raw_us_send(struct raw *r, const char *text);
+
 /*
  * The end under test has given up for the reason @err: every call says so, it
  * has sent @alert (NONE: nothing), and the connection can only be freed.
