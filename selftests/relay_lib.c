@@ -71,6 +71,8 @@ static void records(struct relay *r, struct relay_way *w)
 		pthread_mutex_lock(&r->lock);
 		order = w->order;
 		w->order.act = RELAY_PASS;
+		if (r->tap)
+			r->tap(r->tap_arg, w == &r->up, w->buf + used, len);
 		pthread_mutex_unlock(&r->lock);
 		obey(w, &order, w->buf + used, len);
 		used += len;
@@ -137,6 +139,14 @@ void relay_order(struct relay *r, bool up, struct relay_order order)
 {
 	pthread_mutex_lock(&r->lock);
 	*(up ? &r->up.order : &r->down.order) = order;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void relay_tap(struct relay *r, relay_tap_fn *fn, void *arg)
+{
+	pthread_mutex_lock(&r->lock);
+	r->tap = fn;
+	r->tap_arg = arg;
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -39,17 +39,24 @@ struct relay_way {
 	uint8_t keep[RECORD_MAX];	/* RELAY_SWAP: what comes second */
 };
 
+/* Sees each record that goes up or down, before anything is done to it */
+typedef void relay_tap_fn(void *arg, bool up, const uint8_t *rec, size_t len);
+
 struct relay {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	int fd[2];		/* ours: towards client and server */
 	struct relay_way up, down;	/* to the server, to the client */
+	relay_tap_fn *tap;
+	void *tap_arg;
 };
 
 /* Two connected sockets with the relay between them */
 void relay_open(struct relay *r, int fd[2]);
 /* What to do with the next whole record that goes up, or down */
 void relay_order(struct relay *r, bool up, struct relay_order order);
+/* From the next record on; @fn runs in the relay's thread */
+void relay_tap(struct relay *r, relay_tap_fn *fn, void *arg);
 /* Both ends must be closed by then */
 void relay_close(struct relay *r);
 
