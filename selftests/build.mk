@@ -9,7 +9,8 @@ test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
 test-names   := $(filter-out $(test-support), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := alert close control data keys limit offload plain rekey tamper
+test-kernel  := alert close control data fdpass foreign keys limit offload plain \
+	rekey tamper
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
 
