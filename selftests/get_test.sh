@@ -312,5 +312,36 @@ range_ignored()
 	has message "$out" 'HTTP 416'
 }
 
+# By another process, by id and by ticket; what is of no use is no obstacle
+sessions()
+{
+	local how f=$dir/session
+
+	serve_p256 "$www"
+	for how in --no-tickets --tls=1.2; do
+		rm -f "$f"
+		gets 0 -v --tls 1.2 "$how" --session-file "$f" /
+		lacks "first $how" "$out" 'resumed'
+		is mode "$(stat -c %a "$f")" 600
+		gets 0 -v --tls 1.2 "$how" --session-file "$f" /
+		has "again $how" "$out" 'TLS 1.2, .*, resumed'
+	done
+	# trusting others, verifying nothing, another version, another server
+	gets 0 -v --tls 1.2 --insecure --session-file "$f" /
+	lacks insecure "$out" 'resumed'
+	gets 0 -v --tls 1.3 --session-file "$f" /
+	lacks 1.3 "$out" 'resumed'
+	gets 0 --tls 1.2 --session-file "$f" /
+	serve_p256 "$www"
+	gets 0 -v --tls 1.2 --session-file "$f" /
+	lacks "new server" "$out" 'resumed'
+	head -c 100 "$f" >"$f.cut"
+	gets 0 -v --tls 1.2 --session-file "$f.cut" /
+	lacks cut "$out" 'resumed'
+	gets 1 --tls 1.2 --session-file "$dir/no/such" /
+	gets 1 --tls 1.2 --session-file "$dir" /
+	is "left over" "$(find "$dir" -name 'session.??????')" ''
+}
+
 run_tests usage no_connection verification verbose output atomically statuses \
-	truncated silent redirects range_ignored
+	truncated silent redirects range_ignored sessions

@@ -10,8 +10,9 @@ static void text_negotiated(struct text *t, const struct ktls_info *info)
 {
 	text_puts(t, " version=");
 	text_value(t, ktls_version_name(info->version));
-	text_printf(t, " suite=%s group=%s", ktls_suite_name(info->suite),
-		    ktls_group_name(info->group));
+	text_printf(t, " suite=%s group=%s%s", ktls_suite_name(info->suite),
+		    ktls_group_name(info->group),
+		    info->resumed ? " resumed=1" : "");
 	text_puts(t, " alpn=");
 	text_value(t, info->alpn);
 	text_puts(t, " sni=");

@@ -10,6 +10,7 @@
 #include "fetch.h"
 #include "log.h"
 #include "options.h"
+#include "session_file.h"
 
 static const char help[] =
 	"Usage: ktls get [OPTION]... URL\n"
@@ -32,6 +33,8 @@ static const char help[] =
 	"  -c, --cert FILE        our certificate, if the server asks\n"
 	"  -k, --key FILE         ... and its key, if it is in another file\n"
 	TLS_HELP
+	"  --session-file FILE    TLS 1.2: resume the session that is in FILE,\n"
+	"                         if any, and keep this one's there (a secret)\n"
 	"  --user-mapping HINT    TLS 1.2: tell the server, if it asks, who\n"
 	"                         the user is: USER@DOMAIN, or @DOMAIN\n"
 	"  --connect-to HOST:PORT connect there, whatever the URL says\n"
@@ -62,6 +65,7 @@ enum {
 	OPT_CONNECT_TO,
 	OPT_TIMEOUT,
 	OPT_USER_MAPPING,
+	OPT_SESSION_FILE,
 };
 
 static const struct option options[] = {
@@ -76,6 +80,7 @@ static const struct option options[] = {
 	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "user-mapping", required_argument, NULL, OPT_USER_MAPPING },
+	{ "session-file", required_argument, NULL, OPT_SESSION_FILE },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -87,6 +92,7 @@ struct get {
 	struct net_host connect_to;
 	const char *file;
 	const char *range;
+	const char *session_file;
 	const char *url;
 	int timeout;
 	bool follow;
@@ -124,6 +130,9 @@ static int take_peer(struct get *o, int opt, const char *arg)
 		return 0;
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
+	case OPT_SESSION_FILE:
+		o->session_file = arg;
+		return 0;
 	case OPT_USER_MAPPING:
 		if (*arg == '@')
 			o->tls.user_domain = arg + 1;
@@ -251,6 +260,14 @@ static void tell_heard(struct ktls_hs *hs, const char *what)
 	fprintf(stderr, "* supplemental data of the server: %s\n", what);
 }
 
+static int set_up_tls(struct fetch *f, const struct get *o)
+{
+	int err = tls_config(&f->config, KTLS_CLIENT, &o->tls);
+
+	return err || !o->session_file ? err :
+	       session_load(f->config, o->session_file);
+}
+
 static int get(struct fetch *f, struct get *o)
 {
 	struct url *urls = calloc(2, sizeof(*urls));
@@ -261,8 +278,8 @@ static int get(struct fetch *f, struct get *o)
 		return STATUS_USAGE;
 	why = url_parse(&urls[0], o->url);
 	status = why ? bad_url(o->url, why, STATUS_USAGE) :
-		       tls_config(&f->config, KTLS_CLIENT, &o->tls) ?
-		       STATUS_USAGE : follow(f, o, &urls[0], &urls[1]);
+		       set_up_tls(f, o) ? STATUS_USAGE :
+		       follow(f, o, &urls[0], &urls[1]);
 	if (!status)
 		status = judge(f, o);
 	if (status)
@@ -289,6 +306,7 @@ static int run(int argc, char **argv)
 	f = (struct fetch){
 		.connect_to = *o.connect_to.host ? &o.connect_to : NULL,
 		.range = o.range,
+		.session_file = o.session_file,
 		.timeout = o.timeout,
 		.verbose = o.verbose,
 		.output = &output,

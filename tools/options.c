@@ -96,6 +96,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_NEED_REKEY:
 		o->flags |= KTLS_F_NEED_REKEY;
 		return 1;
+	case OPT_NO_TICKETS:
+		o->flags |= KTLS_F_NO_TICKETS;
+		return 1;
 	case OPT_SUPP_DATA:
 		return suppdata_add(&o->supp, arg) ? 1 : -1;
 	case OPT_DOUBLE_HANDSHAKE:

@@ -41,6 +41,7 @@ enum {
 	OPT_SIGALGS,
 	OPT_ALPN,
 	OPT_NEED_REKEY,
+	OPT_NO_TICKETS,
 	OPT_SUPP_DATA,
 	OPT_DOUBLE_HANDSHAKE,
 	OPT_OWN,			/* from here on, a subcommand's own */
@@ -57,6 +58,7 @@ enum {
 	{ "sigalgs", required_argument, NULL, OPT_SIGALGS },		\
 	{ "alpn", required_argument, NULL, OPT_ALPN },			\
 	{ "need-rekey", no_argument, NULL, OPT_NEED_REKEY },		\
+	{ "no-tickets", no_argument, NULL, OPT_NO_TICKETS },		\
 	{ "supp-data", required_argument, NULL, OPT_SUPP_DATA },	\
 	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }
 
@@ -73,6 +75,7 @@ enum {
 	"                         ('ktls probe' lists all the names)\n" \
 	"  --alpn LIST            application protocols, separated by\n" \
 	"                         commas (HTTP's); '' for none\n"	\
+	"  --no-tickets           TLS 1.2: resume sessions by their id only\n" \
 	"  --supp-data TYPE=FILE  TLS 1.2: send FILE as SupplementalData\n" \
 	"                         of this type (a number) if the peer has\n" \
 	"                         the type too; '' sends nothing; agreed by\n" \

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "session_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define SESSION_MAX	(128 * 1024)	/* the ticket has up to 65535 bytes */
+
+static int fail(const char *file, int err)
+{
+	complain("%s: %s", file, ktls_strerror(err));
+	return -1;
+}
+
+int session_load(struct ktls_config *config, const char *file)
+{
+	int err = 0, fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *buf;
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail(file, errno);
+	buf = malloc(SESSION_MAX);
+	n = buf ? read(fd, buf, SESSION_MAX) : -1;
+	if (n < 0)
+		err = buf ? errno : ENOMEM;
+	close(fd);
+	/* one that is old, or of other options (TLS 1.3), is no reason to stop */
+	if (n > 0)
+		err = ktls_session_import(config, buf, (size_t)n);
+	if (buf)
+		explicit_bzero(buf, SESSION_MAX);
+	free(buf);
+	return !err || err == -KTLS_E_SESSION || err == -KTLS_E_STATE ? 0 :
+	       fail(file, err);
+}
+
+static int write_file(const char *file, const void *buf, size_t len)
+{
+	char *part;
+	int fd, err = 0;
+
+	if (asprintf(&part, "%s.XXXXXX", file) < 0)
+		return ENOMEM;
+	fd = mkostemp(part, O_CLOEXEC);		/* mode 0600 */
+	if (fd < 0 || write(fd, buf, len) != (ssize_t)len)
+		err = errno;
+	if (fd >= 0 && close(fd) && !err)
+		err = errno;
+	if (!err && rename(part, file))
+		err = errno;
+	if (err && fd >= 0)
+		unlink(part);
+	free(part);
+	return err;
+}
+
+int session_save(struct ktls_config *config, const char *server,
+		 const char *file)
+{
+	char *buf = malloc(SESSION_MAX);
+	ssize_t n = buf ? ktls_session_export(config, server, buf,
+					      SESSION_MAX) : -ENOMEM;
+	int err = n < 0 ? (int)n : 0;
+
+	if (n > SESSION_MAX)
+		err = ENOSPC;
+	else if (n > 0)
+		err = write_file(file, buf, (size_t)n);
+	if (buf)
+		explicit_bzero(buf, SESSION_MAX);
+	free(buf);
+	return err ? fail(file, err) : 0;
+}
