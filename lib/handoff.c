@@ -58,7 +58,8 @@ int ktls_hs_attach(struct ktls_hs *hs, int fd)
 	err = offload_attach(fd);
 	a->tried = err != -ENOTCONN;	/* still connecting: once more, later */
 	a->why = (struct ktls_why){ KTLS_STEP_NONE, 0 };
-	hs->info.tx.step = hs->info.rx.step = KTLS_STEP_PENDING;
+	hs->info.tx = hs->info.rx =
+		(struct ktls_why){ KTLS_STEP_PENDING, 0 };
 	if (err) {
 		bool socket = err == -ENOTCONN || err == -EOPNOTSUPP ||
 			      err == -ENOTSOCK || err == -EBADF;
