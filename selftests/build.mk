@@ -15,7 +15,7 @@ test-kernel  := alert close control data fdpass foreign keys limit offload plain
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
 
 # with and without kTLS below them
-test-both    := flow renego
+test-both    := fallback flow renego
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
