@@ -20,18 +20,31 @@
 /* ---- options ----------------------------------------------------------- */
 
 /*
+ * What is asked of the peer's certificate: of its status, too, which a server
+ * of TLS 1.2 does not get.  A server's is the same whether or not it requires
+ * a certificate.
+ */
+static uint8_t asked(const struct ktls_config *cfg)
+{
+	bool client = cfg->role == KTLS_CLIENT;
+
+	return (uint8_t)((cfg->verify != KTLS_VERIFY_NONE) |
+			 (client && cfg->flags & KTLS_F_STATUS) << 1 |
+			 (client && cfg->flags & KTLS_F_NEED_STATUS) << 2);
+}
+
+/*
  * Whose word a peer's identity was taken on and, on a client, who it was
- * itself: a session of another context is none of ours.  A server that asks
- * for certificates has one context whether or not it requires them.
+ * itself: a session of another context is none of ours.
  */
 static int make_context(struct ktls_config *cfg)
 {
-	uint8_t asked = cfg->verify != KTLS_VERIFY_NONE, digest[HASH_MAX];
+	uint8_t what = asked(cfg), digest[HASH_MAX];
 	struct hash h = { 0 };
 	int err = hash_begin(&h, cfg->crypto, HASH_SHA256);
 
 	if (!err)
-		err = hash_add(&h, &asked, 1);
+		err = hash_add(&h, &what, 1);
 	if (!err && cfg->trust)
 		err = hash_add(&h, trust_digest(cfg->trust),
 			       TRUST_DIGEST_LEN);

@@ -15,6 +15,7 @@
 #include "harness.h"
 #include "interop_lib.h"
 #include "ocsp_lib.h"
+#include "session_lib.h"
 
 #define STATUS_REQUEST	5
 
@@ -507,6 +508,34 @@ TEST(a_file_is_sent_until_it_is_outdated)
 	with_file(&open, V13, KTLS_STATUS_GOOD);
 	with_file(&old, V12, KTLS_STATUS_NONE);
 	with_file(&old, V13, KTLS_STATUS_NONE);
+}
+
+/* One client for each thing that may be asked; another's session is none */
+TEST(a_session_is_of_what_was_asked)
+{
+	static const unsigned int flags[] = {
+		0, KTLS_F_STATUS, KTLS_F_NEED_STATUS,
+	};
+	struct ktls_config *server = SERVER12(.hooks = &hooks), *c[3], *to;
+	struct ocsp good = { 0 };
+
+	ocsp_set(&good);
+	for (size_t i = 0; i < 3; i++) {
+		c[i] = CLIENT12(.flags = flags[i]);
+		ASSERT_EQ(shake(c[i], server, NULL), FULL);
+	}
+	for (size_t i = 0; i < 9; i++) {
+		bool same = i % 3 == i / 3;
+
+		to = CLIENT12(.flags = flags[i / 3]);
+		EXPECT_EQ(move_session(c[i % 3], to),
+			  same ? 0 : -KTLS_E_SESSION) TH_LOG("%zu", i);
+		EXPECT_EQ(shake(to, server, NULL), same ? RESUMED : FULL);
+		ktls_config_put(to);
+	}
+	for (size_t i = 0; i < 3; i++)
+		ktls_config_put(c[i]);
+	ktls_config_put(server);
 }
 
 /* 9846 4.5.1.1: in 1.3 a server may ask as well */
