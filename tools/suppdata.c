@@ -77,12 +77,13 @@ bool suppdata_add(struct suppdata *s, const char *arg)
 {
 	struct ktls_supp *t = &s->types[s->len];
 	const char *p = arg;
-	bool ok = take_number(&p, &t->type);
+	bool ok;
 
 	if (s->len == SUPP_MAX) {
 		complain("more than %d times --supp-data", SUPP_MAX);
 		return false;
 	}
+	ok = take_number(&p, &t->type);
 	t->extension = t->type;
 	if (ok && *p == ':') {
 		p++;
