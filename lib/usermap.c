@@ -34,14 +34,15 @@ static bool is_domain(struct slice s)
 	return alnum;
 }
 
-/* How many bytes the character at @s has; 0: it is none (RFC 3629 4) */
+/* How many bytes the character at @s has; 0: none that we take (RFC 3629 4) */
 static size_t utf8_len(struct slice s)
 {
 	static const struct {
 		uint8_t first, last, low, high, len;	/* of the second */
 	} rows[] = {
 		{ 0x20, 0x7e, 0, 0, 1 },	/* no control characters */
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xc2, 0xc2, 0xa0, 0xbf, 2 },	/* nor those of C1 */
+		{ 0xc3, 0xdf, 0x80, 0xbf, 2 },
 		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
 		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
 		{ 0xed, 0xed, 0x80, 0x9f, 3 },

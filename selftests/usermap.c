@@ -79,6 +79,11 @@ static const struct hint_row hint_rows[] = {
 	F("\0\13\100\0\10\0\4\0a@b\0\0", -KTLS_E_USER_MAPPING),
 	F("\0\13\100\0\10\0\4\na@b\0\0", -KTLS_E_USER_MAPPING),
 	F("\0\13\100\0\10\0\4\377a@b\0\0", -KTLS_E_USER_MAPPING),
+	/* U+0080, U+009B and U+009F are control characters as well */
+	F("\0\13\100\0\10\0\4\302\200@b\0\0", -KTLS_E_USER_MAPPING),
+	F("\0\13\100\0\10\0\4\302\233@b\0\0", -KTLS_E_USER_MAPPING),
+	F("\0\13\100\0\10\0\4\302\237@b\0\0", -KTLS_E_USER_MAPPING),
+	H("\0\13\100\0\10\0\4\302\240@b\0\0", 0, "\302\240@b", ""),
 	F("\0\13\100\0\10\0\4\300\200@b\0\0", -KTLS_E_USER_MAPPING),
 	F("\0\14\100\0\11\0\5\355\240\200@b\0\0", -KTLS_E_USER_MAPPING),
 	F("\0\13\100\0\10\0\4\342\202@b\0\0", -KTLS_E_USER_MAPPING),

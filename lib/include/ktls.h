@@ -704,7 +704,7 @@ struct ktls_info {
 	 * vouches for it: it may help to find an account, whose certificate is
 	 * then compared with the client's.
 	 */
-	char user_principal[512];	/* user@domain, UTF-8, printable */
+	char user_principal[512];	/* user@domain, UTF-8; no controls */
 	char user_domain[256];
 };
 
