@@ -158,7 +158,7 @@ static int write_entry(struct ktls_hs *hs, const struct ktls_supp *t,
 
 	if (t->send)
 		n = t->send(t->arg, hs, t->type, &data, &len);
-	if (n < 0 || (n && len > UINT16_MAX))
+	if (n < 0 || (n && (len > UINT16_MAX || (len && !data))))
 		return -KTLS_E_SUPP_REFUSED;
 	if (!n)
 		return 0;
