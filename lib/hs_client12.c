@@ -78,10 +78,9 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		err = resume(hs);
 	if (!err)
 		err = limit_take(hs, e);
+	if (!err)
+		err = hs_supp_take_answer(hs, m);
 	if (err || hs->info.resumed)
-		return err;
-	err = hs_supp_take_answer(hs, m);
-	if (err)
 		return err;
 	hs->state = hs_supp_agreed(hs) ? C12_SUPP : C12_CERT;
 	/* a new session, if the server has named it */

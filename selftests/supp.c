@@ -442,4 +442,45 @@ TEST_F(supp, unsolicited_extensions)
 	}
 }
 
+/* Nor in the answer to a hello that is resumed: RFC 5246 7.4.1.4 */
+TEST(unsolicited_extensions_in_resumption)
+{
+	static const struct slice ext = { (const uint8_t *)"\7\321\0\0", 4 };
+	struct mitm m;
+
+	mitm_begin(&m, KTLS_OPTS(TLS12, SUPP(TYPE(1000, 2000, 0))),
+		   KTLS_OPTS(TLS12), NULL);
+	mitm_run(&m, NULL, NULL);
+	mitm_agree(&m);
+	mitm_again(&m);
+	mitm_run(&m, add_extension, (void *)&ext);
+	mitm_failed(&m, CLIENT_END, -KTLS_E_EXT_UNSOLICITED);
+	mitm_end(&m);
+}
+
+/* A hook that says how long it is, and not where */
+static int say_nowhere(void *arg, struct ktls_hs *hs, uint16_t type,
+		       const void **data, size_t *len)
+{
+	(void)arg;
+	(void)hs;
+	(void)type;
+	(void)data;
+	*len = 5;
+	return 1;
+}
+
+TEST(a_length_without_data)
+{
+	struct ktls_supp bad = { .type = 1000, .extension = 2000,
+				 .send = say_nowhere };
+	struct mitm m;
+
+	mitm_begin(&m, KTLS_OPTS(TLS12, SUPP(TYPE(1000, 2000, 0))),
+		   KTLS_OPTS(TLS12, .supp = &bad, .supp_len = 1), NULL);
+	mitm_run(&m, NULL, NULL);
+	mitm_failed(&m, SERVER_END, -KTLS_E_SUPP_REFUSED);
+	mitm_end(&m);
+}
+
 HARNESS_MAIN
