@@ -212,30 +212,36 @@ static const struct ktls_supp *agreed_type(const struct ktls_hs *hs,
 	return NULL;
 }
 
-/* 4681 3: the hint is the client's */
-static int check_entry(const struct ktls_hs *hs,
-		       const struct supp_entry *e)
+/* Each type once: @seen has a bit for each, and one for user mapping */
+static int check_entry(const struct ktls_hs *hs, const struct supp_entry *e,
+		       uint64_t *seen)
 {
+	const struct ktls_supp *t = agreed_type(hs, e->type);
+	uint64_t bit = 1ull << (t ? t - hs->config->supp->types :
+				    SUPP_TYPES_MAX);
+	/* 4681 3: the hint is the client's */
+	bool mapping = e->type == SUPP_USER_MAPPING && hs->supp.mapping &&
+		       hs->config->role == KTLS_SERVER;
 	struct user_mapping m;
 
-	if (e->type != SUPP_USER_MAPPING)
-		return agreed_type(hs, e->type) ? 0 : -KTLS_E_SUPP_TYPE;
-	if (!hs->supp.mapping || hs->config->role != KTLS_SERVER)
+	if ((!t && !mapping) || *seen & bit)
 		return -KTLS_E_SUPP_TYPE;
-	return usermap_parse(e->data, &m);
+	*seen |= bit;
+	return mapping ? usermap_parse(e->data, &m) : 0;
 }
 
 int hs_supp_take(struct ktls_hs *hs, struct slice body)
 {
 	struct slice list, all;
 	struct supp_entry e;
+	uint64_t seen = 0;
 	int more, err = parse_supplemental_data(body, &list);
 
 	if (err)
 		return err;
 	all = list;
 	while ((more = parse_supp_entry(&list, &e)) > 0) {
-		err = check_entry(hs, &e);
+		err = check_entry(hs, &e, &seen);
 		if (err)
 			return err;
 	}

@@ -346,6 +346,9 @@ TEST_F(supp, malformed)
 		  -KTLS_E_SUPP_TYPE },
 		{ { (const uint8_t *)"\0\0\12\3\350\0\1x\3\351\0\1x", 13 },
 		  -KTLS_E_SUPP_TYPE },
+		/* a type twice: the application hears of each once */
+		{ { (const uint8_t *)"\0\0\12\3\350\0\1x\3\350\0\1x", 13 },
+		  -KTLS_E_SUPP_TYPE },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)

@@ -171,7 +171,7 @@ enum ktls_alert {
 	X(2149, USER_MAPPING, ILLEGAL_PARAMETER,			\
 	  "user mapping hint is not valid")				\
 	X(2150, SUPP_TYPE, UNEXPECTED_MESSAGE,				\
-	  "supplemental data of a type that was not agreed")		\
+	  "supplemental data of a type not agreed on, or twice")		\
 	X(2129, NO_EMS, HANDSHAKE_FAILURE,				\
 	  "peer does not do the extended main secret")			\
 	X(2128, FALLBACK, INAPPROPRIATE_FALLBACK,			\
@@ -332,7 +332,8 @@ struct ktls_supp {
 		    const void **data, size_t *len);
 	/*
 	 * Called with what came, once the peer's Finished has vouched for it,
-	 * and never in a handshake that fails before: 0, or else the handshake
+	 * once at most (a type that comes twice is -KTLS_E_SUPP_TYPE), and
+	 * never in a handshake that fails before: 0, or else the handshake
 	 * fails with -KTLS_E_SUPP_REFUSED.  May be NULL: then it is dropped.
 	 */
 	int (*recv)(void *arg, struct ktls_hs *hs, uint16_t type,
