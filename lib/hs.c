@@ -163,6 +163,7 @@ int hs_tx_keys(struct ktls_hs *hs, const struct traffic_keys *keys)
 	int err = hs_flush(hs);
 
 	hs->tx_keys = *keys;
+	limit_tx_keys(hs);
 	return err ? err : record_set_key(&hs->tx, hs->config->crypto,
 					  hs->suite, keys, true);
 }
@@ -173,6 +174,7 @@ int hs_rx_keys(struct ktls_hs *hs, const struct traffic_keys *keys)
 	if (!hs->msg.last)
 		return -KTLS_E_UNALIGNED;
 	hs->rx_keys = *keys;
+	limit_rx_keys(hs);
 	return record_set_key(&hs->rx, hs->config->crypto, hs->suite, keys,
 			      false);
 }

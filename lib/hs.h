@@ -116,6 +116,7 @@ struct hs_tls12 {
 struct hs_limit {
 	uint8_t fragment;	/* max_fragment_length agreed to; 0: none */
 	uint32_t answer;	/* server: EXT_BIT()s that it answers with */
+	uint16_t tx, rx;	/* under the keys of this handshake; 0: as was */
 };
 
 /*
@@ -283,6 +284,9 @@ int limit_take(struct ktls_hs *hs, const struct exts *e);
 /* Server: before it answers the hello, and its answer */
 int limit_choose(struct ktls_hs *hs, const struct exts *ch);
 void limit_answer(const struct ktls_hs *hs, struct exts *e);
+/* The keys of a direction change: so do their records' sizes */
+void limit_tx_keys(struct ktls_hs *hs);
+void limit_rx_keys(struct ktls_hs *hs);
 
 /* ---- status of certificates (hs_status.c) ------------------------------ */
 

@@ -40,17 +40,31 @@ static uint16_t content_of(const struct ktls_hs *hs, uint16_t wire)
 
 /*
  * RFC 8449 4: a record keeps to what the handshake of its keys agreed to.  In
- * another one those of the last are in use still: we keep to both limits, and
- * hold the peer to the longer.
+ * another one those of the last are in use still: until that changes we keep
+ * to both limits, and hold the peer to the longer.
  */
 static void set_limits(struct ktls_hs *hs, uint16_t tx, uint16_t rx)
 {
-	if (hs->binding.round && tx > record_max(&hs->tx))
-		tx = (uint16_t)record_max(&hs->tx);
-	if (hs->binding.round && rx < record_max(&hs->rx))
-		rx = (uint16_t)record_max(&hs->rx);
-	hs->tx.max = hs->info.tx_record = tx;
-	hs->rx.max = hs->info.rx_record = rx;
+	bool first = !hs->binding.round;
+
+	hs->limit.tx = hs->info.tx_record = tx;
+	hs->limit.rx = hs->info.rx_record = rx;
+	if (first || tx < record_max(&hs->tx))
+		hs->tx.max = tx;
+	if (first || rx > record_max(&hs->rx))
+		hs->rx.max = rx;
+}
+
+void limit_tx_keys(struct ktls_hs *hs)
+{
+	if (hs->limit.tx)
+		hs->tx.max = hs->limit.tx;
+}
+
+void limit_rx_keys(struct ktls_hs *hs)
+{
+	if (hs->limit.rx)
+		hs->rx.max = hs->limit.rx;
 }
 
 /* RFC 8449 4: of protected records alone */
@@ -73,7 +87,7 @@ static bool resumed12(const struct ktls_hs *hs)
 	return hs->info.resumed && hs->info.version == KTLS_TLS12;
 }
 
-/* Nothing is agreed; what the last handshake agreed to is over */
+/* Nothing is agreed: what the last handshake agreed to ends with its keys */
 static void set_none(struct ktls_hs *hs)
 {
 	if (hs->binding.round)
@@ -131,6 +145,8 @@ static int choose_sizes(struct ktls_hs *hs, uint16_t theirs)
 	if (can_keep(hs->config, content_of(hs, theirs))) {
 		hs->limit.answer = EXT_BIT(EXT_RECORD_SIZE_LIMIT);
 		set_sizes(hs, theirs);
+	} else {
+		set_none(hs);
 	}
 	return 0;
 }
@@ -157,6 +173,8 @@ int limit_choose(struct ktls_hs *hs, const struct exts *ch)
 	if (can_keep(hs->config, fragment_of(code))) {
 		hs->limit.answer = EXT_BIT(EXT_MAX_FRAGMENT_LENGTH);
 		set_fragment(hs, code);
+	} else {
+		set_none(hs);
 	}
 	return 0;
 }
