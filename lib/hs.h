@@ -299,6 +299,8 @@ int status_fetch(struct ktls_hs *hs, const struct exts *asked);
 
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
+/* Without the extended main secret no other handshake is bound to this one */
+bool hs12_need_ems(const struct ktls_hs *hs);
 /* Main secret and key block, from the premaster secret */
 int hs12_secrets(struct ktls_hs *hs, struct slice premaster);
 /* The key block only, from the main secret of hs->session */

@@ -12,6 +12,11 @@ static struct slice str(const uint8_t *p, size_t len)
 	return (struct slice){ p, len };
 }
 
+bool hs12_need_ems(const struct ktls_hs *hs)
+{
+	return hs->config->flags & KTLS_F_NEED_EMS || hs->binding.round;
+}
+
 /* 8.1, or RFC 7627 4 with the hash of all up to ClientKeyExchange */
 static int main_secret(struct ktls_hs *hs, struct slice premaster)
 {

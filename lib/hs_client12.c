@@ -66,7 +66,7 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	hs->tls12.ems = ext_has(e, EXT_EXTENDED_MAIN_SECRET);
 	hs->tls12.ticket_due = ext_has(e, EXT_SESSION_TICKET);
 	hs->client.status_due = ext_has(e, EXT_STATUS_REQUEST);
-	if (!hs->tls12.ems && hs->config->flags & KTLS_F_NEED_EMS)
+	if (!hs->tls12.ems && hs12_need_ems(hs))
 		return -KTLS_E_NO_EMS;
 	memcpy(hs->tls12.server_random, m->random.p, RANDOM_LEN);
 	hs->transcript.keep = hs->config->creds_len;

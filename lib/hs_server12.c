@@ -284,7 +284,7 @@ static int check_hello(struct ktls_hs *hs, const struct client_hello *m)
 	if (err)
 		return err;
 	hs->tls12.ems = ext_has(&m->exts, EXT_EXTENDED_MAIN_SECRET);
-	if (!hs->tls12.ems && hs->config->flags & KTLS_F_NEED_EMS)
+	if (!hs->tls12.ems && hs12_need_ems(hs))
 		return -KTLS_E_NO_EMS;
 	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
 	return 0;
