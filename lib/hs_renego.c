@@ -56,9 +56,15 @@ static int send_hello_request(struct ktls_hs *hs)
 	return hs_flush(hs);
 }
 
-static int begin(struct ktls_hs *hs)
+/* Under @config from now on; NULL: under the same */
+static int begin(struct ktls_hs *hs, struct ktls_config *config)
 {
 	forget(hs);
+	if (config) {
+		config = ktls_config_get(config);
+		ktls_config_put(hs->config);
+		hs->config = config;
+	}
 	if (hs->config->role == KTLS_CLIENT) {
 		hs->state = C_SH;
 		return client_start(hs);
@@ -73,7 +79,16 @@ int hs_done(struct ktls_hs *hs)
 		hs->binding.round++;
 	if (!hs_supp_protected(hs) || hs->binding.round > 1)
 		return 0;
-	return is_bound(hs) ? begin(hs) : -KTLS_E_NO_RENEGOTIATION;
+	return is_bound(hs) ? begin(hs, NULL) : -KTLS_E_NO_RENEGOTIATION;
+}
+
+/* As ktls_hs_new() asks: who is to be verified has to have a name */
+static bool fits(const struct ktls_hs *hs, const struct ktls_config *config)
+{
+	return config->role == hs->config->role &&
+	       config->min_version <= KTLS_TLS12 &&
+	       (config->role == KTLS_SERVER || *hs->peer_name ||
+		config->verify == KTLS_VERIFY_NONE);
 }
 
 int ktls_hs_renegotiate(struct ktls_hs *hs, struct ktls_config *config)
@@ -82,16 +97,10 @@ int ktls_hs_renegotiate(struct ktls_hs *hs, struct ktls_config *config)
 
 	if (hs->state != HS_DONE)
 		return hs->error ? hs->error : -KTLS_E_STATE;
-	if (config && (config->role != hs->config->role ||
-		       config->min_version > KTLS_TLS12))
+	if (config && !fits(hs, config))
 		return -EINVAL;
 	if (!is_bound(hs))
 		return -KTLS_E_NO_RENEGOTIATION;
-	if (config) {
-		config = ktls_config_get(config);
-		ktls_config_put(hs->config);
-		hs->config = config;
-	}
-	err = begin(hs);
+	err = begin(hs, config);
 	return err ? hs_fail(hs, err) : 0;
 }

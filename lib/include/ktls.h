@@ -764,12 +764,15 @@ void ktls_hs_sent(struct ktls_hs *hs, size_t len);
  * ends indicate it (RFC 5746) and use the extended main secret (RFC 7627).
  * @config: NULL, or one of the same role, which takes the other's place, for
  * instance to ask for a certificate now.  It is always a full handshake; its
- * peer's certificate must be that of the last one, if that had one, and so
- * must the server_name.  Then drive @hs as before.
+ * peer's certificate must be that of the last one, if that had one (a resumed
+ * one has none), and so must the server_name.  The session of the last one is
+ * forgotten, the info begins anew.  Then drive @hs as before.
  *
- * Returns 0; -KTLS_E_STATE (not done), -EINVAL (@config does not fit) or
+ * Returns 0; -KTLS_E_STATE (not done), -EINVAL (@config does not fit: another
+ * role, TLS 1.3 alone, or it verifies a server whose name was not given) or
  * -KTLS_E_NO_RENEGOTIATION (not with this peer), after which it is still done
- * and may be handed off; or a failure.  A peer that refuses fails it.
+ * and may be handed off; or a failure.  A peer that refuses fails it, and so
+ * does one that has begun to send data: it must know that this is to come.
  */
 int ktls_hs_renegotiate(struct ktls_hs *hs,
 			struct ktls_config *config) KTLS_MUST_CHECK;
