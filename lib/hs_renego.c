@@ -26,6 +26,8 @@ static void forget(struct ktls_hs *hs)
 		hs->binding.peer = hs->peer;
 		hs->peer = (struct peer_chain){ 0 };
 	}
+	/* 5246 7.2.2: were the next to fail, it would still be there */
+	session_forget(hs);
 	hs_forget(hs);
 	hs->suite = NULL;
 	hs->group = NULL;
