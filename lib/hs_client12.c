@@ -262,6 +262,9 @@ int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
 	return err;
 }
 
+/* A longer one might leave no room in a hello, and none would begin */
+#define TICKET_MAX	16384
+
 int c12_new_session_ticket(struct ktls_hs *hs, struct slice body)
 {
 	struct new_session_ticket12 m;
@@ -269,7 +272,8 @@ int c12_new_session_ticket(struct ktls_hs *hs, struct slice body)
 
 	if (!err && m.ticket.len) {
 		wr_reset(&hs->client.ticket);
-		wr_slice(&hs->client.ticket, m.ticket);
+		if (m.ticket.len <= TICKET_MAX)
+			wr_slice(&hs->client.ticket, m.ticket);
 		hs->client.ticket_lifetime = m.lifetime;
 		/* RFC 5077 3.4: an id in the ServerHello is void */
 		hs->session.id_len = 0;

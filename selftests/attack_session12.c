@@ -450,4 +450,65 @@ TEST(not_for_another_version)
 	mitm_end(&m);
 }
 
+static struct item *find_ticket(struct flight *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (item_is(&f->item[i], HT_NEW_SESSION_TICKET))
+			return &f->item[i];
+	return NULL;
+}
+
+/* Server's: a ticket of so many bytes, right by the transcript */
+static void long_ticket(struct mitm *m, enum end from, struct flight *f,
+			void *arg)
+{
+	const size_t *len = arg;
+	static uint8_t zeros[65536];
+	struct item *it = find_ticket(f);
+	struct wr w = { 0 };
+
+	(void)m;
+	if (from != SERVER_END || !it)
+		return;
+	wr_u8(&w, HT_NEW_SESSION_TICKET);
+	wr_vec(&w, 3) {
+		wr_u32(&w, 3600);
+		wr_opaque(&w, 2, (struct slice){ zeros, *len });
+	}
+	ASSERT_TRUE(wr_ok(&w));
+	item_set(it, w.buf, w.len);
+	/* in records of the size that there is */
+	it->piece = 16384;
+	wr_free(&w);
+	for (size_t i = 0; i < f->n; i++)
+		if (item_is(&f->item[i], HT_FINISHED))
+			f->item[i].fix = FIX_FINISHED;
+}
+
+/* A server's ticket does not keep its clients from coming back */
+TEST(a_ticket_that_fits_no_hello)
+{
+	static const struct { size_t len; bool kept; } rows[] = {
+		{ 16384, true }, { 16385, false }, { 65000, false },
+		{ 65500, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		size_t len = rows[i].len;
+		struct mitm m;
+
+		mitm_begin(&m, KTLS_OPTS(.max_version = KTLS_TLS12), NULL,
+			   NULL);
+		mitm_run(&m, long_ticket, &len);
+		EXPECT_EQ(ktls_hs_wants(m.hs[CLIENT_END]), KTLS_WANT_DONE)
+			TH_LOG("%s", ktls_hs_error_text(m.hs[CLIENT_END]));
+		mitm_again(&m);
+		EXPECT_EQ(m.hs[CLIENT_END]->client.session_offered,
+			  rows[i].kept);
+		mitm_run(&m, NULL, NULL);
+		mitm_agree(&m);
+		mitm_end(&m);
+	}
+}
+
 HARNESS_MAIN

@@ -135,6 +135,20 @@ static void fix_verify(struct mitm *m, enum end to, struct item *it)
 	wr_free(&msg);
 }
 
+static void fix_finished12(struct mitm *m, enum end to, struct item *it)
+{
+	struct ktls_hs *hs = m->hs[to];
+	uint8_t msg[MSG_HEADER + VERIFY_DATA_LEN] = {
+		HT_FINISHED, 0, 0, VERIFY_DATA_LEN };
+	struct secret digest;
+
+	ASSERT_OK(transcript_now(&hs->transcript, &digest));
+	ASSERT_OK(verify_data12(hs->config->crypto, hs->suite->hash,
+				&hs->tls12.master, to == SERVER_END, &digest,
+				msg + MSG_HEADER));
+	item_set(it, msg, sizeof(msg));
+}
+
 static void fix_finished(struct mitm *m, enum end to, struct item *it)
 {
 	struct ktls_hs *hs = m->hs[to];
@@ -158,6 +172,8 @@ void item_fix(struct mitm *m, enum end to, struct item *it)
 	m->forged = true;
 	if (it->fix == FIX_VERIFY)
 		fix_verify(m, to, it);
+	else if (m->hs[to]->suite->version == KTLS_TLS12)
+		fix_finished12(m, to, it);
 	else
 		fix_finished(m, to, it);
 }
