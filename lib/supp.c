@@ -8,6 +8,9 @@
 #include "secret.h"
 #include "usermap.h"
 
+/* Of a hello's 65535 bytes of extensions, with room for all the others */
+#define HELLO_MAX	32768
+
 static int check_type(const struct ktls_supp *t, struct text why)
 {
 	const char *bad = NULL;
@@ -57,6 +60,8 @@ static int copy_types(struct supp *s, const struct ktls_opts *o)
 static int take_types(struct supp *s, const struct ktls_opts *o,
 		      struct text why)
 {
+	size_t hello = 0;
+
 	if (o->supp_len > SUPP_TYPES_MAX) {
 		text_set(why, "more than %d supplemental data types",
 			 SUPP_TYPES_MAX);
@@ -67,6 +72,12 @@ static int take_types(struct supp *s, const struct ktls_opts *o,
 
 		if (err)
 			return err;
+		hello += o->supp[i].extension_len;
+		if (hello > HELLO_MAX) {
+			text_set(why, "supplemental data with more than %d "
+				 "bytes of extensions", HELLO_MAX);
+			return -KTLS_E_OPTION;
+		}
 		for (size_t j = 0; j < i; j++) {
 			if (o->supp[j].type != o->supp[i].type)
 				continue;

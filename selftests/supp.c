@@ -282,6 +282,22 @@ TEST(extensions_have_bodies)
 	mitm_end(&m);
 }
 
+/* As long as may be, they leave room for all else that a hello has */
+TEST(extensions_fit_into_a_hello)
+{
+	static const char big[32768];
+	const struct ktls_supp most = { .type = 1, .extension = 2000,
+		.extension_data = big, .extension_len = sizeof(big) };
+	struct mitm m;
+
+	mitm_begin(&m, KTLS_OPTS(.supp = &most, .supp_len = 1),
+		   KTLS_OPTS(.max_version = KTLS_TLS12, .supp = &most,
+			     .supp_len = 1), NULL);
+	mitm_run(&m, NULL, NULL);
+	mitm_agree(&m);
+	mitm_end(&m);
+}
+
 TEST(options_that_make_no_sense)
 {
 	static const struct {
@@ -296,6 +312,7 @@ TEST(options_that_make_no_sense)
 		{ { .type = 1, .extension = 2000, .data_len = 1 },
 		  "without data" },
 	};
+	static const char big[32768];
 	struct ktls_supp many[33] = { 0 }, twice[2] = { { .type = 1 } };
 	struct ktls_config *cfg;
 	char why[256];
@@ -318,6 +335,12 @@ TEST(options_that_make_no_sense)
 	twice[0].extension = twice[1].extension = 2000;
 	twice[1].type = 1;
 	FAILS("twice", .supp = twice, .supp_len = 2);
+	/* what no hello could hold */
+	twice[1].type = 2;
+	twice[0].extension_data = twice[1].extension_data = big;
+	twice[0].extension_len = 16384;
+	twice[1].extension_len = 16385;
+	FAILS("32768", .supp = twice, .supp_len = 2);
 	FAILS("user_principal", .user_principal = "nobody");
 	FAILS("user_principal", .user_domain = "-");
 	FAILS("double handshake", .flags = KTLS_F_DOUBLE_HANDSHAKE,

@@ -317,7 +317,7 @@ struct ktls_supp {
 	uint16_t type;		/* SupplementalDataType; not 0, user mapping */
 	uint16_t extension;	/* ExtensionType that libktls does not know */
 	const void *extension_data;	/* of both hellos; copied */
-	size_t extension_len;		/* at most 65535 */
+	size_t extension_len;		/* of all types at most 32768 */
 
 	/* what is sent if there is no @send; copied; NULL: nothing is */
 	const void *data;
