@@ -116,6 +116,22 @@ static int set_range(struct get *o, const char *arg)
 	return 0;
 }
 
+/* What is sent for it, the library looks at */
+static int set_user(struct get *o, const char *arg)
+{
+	const char *at = strchr(arg, '@');
+
+	if (!at || !at[1] || strchr(at + 1, '@')) {
+		complain("--user-mapping %s: not USER@DOMAIN or @DOMAIN", arg);
+		return -1;
+	}
+	if (at == arg)
+		o->tls.user_domain = at + 1;
+	else
+		o->tls.user_principal = arg;
+	return 0;
+}
+
 static int take_peer(struct get *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -134,11 +150,7 @@ static int take_peer(struct get *o, int opt, const char *arg)
 		o->session_file = arg;
 		return 0;
 	case OPT_USER_MAPPING:
-		if (*arg == '@')
-			o->tls.user_domain = arg + 1;
-		else
-			o->tls.user_principal = arg;
-		return 0;
+		return set_user(o, arg);
 	case OPT_CONNECT_TO:
 		if (net_parse(&o->connect_to, arg, "443") &&
 		    *o->connect_to.host)
