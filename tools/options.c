@@ -115,6 +115,8 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 	const struct ktls_hooks *hooks;
 	char why[512] = "";
 	int err = keylog_open(&hooks);
+	/* the default is not enough for the largest of files */
+	size_t max_message = o->supp.len ? suppdata_room(&o->supp) : 0;
 
 	if (err)
 		return err;
@@ -135,6 +137,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.tx = o->tx,
 		.rx = o->rx,
 		.hooks = hooks,
+		.max_message = max_message,
 		.supp = o->supp.types,
 		.supp_len = o->supp.len,
 		.user_principal = o->user_principal,

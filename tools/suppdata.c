@@ -10,6 +10,7 @@
 #include "text.h"
 
 #define FILE_MAX	65535
+#define USER_MAX	1024	/* bytes of a user mapping, and more */
 #define SHOWN_MAX	200	/* bytes of what a peer says */
 
 static bool take_number(const char **p, uint16_t *n)
@@ -53,18 +54,12 @@ static int hear(void *arg, struct ktls_hs *hs, uint16_t type, const void *data,
 {
 	const struct suppdata *s = arg;
 	struct text t = { 0 };
-	char shown[SHOWN_MAX + 1];
 	size_t n = len < SHOWN_MAX ? len : SHOWN_MAX;
 
 	if (!s->heard)
 		return 0;
-	memcpy(shown, data, n);
-	for (size_t i = 0; i < n; i++)
-		if (!shown[i])
-			shown[i] = '?';
-	shown[n] = '\0';
 	text_printf(&t, "%u ", type);
-	text_value(&t, shown);
+	text_bytes(&t, data, n);
 	if (n < len)
 		text_printf(&t, " and %zu bytes more", len - n);
 	if (!t.failed)
@@ -103,6 +98,12 @@ bool suppdata_add(struct suppdata *s, const char *arg)
 	t->arg = s;
 	s->len++;
 	return true;
+}
+
+size_t suppdata_room(const struct suppdata *s)
+{
+	/* RFC 4680 2: a length, then type, length and data of each */
+	return 3 + s->len * (2 + 2 + FILE_MAX) + USER_MAX;
 }
 
 void suppdata_free(struct suppdata *s)

@@ -19,6 +19,8 @@ struct suppdata {
 
 /* Take "TYPE[:EXTENSION]=FILE"; false after a complaint */
 bool suppdata_add(struct suppdata *s, const char *arg);
+/* Bytes that the message of a peer with the same types may have */
+size_t suppdata_room(const struct suppdata *s);
 void suppdata_free(struct suppdata *s);
 
 #endif

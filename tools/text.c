@@ -70,24 +70,24 @@ void text_printf(struct text *t, const char *fmt, ...)
 	va_end(args);
 }
 
-static bool plain(const char *s)
+static bool plain(const char *s, size_t len)
 {
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if (*s <= ' ' || *s > '~' || strchr("\"\\=", *s))
+	for (size_t i = 0; i < len; i++)
+		if (s[i] <= ' ' || s[i] > '~' || strchr("\"\\=", s[i]))
 			return false;
-	return true;
+	return len > 0;
 }
 
-void text_value(struct text *t, const char *s)
+void text_bytes(struct text *t, const void *data, size_t len)
 {
-	if (plain(s)) {
-		text_puts(t, s);
+	const char *s = data;
+
+	if (plain(s, len)) {
+		text_put(t, s, len);
 		return;
 	}
 	text_puts(t, "\"");
-	for (; *s; s++) {
+	for (; len; s++, len--) {
 		if (*s == '"' || *s == '\\')
 			text_printf(t, "\\%c", *s);
 		else if (*s < ' ' || *s > '~')
@@ -96,6 +96,11 @@ void text_value(struct text *t, const char *s)
 			text_put(t, s, 1);
 	}
 	text_puts(t, "\"");
+}
+
+void text_value(struct text *t, const char *s)
+{
+	text_bytes(t, s, strlen(s));
 }
 
 void text_size(struct text *t, double bytes)

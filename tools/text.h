@@ -21,6 +21,8 @@ void text_printf(struct text *t, const char *fmt, ...)
 
 /* @s as a value of the log: bare if it is plain, else quoted and escaped. */
 void text_value(struct text *t, const char *s);
+/* ... which may have any bytes, NULs too */
+void text_bytes(struct text *t, const void *data, size_t len);
 
 /* "12.3 MiB" */
 void text_size(struct text *t, double bytes);
