@@ -7,7 +7,9 @@ include selftests/vm/build.mk
 
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
-test-names   := $(filter-out $(test-support), \
+# what a shell test runs
+test-helpers := crowd
+test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control data fdpass foreign keys limit offload plain \
 	rekey tamper
@@ -20,7 +22,7 @@ test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
 
-tests	:= $(test-names:%=$(O)/selftests/%)
+tests	:= $(patsubst %,$(O)/selftests/%,$(test-names) $(test-helpers))
 pki	:= $(O)/selftests/pki
 
 # reached by their own path: the tests look into the library

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "ktls serve" with thousands of connections at once, and what is left of them
+# in its memory when they are gone. Speaks KTAP.
+
+# shellcheck source=selftests/tool_lib.sh
+. "$(dirname "$0")/tool_lib.sh"
+
+limit=$((120 * slow))
+# freed memory is to be seen as such
+export ASAN_OPTIONS=quarantine_size_mb=1:${ASAN_OPTIONS-}
+
+www=$tmp/www
+mkdir "$www"
+echo page >"$www/index.html"
+
+# each end has a descriptor of each, and the server keeps one free for a file
+count=3000
+[[ $build != *-san ]] || count=1200	# for the sake of time
+ulimit -n $((2 * count + 100)) 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+[ "$(ulimit -n)" = unlimited ] ||
+	[ "$(ulimit -n)" -ge $((2 * count + 100)) ] ||
+	count=$((($(ulimit -n) - 100) / 2))
+
+resident()	# KiB that the server has
+{
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB$/\1/p' "/proc/$server/status"
+}
+
+has_files()	# N: descriptors open in the server
+{
+	[ "$(find "/proc/$server/fd" -mindepth 1 | grep -c .)" = "$1" ]
+}
+
+# They come, are served, are there together, and go
+crowd()
+{
+	local idle line pid
+
+	idle=$(find "/proc/$server/fd" -mindepth 1 | grep -c .)
+	rm -f "$dir/in" "$dir/said"
+	mkfifo "$dir/in" "$dir/said"
+	within "$build/selftests/crowd" "$pki/ca.pem" "$port" "$count" \
+		<"$dir/in" >"$dir/said" 2>"$dir/crowd.log" &
+	pid=$!
+	others+=("$pid")
+	exec 7>"$dir/in" 8<"$dir/said"
+	IFS= read -r -t "$limit" line <&8 || true
+	is "what the crowd says" "$line" "holding $count"
+	has_files $((idle + count))
+	held=$(resident)
+	exec 7>&- 8<&-
+	wait "$pid"
+	until_true has_files "$idle"
+}
+
+held_together()
+{
+	local before first second
+
+	serve_p256 --timeout "$limit" --idle-timeout "$limit" "$www"
+	is page "$(get /)" page
+	before=$(resident)
+	crowd
+	first=$(resident)
+	is page "$(get /)" page
+	crowd
+	second=$(resident)
+	is page "$(get /)" page
+	echo "$count connections: $before KiB before, $held with them," \
+		"$first and $second after"
+	# the same again takes no more than it left
+	[ "$second" -le $((first + first / 10 + 2048)) ]
+	stop_server
+	is logged "$(grep -c ' requests=1 .*end="closed by peer' "$log")" \
+		$((2 * count))
+}
+
+run_tests held_together
