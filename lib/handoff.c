@@ -166,7 +166,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 }
 
 /* RFC 6066 4, 8449 4: with the keys in place there is no way back */
-static int limit_kernel(const struct ktls_conn *conn, struct ktls_hs *hs)
+static int limit_kernel(struct ktls_conn *conn, struct ktls_hs *hs)
 {
 	int err = conn->tx_record < RECORD_PLAIN_MAX ?
 		  offload_max_payload(conn->fd, conn->tx_record) : 0;
@@ -174,7 +174,11 @@ static int limit_kernel(const struct ktls_conn *conn, struct ktls_hs *hs)
 	if (!err)
 		return 0;
 	hs->info.tx = (struct ktls_why){ KTLS_STEP_RECORD_SIZE, -err };
-	return -KTLS_E_NO_KERNEL;
+	/* what we sealed ourselves, the kernel would seal again as data */
+	err = conn_fail(conn, -KTLS_E_NO_KERNEL);
+	hs->info.alert_sent = conn->alert_sent;
+	hs->tx_moved = true;
+	return err;
 }
 
 /*

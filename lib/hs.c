@@ -94,7 +94,7 @@ int hs_fail(struct ktls_hs *hs, int err)
 	if (hs->info.resumed || hs->session.id_len ||
 	    hs->client.session_offered)
 		session_forget(hs);
-	if (alert != KTLS_ALERT_NONE)
+	if (alert != KTLS_ALERT_NONE && !hs->tx_moved)
 		send_alert(hs, alert);
 	hs_wipe(hs);
 	return err;

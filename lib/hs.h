@@ -164,6 +164,7 @@ struct ktls_hs {
 	struct hs_msg msg;	/* being handled */
 	uint16_t out_version;	/* of plaintext records: 0x0301, then 0x0303 */
 	bool ccs_sent;
+	bool tx_moved;		/* the kernel has the sending keys */
 	unsigned int idle_records;	/* in a row, that had no effect */
 
 	/* secrets */

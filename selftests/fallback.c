@@ -156,6 +156,22 @@ TEST_F(refused, a_direction)
 	}
 }
 
+/* Both handshakes, to their end and no further */
+static void run_both(FIXTURE_DATA(refused) *self, struct ktls_hs *hs[2],
+		     const int fd[2])
+{
+	set_nonblock(fd[0]);
+	set_nonblock(fd[1]);
+	ASSERT_OK(ktls_hs_new(&hs[0], self->config[0], "localhost"));
+	ASSERT_OK(ktls_hs_new(&hs[1], self->config[1], NULL));
+	for (int n = 0, a = 1, b = 1; a > 0 || b > 0; n++) {
+		ASSERT_LT(n, 100000);
+		a = ktls_hs_run(hs[0], fd[0]);
+		b = ktls_hs_run(hs[1], fd[1]);
+		ASSERT_FALSE(a < 0 || b < 0);
+	}
+}
+
 /* What is required and refused ends it, and the peer learns so */
 TEST_F(refused, and_required)
 {
@@ -185,16 +201,7 @@ TEST_F(refused, and_required)
 		tcp_pair(fd);
 		refusal = rows[i].r;
 		refusal.fd = fd[0];
-		set_nonblock(fd[0]);
-		set_nonblock(fd[1]);
-		ASSERT_OK(ktls_hs_new(&hs[0], self->config[0], "localhost"));
-		ASSERT_OK(ktls_hs_new(&hs[1], self->config[1], NULL));
-		for (int n = 0, a = 1, b = 1; a > 0 || b > 0; n++) {
-			ASSERT_LT(n, 100000);
-			a = ktls_hs_run(hs[0], fd[0]);
-			b = ktls_hs_run(hs[1], fd[1]);
-			ASSERT_FALSE(a < 0 || b < 0);
-		}
+		run_both(self, hs, fd);
 		EXPECT_EQ(ktls_offload(&conn, hs[0], fd[0]),
 			  -KTLS_E_NO_KERNEL);
 		EXPECT_EQ(conn, NULL);
@@ -214,6 +221,46 @@ TEST_F(refused, and_required)
 		close(fd[0]);
 		close(fd[1]);
 	}
+}
+
+/* The keys are in place, and records are too long: no way but to give up */
+TEST_F(refused, the_size_of_records)
+{
+	struct ktls_caps caps;
+	struct ktls_hs *hs[2];
+	struct ktls_conn *conn;
+	struct ktls_info info;
+	char buf[16];
+	int fd[2];
+
+	ASSERT_OK(ktls_probe(&caps));
+	if (caps.ulp_error || caps.max_payload_error)
+		return;		/* then user space has it */
+	ktls_config_put(self->config[1]);
+	self->config[1] = config(KTLS_OPTS(.role = KTLS_SERVER,
+		.min_version = variant->version,
+		.max_version = variant->version, .record_size_limit = 512));
+	ktls_config_put(self->config[0]);
+	self->config[0] = config(KTLS_OPTS(.role = KTLS_CLIENT,
+		.min_version = variant->version,
+		.max_version = variant->version, .record_size_limit = 512));
+	tcp_pair(fd);
+	refusal = (struct refusal){ SOL_TLS, 5 /* TLS_TX_MAX_PAYLOAD_LEN */,
+				    EBUSY, fd[0] };
+	run_both(self, hs, fd);
+	EXPECT_EQ(ktls_offload(&conn, hs[0], fd[0]), -KTLS_E_NO_KERNEL);
+	ktls_hs_info(hs[0], &info);
+	check_why(&info.tx, KTLS_STEP_RECORD_SIZE, EBUSY);
+	EXPECT_EQ(info.alert_sent, KTLS_ALERT_INTERNAL_ERROR);
+	EXPECT_EQ(ktls_hs_run(hs[0], fd[0]), -KTLS_E_NO_KERNEL);
+	ASSERT_OK(ktls_offload(&conn, hs[1], fd[1]));
+	wait_fd(fd[1], POLLIN);
+	EXPECT_EQ(ktls_recv(conn, buf, sizeof(buf), 0), -KTLS_E_PEER_ALERT);
+	EXPECT_EQ(ktls_conn_alert(conn), KTLS_ALERT_INTERNAL_ERROR);
+	ktls_conn_free(conn);
+	ktls_hs_free(hs[0]);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* ---- of itself --------------------------------------------------------- */
