@@ -21,7 +21,8 @@
 			 KTLS_F_CLIENT_ORDER | KTLS_F_NEED_EMS | \
 			 KTLS_F_NO_TICKETS | KTLS_F_DOUBLE_HANDSHAKE | \
 			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO | \
-			 KTLS_F_STATUS | KTLS_F_NEED_STATUS)
+			 KTLS_F_STATUS | KTLS_F_NEED_STATUS | \
+			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS)
 
 /* ---- lists of names ---------------------------------------------------- */
 
@@ -399,6 +400,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
 	if (!err)
+		err = config_take_authorities(cfg, why);
+	if (!err)
 		err = session_setup(cfg, o, why);
 	return err;
 }
@@ -456,6 +459,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	supp_free(cfg->supp);
 	trust_free(cfg->trust);
 	wr_free(&cfg->wire);
+	wr_free(&cfg->authorities);
 	crypto_free(cfg->crypto);
 	wipe_free(cfg, sizeof(*cfg));
 }

@@ -47,11 +47,15 @@ struct ktls_config {
 	struct wr wire;			/* owns the lists below */
 	struct slice suites_wire, groups_wire, sigalgs_wire, versions_wire;
 	struct slice alpn_wire;		/* ProtocolNames; empty: no ALPN */
+	/* whom we trust: server: DistinguishedNames; client: TrustedAuthoritys */
+	struct wr authorities;
 };
 
 /* What is wrong with the options about extensions, or NULL (config_ext.c) */
 const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o);
+/* Whom we trust, where it is to be said; once cfg->trust is there */
+int config_take_authorities(struct ktls_config *cfg, struct text why);
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
 
 #endif /* KTLS_CONFIG_H */

@@ -22,16 +22,55 @@ static const char *take_sizes(struct ktls_config *cfg,
 	return NULL;
 }
 
+/* What a CertificateRequest, and what a hello may have of it */
+#define NAMES_MAX		32768
+#define AUTHORITIES_MAX		4096
+
+/* RFC 6066 6; what the system trusts is not worth saying, and too long */
+static const char *check_authorities(const struct ktls_opts *o, bool server,
+				     bool verified)
+{
+	if (o->flags & KTLS_F_CA_NAMES && !server)
+		return "KTLS_F_CA_NAMES is a server's";
+	if (o->flags & KTLS_F_TRUSTED_CA_KEYS && server)
+		return "KTLS_F_TRUSTED_CA_KEYS is a client's";
+	if (!verified && o->flags & (KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS))
+		return "names of CAs without verification";
+	if (o->flags & KTLS_F_TRUSTED_CA_KEYS && !o->ca_file && !o->ca_dir &&
+	    !o->ca_pem)
+		return "KTLS_F_TRUSTED_CA_KEYS without ca_file, _dir or _pem";
+	return NULL;
+}
+
+int config_take_authorities(struct ktls_config *cfg, struct text why)
+{
+	size_t max = 0;
+	int err = 0;
+
+	if (cfg->flags & KTLS_F_CA_NAMES) {
+		max = NAMES_MAX;
+		err = trust_names(cfg->trust, &cfg->authorities, max);
+	} else if (cfg->flags & KTLS_F_TRUSTED_CA_KEYS) {
+		max = AUTHORITIES_MAX;
+		err = trust_authorities(cfg->trust, &cfg->authorities, max);
+	}
+	if (err == -KTLS_E_OPTION)
+		text_set(why, "names of the CAs have more than %zu bytes",
+			 max);
+	return err;
+}
+
 const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o)
 {
 	const bool server = o->role == KTLS_SERVER;
 	const bool verified = o->verify != KTLS_VERIFY_NONE &&
 			      (!server || o->verify);
+	const char *bad = check_authorities(o, server, verified);
 
 	if (server && o->flags & KTLS_F_NEED_STATUS)
 		return "KTLS_F_NEED_STATUS is a client's";
 	if (!verified && o->flags & (KTLS_F_STATUS | KTLS_F_NEED_STATUS))
 		return "KTLS_F_STATUS without verification";
-	return take_sizes(cfg, o);
+	return bad ? bad : take_sizes(cfg, o);
 }

@@ -98,6 +98,7 @@ struct hs_server {
 	struct secret hello_digest;	/* what CH2 must repeat */
 	struct secret cookie;		/* the one sent; len 0: none */
 	bool named;		/* our certificate is for the name asked for */
+	bool ca_known;		/* ... and by a CA that the client named */
 	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
 };
 
@@ -265,9 +266,15 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 int hs_take_finished(struct ktls_hs *hs, struct slice body);
 
+/* With what @cred can sign for the peer, or NULL */
+const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
+					 const struct cred *cred,
+					 struct slice peer);
+/* How well its chain does for the peer: 0 to 3 */
+int hs_cred_score(const struct cred *cred, const struct exts *peer);
 /*
- * Choose among our credentials by what the peer can verify, and @name if not
- * empty; false if none fits its signature algorithms.
+ * Server: choose among our credentials by what the peer can verify, and @name
+ * if not empty; false if none fits its signature algorithms.
  */
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		    const char *name, bool *named);
@@ -276,6 +283,22 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 int hs_verify_chain(struct ktls_hs *hs);
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);
+
+/* ---- the client's credential (hs_cred.c) ------------------------------- */
+
+/* What a CertificateRequest asks for */
+struct cred_wish {
+	uint16_t version;
+	struct slice types;	/* ClientCertificateTypes, 1.2 only */
+	/* sigalgs, sigalgs_cert, authorities of it */
+	struct exts exts;
+};
+
+/*
+ * Choose hs->cred, or none: without a fitting one we answer with none, and the
+ * server decides.  -KTLS_E_CRED_CHOICE, -ENOMEM.
+ */
+int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish);
 
 /* ---- record sizes (hs_limit.c) ----------------------------------------- */
 
@@ -309,8 +332,12 @@ int hs12_resume(struct ktls_hs *hs);
 /* ECDHE and DHE: the premaster secret of our half and @share */
 int hs12_agree(struct ktls_hs *hs, struct kex *kex, struct slice share,
 	       struct wr *premaster);
+const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
+					   const struct cred *cred,
+					   enum suite_auth auth,
+					   struct slice peer);
 bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
-		      struct slice sigalgs, const char *name, bool *named);
+		      const struct exts *peer, const char *name, bool *named);
 bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
 int hs12_send_certificate(struct ktls_hs *hs);
 int hs12_take_certificate(struct ktls_hs *hs, struct slice body);

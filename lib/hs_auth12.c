@@ -104,10 +104,10 @@ bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth)
 	return auth == AUTH_ANY || rsa == (auth == AUTH_RSA);
 }
 
-static const struct sigscheme *common_scheme(const struct ktls_config *cfg,
-					     const struct cred *cred,
-					     enum suite_auth auth,
-					     struct slice peer)
+const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
+					   const struct cred *cred,
+					   enum suite_auth auth,
+					   struct slice peer)
 {
 	for (size_t i = 0; i < cfg->sigalgs_len; i++)
 		for (size_t j = 0; j < cred->schemes12_len; j++)
@@ -119,7 +119,7 @@ static const struct sigscheme *common_scheme(const struct ktls_config *cfg,
 }
 
 bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
-		      struct slice sigalgs, const char *name, bool *named)
+		      const struct exts *peer, const char *name, bool *named)
 {
 	const struct ktls_config *cfg = hs->config;
 	int best = -1;
@@ -127,13 +127,14 @@ bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 	*named = false;
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
-		const struct sigscheme *s = common_scheme(cfg, c, auth,
-							  sigalgs);
-		int is_for = s && *name && cred_is_for(c, name);
+		const struct sigscheme *s =
+			hs12_common_scheme(cfg, c, auth, peer->sigalgs);
+		bool is_for = s && *name && cred_is_for(c, name);
+		int score = 2 * is_for + cred_trusted_by(c, peer->trusted_cas);
 
-		if (!s || is_for <= best)
+		if (!s || score <= best)
 			continue;
-		best = is_for;
+		best = score;
 		*named = is_for;
 		hs->cred = c;
 		hs->scheme = s;

@@ -42,9 +42,9 @@ int hs_main_secrets(struct ktls_hs *hs)
 
 /* ---- choosing a credential (4.5.1.2) ----------------------------------- */
 
-static const struct sigscheme *common_scheme(const struct ktls_config *cfg,
-					     const struct cred *cred,
-					     struct slice peer)
+const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
+					 const struct cred *cred,
+					 struct slice peer)
 {
 	for (size_t i = 0; i < cfg->sigalgs_len; i++)
 		for (size_t j = 0; j < cred->schemes_len; j++)
@@ -67,21 +67,29 @@ static bool chain_verifiable(const struct cred *cred, struct slice sigalgs)
 	return true;
 }
 
+/* 4.5.1.2: the name counts most, then a MUST, then a SHOULD */
+int hs_cred_score(const struct cred *cred, const struct exts *peer)
+{
+	struct slice certs = ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
+			     peer->sigalgs_cert : peer->sigalgs;
+
+	return 2 * chain_verifiable(cred, certs) +
+	       cred_issued_by(cred, peer->authorities);
+}
+
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		    const char *name, bool *named)
 {
 	const struct ktls_config *cfg = hs->config;
-	struct slice certs = ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
-			     peer->sigalgs_cert : peer->sigalgs;
 	int best = -1;
 
 	*named = false;
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
-		const struct sigscheme *s = common_scheme(cfg, c,
-							  peer->sigalgs);
+		const struct sigscheme *s = hs_common_scheme(cfg, c,
+							     peer->sigalgs);
 		bool is_for = s && *name && cred_is_for(c, name);
-		int score = 2 * is_for + chain_verifiable(c, certs);
+		int score = 4 * is_for + hs_cred_score(c, peer);
 
 		if (!s || score <= best)
 			continue;

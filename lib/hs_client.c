@@ -84,6 +84,11 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		e->set |= EXT_BIT(EXT_ALPN);
 	if (e->cookie.len)
 		e->set |= EXT_BIT(EXT_COOKIE);
+	/* RFC 6066 6: in 1.3 it has no meaning (9846 4.3.4) */
+	e->trusted_cas = (struct slice){ cfg->authorities.buf,
+					 cfg->authorities.len };
+	if (e->trusted_cas.len && cfg->min_version <= KTLS_TLS12)
+		e->set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
 	limit_offer(hs, e);
 	if (status_wanted(hs))
 		e->set |= EXT_BIT(EXT_STATUS_REQUEST);
@@ -352,8 +357,8 @@ static int c_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 
 static int c_certificate_request(struct ktls_hs *hs, struct slice body)
 {
+	struct cred_wish wish = { .version = KTLS_TLS13 };
 	struct certificate_request m;
-	bool named;
 	int err = parse_certificate_request(body, &m);
 
 	if (err)
@@ -363,10 +368,10 @@ static int c_certificate_request(struct ktls_hs *hs, struct slice body)
 	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
 		return -KTLS_E_EXT_MISSING;
 	hs->client.cert_asked = true;
-	/* without a fitting one we answer with none: the server decides */
-	hs_choose_cred(hs, &m.exts, "", &named);
+	wish.exts = m.exts;
+	err = client_choose_cred(hs, &wish);
 	hs->state = C_CERT;
-	return status_fetch(hs, &m.exts);
+	return err ? err : status_fetch(hs, &m.exts);
 }
 
 static int c_certificate(struct ktls_hs *hs, struct slice body)

@@ -199,30 +199,22 @@ int c12_server_key_exchange(struct ktls_hs *hs, struct slice body)
 	return err;
 }
 
-/* 7.4.4, RFC 8422 5.5: the scheme that we would use has a type as well */
-static bool type_asked(const struct sigscheme *scheme, struct slice types)
-{
-	int type = hs12_scheme_fits(scheme, AUTH_RSA) ? CERT_TYPE_RSA_SIGN :
-							CERT_TYPE_ECDSA_SIGN;
-
-	return memchr(types.p, type, types.len);
-}
-
 int c12_certificate_request(struct ktls_hs *hs, struct slice body)
 {
 	struct certificate_request12 m;
 	int err = parse_certificate_request12(body, &m);
-	bool named;
+	struct cred_wish wish = {
+		.version = KTLS_TLS12,
+		.types = m.types,
+		.exts = { .sigalgs = m.sigalgs,
+			  .authorities = m.authorities },
+	};
 
 	if (err)
 		return err;
 	hs->client.cert_asked = true;
-	/* without a fitting one we answer with none: the server decides */
-	if (hs12_choose_cred(hs, AUTH_ANY, m.sigalgs, "", &named) &&
-	    !type_asked(hs->scheme, m.types))
-		hs->cred = NULL;
 	hs->state = C12_DONE;
-	return 0;
+	return client_choose_cred(hs, &wish);
 }
 
 /* ---- our flight -------------------------------------------------------- */

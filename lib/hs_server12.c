@@ -60,8 +60,11 @@ static bool curve_known(const struct cred *cred, const struct exts *e)
 	       u16s_have(e->groups, cred->group->id);
 }
 
-/* Suite, group and credential go together: the first that fit */
-static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
+/*
+ * Suite, group and credential go together: the first that fit; @known: and
+ * whose certificate the client says that it can verify (RFC 6066 6)
+ */
+static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 {
 	const struct ktls_config *cfg = hs->config;
 	bool group = false, cred = false, named = false;
@@ -76,11 +79,17 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 		if (!hs->group)
 			continue;
 		group = true;
-		if (!hs12_choose_cred(hs, s->auth, m->exts.sigalgs,
+		if (!hs12_choose_cred(hs, s->auth, &m->exts,
 				      hs->info.server_name, &named) ||
 		    !curve_known(hs->cred, &m->exts))
 			continue;
 		hs->server.named = named;
+		hs->server.ca_known = cred_trusted_by(hs->cred,
+						      m->exts.trusted_cas);
+		/* but the name counts more */
+		if (known && (!hs->server.ca_known ||
+			      (hs->info.server_name[0] && !named)))
+			continue;
 		if (hs->info.server_name[0] && !named &&
 		    cfg->flags & KTLS_F_STRICT_NAME)
 			return -KTLS_E_UNKNOWN_NAME;
@@ -91,6 +100,13 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 	if (!cred)
 		return -KTLS_E_NO_SUITE;
 	return group ? -KTLS_E_NO_SIGALG : -KTLS_E_NO_GROUP;
+}
+
+static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
+{
+	if (m->exts.trusted_cas.len && !pick(hs, m, true))
+		return 0;
+	return pick(hs, m, false);
 }
 
 /* ---- the flight -------------------------------------------------------- */
@@ -137,6 +153,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	/* RFC 6066 3: not in a resumption */
 	if (hs->server.named)
 		m.exts.set |= EXT_BIT(EXT_SERVER_NAME);
+	if (hs->server.ca_known)
+		m.exts.set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
 	limit_answer(hs, &m.exts);
 	if (hs->status.len)
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
@@ -222,6 +240,8 @@ static int send_certificate_request(struct ktls_hs *hs)
 	struct certificate_request12 m = {
 		.types = { types, sizeof(types) },
 		.sigalgs = hs->config->sigalgs_wire,
+		.authorities = { hs->config->authorities.buf,
+				 hs->config->authorities.len },
 	};
 	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
 

@@ -281,6 +281,10 @@ static int send_certificate_request(struct ktls_hs *hs)
 
 	if (status_wanted(hs))
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
+	m.exts.authorities = (struct slice){ hs->config->authorities.buf,
+					     hs->config->authorities.len };
+	if (m.exts.authorities.len)
+		m.exts.set |= EXT_BIT(EXT_CERTIFICATE_AUTHORITIES);
 	write_certificate_request(&hs->flight, &m);
 	return hs_close(hs, &mark);
 }

@@ -37,6 +37,9 @@ struct cert {
 	 */
 	const struct sigscheme *signed_with;
 	bool self_signed;
+	uint8_t *issuer;		/* Name */
+	size_t issuer_len;
+	uint8_t sha1[20], key_sha1[20];	/* RFC 6066 6 */
 };
 
 /* A chain with its key; immutable after loading */
@@ -65,6 +68,10 @@ int cred_load(struct cred *cred, const struct ktls_cred *from,
 void cred_free(struct cred *cred);
 /* Is it for this host name (wildcards as RFC 9525) or IP address? */
 bool cred_is_for(const struct cred *cred, const char *name);
+/* Is one of its chain issued by one of @names (DistinguishedNames)? */
+bool cred_issued_by(const struct cred *cred, struct slice names);
+/* ... or the same as, or issued by, one of TrustedAuthoritys (RFC 6066 6)? */
+bool cred_trusted_by(const struct cred *cred, struct slice authorities);
 
 /* ---- trust ------------------------------------------------------------- */
 
@@ -82,6 +89,12 @@ void trust_free(struct trust *trust);
 /* The same for whatever holds the same certificates and CRLs, in any order */
 #define TRUST_DIGEST_LEN	32
 const uint8_t *trust_digest(const struct trust *trust);
+/*
+ * Append the CAs as DistinguishedNames, each once, or as TrustedAuthoritys.
+ * -KTLS_E_OPTION: more than @max bytes; -ENOMEM, -KTLS_E_CRYPTO.
+ */
+int trust_names(const struct trust *trust, struct wr *w, size_t max);
+int trust_authorities(const struct trust *trust, struct wr *w, size_t max);
 
 /* ---- the peer's chain -------------------------------------------------- */
 

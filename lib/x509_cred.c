@@ -108,7 +108,7 @@ static int add_cert(struct cred *cred, X509 *x, X509 *issuer)
 	c->self_signed = X509_self_signed(x, 1) == 1;
 	c->signed_with = signed_with(x, c->self_signed ? x : issuer);
 	cred->chain_len++;
-	return 0;
+	return cert_identify(c, x);
 }
 
 static int fill_chain(struct cred *cred, STACK_OF(X509) *certs)
@@ -217,8 +217,10 @@ int cred_load(struct cred *cred, const struct ktls_cred *from,
 
 void cred_free(struct cred *cred)
 {
-	for (size_t i = 0; i < cred->chain_len; i++)
+	for (size_t i = 0; i < cred->chain_len; i++) {
 		OPENSSL_free(cred->chain[i].der);
+		OPENSSL_free(cred->chain[i].issuer);
+	}
 	free(cred->chain);
 	wr_free(&cred->ocsp);
 	X509_free(cred->leaf);

@@ -22,6 +22,9 @@ void source_close(struct source *s);
 /* The OCSP response in a file (x509_status.c); -KTLS_E_CERT_FILE */
 int cred_load_status(struct cred *cred, const char *path, struct text why);
 
+/* By what a peer may know it (x509_authority.c) */
+int cert_identify(struct cert *c, const X509 *x);
+
 /* What is in a source, keys aside; in its order */
 struct found {
 	STACK_OF(X509) *certs;

@@ -53,6 +53,19 @@ static ssize_t no_response(void *arg, size_t cred, void *buf, size_t size)
 static const struct ktls_hooks no_ocsp = { .ocsp = no_response };
 #endif
 
+static int choose_none_of_them(void *arg, struct ktls_hs *hs,
+			       const struct ktls_cred_request *request)
+{
+	(void)arg;
+	(void)hs;
+	(void)request;
+	return 7;
+}
+
+static const struct ktls_hooks no_such_cred = {
+	.choose_cred = choose_none_of_them,
+};
+
 static const struct reason rows[] = {
 	/* the wire */
 	{ WHY(DECODE), CLIENT, ACT(TO(FINISHED, CUT)) },
@@ -200,6 +213,8 @@ static const struct reason rows[] = {
 	  .server.hooks = &no_ocsp, .text = "OCSP response" },
 	{ WHY(STATUS_MISSING), CLIENT, .client.flags = KTLS_F_NEED_STATUS },
 #endif
+	{ WHY(CRED_CHOICE), CLIENT, .client.hooks = &no_such_cred,
+	  .server.verify = KTLS_VERIFY_OPTIONAL, .text = "credential 7" },
 	{ WHY(RECORD_LIMIT), SERVER,
 	  ACT(TO(CLIENT_HELLO, PUT, AT(28), WITH("\0\77"))) },
 	/* after the handshake */

@@ -211,6 +211,8 @@ enum ktls_alert {
 	  "certificate status response is not acceptable")		\
 	X(2132, STATUS_MISSING, BAD_CERTIFICATE_STATUS,			\
 	  "certificate status is required and was not sent")		\
+	X(2137, CRED_CHOICE, INTERNAL_ERROR,				\
+	  "credential that was chosen does not fit the request")	\
 	/* after the handshake */					\
 	X(2110, TRUNCATED, NONE,					\
 	  "end of stream without close_notify")				\
@@ -341,7 +343,35 @@ struct ktls_supp {
 	void *arg;
 };
 
-/* Called from within the calls that drive a handshake; must not re-enter. */
+/*
+ * What a server that asks a client for a certificate wants.  All of it is the
+ * library's, and gone when the hook returns.
+ */
+struct ktls_cred_request {
+	size_t size;		/* of this struct, as the library has it */
+	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
+	/*
+	 * Indices into opts.creds, rising: those that can sign as the server
+	 * wants, and in TLS 1.2 are of a type that it takes.  @named[i]: 1 if
+	 * one of the chain of @fits[i] is issued by an authority that it names.
+	 */
+	const size_t *fits;
+	const uint8_t *named;
+	size_t fits_len;	/* may be 0 */
+	/*
+	 * The names, as on the wire: each a length of 2 bytes, big-endian, and
+	 * that many bytes of DER (X.501 Name).  None: any authority will do.
+	 */
+	const void *authorities;
+	size_t authorities_len;
+	const uint16_t *sigalgs;	/* IANA schemes, the server's order */
+	size_t sigalgs_len;
+};
+
+/*
+ * Called from within the calls that drive a handshake, by whichever thread
+ * does so, several at once if it does; must not re-enter.
+ */
 struct ktls_hooks {
 	/*
 	 * A line of the SSLKEYLOGFILE format, without a newline.  Who has it
@@ -354,6 +384,19 @@ struct ktls_hooks {
 	 * return its length, at most @size (16384); 0: none is to be had.
 	 */
 	ssize_t (*ocsp)(void *arg, size_t cred, void *buf, size_t size);
+	/*
+	 * client: a server asks for a certificate.  Returns the index of the
+	 * credential to send, one of @request->fits, or -1 to send none; the
+	 * server decides what comes of that.  Anything else fails the handshake
+	 * with -KTLS_E_CRED_CHOICE.  Without the hook, the first that fits is
+	 * sent, one issued by a named authority before others.
+	 *
+	 * In TLS 1.2 the server's certificate has been verified by then, in TLS
+	 * 1.3 not yet; nothing of ours is sent before it has been.
+	 * ktls_hs_info(), ktls_hs_data() and ktls_hs_set_data() may be called.
+	 */
+	int (*choose_cred)(void *arg, struct ktls_hs *hs,
+			   const struct ktls_cred_request *request);
 };
 
 /*
@@ -408,7 +451,10 @@ struct ktls_opts {
 	const char *groups;
 	const char *sigalgs;
 
-	/* server: required, chosen by name and algorithms; client: optional */
+	/*
+	 * server: required, chosen by name, algorithms, and what the client
+	 * trusts if it says so; client: optional, see hooks.choose_cred
+	 */
 	const struct ktls_cred *creds;
 	size_t creds_len;
 
@@ -551,6 +597,20 @@ struct ktls_opts {
 #define KTLS_F_STATUS		(1u << 10)
 /* client: ask for it, and fail without a response that says "good" */
 #define KTLS_F_NEED_STATUS	(1u << 11)
+/*
+ * server: tell clients that are asked for a certificate whose will do: the
+ * subjects of the CAs that are trusted, and the issuers of certificates that
+ * are and are no CA's (RFC 9846 4.3.4, 5246 7.4.4).  Not with
+ * KTLS_VERIFY_NONE.  More than 32768 bytes of them are -KTLS_E_OPTION.
+ */
+#define KTLS_F_CA_NAMES		(1u << 12)
+/*
+ * client: tell servers of TLS 1.2 which CAs are trusted here (RFC 6066 6), in
+ * the open: a CA by its name, another certificate by its hash.  Only trust that
+ * is named in the options, at most 4096 bytes of it, else -KTLS_E_OPTION.  A
+ * server prefers a credential issued by one of them, and has others.
+ */
+#define KTLS_F_TRUSTED_CA_KEYS	(1u << 15)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
