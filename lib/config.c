@@ -53,6 +53,7 @@ struct table {
 	size_t row_size, len, max;
 	int error;		/* if nothing is left of it */
 	bool (*usable)(const struct ktls_config *cfg, const void *row);
+	bool (*named_only)(const void *row);	/* NULL: none is */
 };
 
 static bool suite_usable(const struct ktls_config *cfg, const void *row)
@@ -66,6 +67,11 @@ static bool suite_usable(const struct ktls_config *cfg, const void *row)
 		!caps_error(&cfg->caps, s, KTLS_TX)) &&
 	       (cfg->rx != KTLS_PATH_KERNEL ||
 		!caps_error(&cfg->caps, s, KTLS_RX));
+}
+
+static bool suite_named_only(const void *row)
+{
+	return ((const struct suite *)row)->named_only;
 }
 
 static bool group_usable(const struct ktls_config *cfg, const void *row)
@@ -105,13 +111,17 @@ static void add_row(const struct ktls_config *cfg, const struct table *t,
 		out[(*len)++] = row;
 }
 
-/* The rows that @list names, or all; those that cannot be had are left out */
+/*
+ * The rows that @list names, or all that need not be named; those that cannot
+ * be had are left out.
+ */
 static int take_list(const struct ktls_config *cfg, const struct table *t,
 		     const char *list, const void **out, size_t *len,
 		     struct text why)
 {
 	for (size_t i = 0; !list && i < t->len; i++)
-		add_row(cfg, t, row_at(t, i), out, len);
+		if (!t->named_only || !t->named_only(row_at(t, i)))
+			add_row(cfg, t, row_at(t, i), out, len);
 	while (list && *list) {
 		struct slice name = next_name(&list, ':');
 		const void *row = find_name(t, name);
@@ -181,13 +191,14 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 	const struct table suite_table = {
 		"cipher suite", suites, sizeof(*suites), suites_len,
 		SUITES_MAX, kernel ? -KTLS_E_NO_KERNEL : -KTLS_E_OPTION,
-		suite_usable
+		suite_usable, suite_named_only
 	}, group_table = {
 		"group", groups, sizeof(*groups), groups_len,
-		GROUPS_MAX, -KTLS_E_OPTION, group_usable
+		GROUPS_MAX, -KTLS_E_OPTION, group_usable, NULL
 	}, sigalg_table = {
 		"signature algorithm", sigschemes, sizeof(*sigschemes),
-		sigschemes_len, SIGSCHEMES_MAX, -KTLS_E_OPTION, sigalg_usable
+		sigschemes_len, SIGSCHEMES_MAX, -KTLS_E_OPTION, sigalg_usable,
+		NULL
 	};
 	const void **s = (const void **)cfg->suites;
 	const void **g = (const void **)cfg->groups;
@@ -331,6 +342,15 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	return take_versions(cfg, o, why);
 }
 
+/* May a certificate of ours be for key agreement alone? */
+static bool agrees_statically(const struct ktls_config *cfg)
+{
+	for (size_t i = 0; i < cfg->suites_len; i++)
+		if (cfg->suites[i]->kex == KEX_ECDH)
+			return cfg->role == KTLS_SERVER;
+	return false;
+}
+
 static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
 		      struct text why)
 {
@@ -338,7 +358,8 @@ static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!cfg->creds)
 		return -ENOMEM;
 	for (size_t i = 0; i < o->creds_len; i++) {
-		int err = cred_load(&cfg->creds[i], &o->creds[i], why);
+		int err = cred_load(&cfg->creds[i], &o->creds[i],
+				    agrees_statically(cfg), why);
 
 		if (err)
 			return err;

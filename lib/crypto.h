@@ -106,6 +106,9 @@ int group_prime(const struct crypto *crypto, const struct group *group,
 /* Server: both at once, writing its share into @w */
 int kex_respond(const struct crypto *crypto, const struct group *group,
 		struct slice peer, struct wr *w, struct kex_secret *out);
+/* A key that is there already, and stays: a certificate's */
+int kex_static(struct kex *k, const struct group *group,
+	       struct evp_pkey_st *key);
 void kex_free(struct kex *k);
 
 /* ---- signatures -------------------------------------------------------- */

@@ -235,6 +235,16 @@ int kex_respond(const struct crypto *crypto, const struct group *group,
 	return err;
 }
 
+int kex_static(struct kex *k, const struct group *group,
+	       struct evp_pkey_st *key)
+{
+	kex_free(k);
+	if (!EVP_PKEY_up_ref(key))
+		return -KTLS_E_CRYPTO;
+	*k = (struct kex){ group, key };
+	return 0;
+}
+
 void kex_free(struct kex *k)
 {
 	EVP_PKEY_free(k->key);

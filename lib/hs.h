@@ -33,6 +33,7 @@ enum hs_state {
 	C12_SUPP,	/* SupplementalData or Certificate (RFC 4680 3) */
 	C12_CERT,
 	C12_STATUS,	/* CertificateStatus, which may not come */
+	C12_STATUS_ECDH, /* the same, or what C12_CR_DONE waits for */
 	C12_SKE,
 	C12_CR_DONE,	/* CertificateRequest or ServerHelloDone */
 	C12_DONE,
@@ -355,6 +356,20 @@ int hs12_verify(struct ktls_hs *hs, uint16_t id, struct slice msg,
 int hs12_signed_params(struct ktls_hs *hs, struct slice params,
 		       struct wr *out);
 
+/* ---- static ECDH (hs_ecdh12.c) ----------------------------------------- */
+
+/* Client: by the certificate in hs->peer; -KTLS_E_CERT_SUITE, _GROUP_CHOICE */
+int ecdh_take(struct ktls_hs *hs);
+/*
+ * Server: a credential that has what the suites of @auth need, and its group.
+ * -KTLS_E_NO_SUITE: there is none; -KTLS_E_NO_GROUP: on no common curve.
+ */
+int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
+		const struct exts *e, bool *named);
+int ecdh_begin(struct ktls_hs *hs);
+/* The curve of any certificate, ephemeral suites' as well */
+bool ecdh_curve_known(const struct cred *cred, const struct exts *e);
+
 /* ---- SupplementalData (hs_supp.c) -------------------------------------- */
 
 /* Is it for protected handshakes only, hence for a second one? */
@@ -380,6 +395,8 @@ int client_begin_transcript(struct ktls_hs *hs);
 int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version);
 int client_take_alpn(struct ktls_hs *hs, struct slice list);
 int client12_server_hello(struct ktls_hs *hs, struct server_hello *m);
+/* Our share for hs->group, and the premaster secret from it and theirs */
+int client12_agree(struct ktls_hs *hs, struct slice share);
 int server_choose_alpn(struct ktls_hs *hs, const struct exts *e);
 const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,

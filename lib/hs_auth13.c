@@ -151,12 +151,19 @@ static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked,
 	return more;
 }
 
+/* Does the peer's key sign something, or is it half of the key exchange? */
+static enum cert_use peer_use(const struct ktls_hs *hs)
+{
+	return hs->config->role == KTLS_CLIENT && hs->suite->kex == KEX_ECDH ?
+	       CERT_AGREES : CERT_SIGNS;
+}
+
 int hs_verify_chain(struct ktls_hs *hs)
 {
 	const struct ktls_config *cfg = hs->config;
 	bool client = cfg->role == KTLS_CLIENT;
 	const char *name = *hs->peer_name ? hs->peer_name : NULL;
-	int err = peer_can_sign(&hs->peer, hs_text(hs));
+	int err = peer_can(&hs->peer, peer_use(hs), hs_text(hs));
 
 	if (!err && !peer_key(&hs->peer))
 		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */

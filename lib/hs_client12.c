@@ -99,11 +99,17 @@ int c12_supplemental_data(struct ktls_hs *hs, struct slice body)
 
 int c12_certificate(struct ktls_hs *hs, struct slice body)
 {
+	bool ecdh = hs->suite->kex == KEX_ECDH;
 	int err = hs12_take_certificate(hs, body);
 
 	if (!err && !peer_len(&hs->peer))
 		err = -KTLS_E_CERT_EMPTY;
-	hs->state = hs->client.status_due ? C12_STATUS : C12_SKE;
+	if (!err && ecdh)
+		err = ecdh_take(hs);
+	if (hs->client.status_due)
+		hs->state = ecdh ? C12_STATUS_ECDH : C12_STATUS;
+	else
+		hs->state = ecdh ? C12_CR_DONE : C12_SKE;
 	return err;
 }
 
@@ -112,7 +118,7 @@ int c12_certificate_status(struct ktls_hs *hs, struct slice body)
 	struct slice response;
 	int err = parse_certificate_status(body, &response);
 
-	hs->state = C12_SKE;
+	hs->state = hs->state == C12_STATUS ? C12_SKE : C12_CR_DONE;
 	return err ? err : status_take(hs, response);
 }
 
@@ -175,9 +181,22 @@ static int verify_params(struct ktls_hs *hs,
 	return err;
 }
 
-int c12_server_key_exchange(struct ktls_hs *hs, struct slice body)
+int client12_agree(struct ktls_hs *hs, struct slice share)
 {
 	struct hs_client *c = &hs->client;
+	int err;
+
+	hs->info.group = hs->group->id;
+	/* the hello's shares were for 1.3 */
+	wr_reset(&c->shares);
+	err = kex_begin(&c->kex[0], hs->config->crypto, hs->group,
+			&c->shares);
+	return err ? err : hs12_agree(hs, &c->kex[0], share,
+				      &hs->tls12.premaster);
+}
+
+int c12_server_key_exchange(struct ktls_hs *hs, struct slice body)
+{
 	struct server_key_exchange m;
 	int err = parse_server_key_exchange(body, hs->suite->kex, &m);
 
@@ -185,16 +204,8 @@ int c12_server_key_exchange(struct ktls_hs *hs, struct slice body)
 		err = group_of(hs, &m, &hs->group);
 	if (!err)
 		err = verify_params(hs, &m);
-	if (err)
-		return err;
-	hs->info.group = hs->group->id;
-	/* the hello's shares were for 1.3 */
-	wr_reset(&c->shares);
-	err = kex_begin(&c->kex[0], hs->config->crypto, hs->group,
-			&c->shares);
 	if (!err)
-		err = hs12_agree(hs, &c->kex[0], m.share,
-				 &hs->tls12.premaster);
+		err = client12_agree(hs, m.share);
 	hs->state = C12_CR_DONE;
 	return err;
 }

@@ -53,11 +53,17 @@ static const struct group *choose_group(const struct ktls_hs *hs,
 	return server_choose_group(hs, e, usable);
 }
 
-/* RFC 8422 5.1.1: the certificate's curve must be among the client's */
-static bool curve_known(const struct cred *cred, const struct exts *e)
+/* Group and credential for a suite that the client has, too */
+static int choose_for(struct ktls_hs *hs, const struct suite *s,
+		      const struct exts *e, bool *named)
 {
-	return !cred->group || !ext_has(e, EXT_SUPPORTED_GROUPS) ||
-	       u16s_have(e->groups, cred->group->id);
+	if (s->kex == KEX_ECDH)
+		return ecdh_choose(hs, s->auth, e, named);
+	hs->group = choose_group(hs, e, s->kex);
+	if (!hs->group)
+		return -KTLS_E_NO_GROUP;
+	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) &&
+	       ecdh_curve_known(hs->cred, e) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
 /*
@@ -67,21 +73,20 @@ static bool curve_known(const struct cred *cred, const struct exts *e)
 static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 {
 	const struct ktls_config *cfg = hs->config;
-	bool group = false, cred = false, named = false;
+	int err = -KTLS_E_NO_SUITE;
 
 	for (size_t i = 0; i < cfg->suites_len; i++) {
 		const struct suite *s = cfg->suites[i];
+		bool named;
+		int lacks;
 
 		if (s->version != KTLS_TLS12 || !u16s_have(m->suites, s->id))
 			continue;
-		cred |= !group;
-		hs->group = choose_group(hs, &m->exts, s->kex);
-		if (!hs->group)
-			continue;
-		group = true;
-		if (!hs12_choose_cred(hs, s->auth, &m->exts,
-				      hs->info.server_name, &named) ||
-		    !curve_known(hs->cred, &m->exts))
+		lacks = choose_for(hs, s, &m->exts, &named);
+		/* what the best of them lacks: numbered in that order */
+		if (lacks < err)
+			err = lacks;
+		if (lacks)
 			continue;
 		hs->server.named = named;
 		hs->server.ca_known = cred_trusted_by(hs->cred,
@@ -97,9 +102,7 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 		hs->info.group = hs->group->id;
 		return 0;
 	}
-	if (!cred)
-		return -KTLS_E_NO_SUITE;
-	return group ? -KTLS_E_NO_SIGALG : -KTLS_E_NO_GROUP;
+	return err;
 }
 
 static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
@@ -148,7 +151,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	if (hs->tls12.ticket_due)
 		m.exts.set |= EXT_BIT(EXT_SESSION_TICKET);
 	if (ext_has(asked, EXT_EC_POINT_FORMATS) &&
-	    hs->suite->kex == KEX_ECDHE)
+	    hs->suite->kex != KEX_DHE)
 		m.exts.set |= EXT_BIT(EXT_EC_POINT_FORMATS);
 	/* RFC 6066 3: not in a resumption */
 	if (hs->server.named)
@@ -363,7 +366,8 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 	if (!err)
 		err = send_certificate_status(hs);
 	if (!err)
-		err = send_server_key_exchange(hs);
+		err = hs->suite->kex == KEX_ECDH ? ecdh_begin(hs) :
+		      send_server_key_exchange(hs);
 	if (!err && ask)
 		err = send_certificate_request(hs);
 	if (!err)

@@ -33,6 +33,14 @@ struct trust {
 /* Exactly one DER certificate; @aux: OpenSSL's own form of a trusted one */
 X509 *x509_parse(struct slice der, bool aux);
 
+/*
+ * Of which kind @x's own signature is (RFC 4492 5.3), as suites call it;
+ * AUTH_ANY: neither
+ */
+enum suite_auth x509_signed_by(X509 *x);
+/* The public key's bytes: an EC key's are its point (RFC 4492 5.9) */
+struct slice x509_public(X509 *x);
+
 static inline void ossl_leave(const int *mark)
 {
 	(void)mark;

@@ -36,7 +36,7 @@ struct hash_row {
 };
 
 /* TLS 1.2: what a suite says of the key exchange; 1.3 has it elsewhere */
-enum suite_kex { KEX_ANY, KEX_ECDHE, KEX_DHE };
+enum suite_kex { KEX_ANY, KEX_ECDHE, KEX_DHE, KEX_ECDH };
 enum suite_auth { AUTH_ANY, AUTH_ECDSA, AUTH_RSA };
 
 struct suite {
@@ -46,7 +46,8 @@ struct suite {
 	enum aead_id aead;
 	enum hash_id hash;
 	enum suite_kex kex;
-	enum suite_auth auth;
+	enum suite_auth auth;	/* KEX_ECDH: who signed the certificate */
+	bool named_only;	/* never offered unless an option names it */
 };
 
 enum kex_kind {

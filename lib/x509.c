@@ -41,6 +41,31 @@ X509 *x509_parse(struct slice der, bool aux)
 	return x;
 }
 
+enum suite_auth x509_signed_by(X509 *x)
+{
+	int type;
+
+	if (!X509_get_signature_info(x, NULL, &type, NULL, NULL))
+		return AUTH_ANY;
+	switch (type) {
+	case NID_X9_62_id_ecPublicKey:
+		return AUTH_ECDSA;
+	case NID_rsaEncryption:
+	case NID_rsassaPss:
+		return AUTH_RSA;
+	default:
+		return AUTH_ANY;
+	}
+}
+
+struct slice x509_public(X509 *x)
+{
+	const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(x);
+
+	return (struct slice){ ASN1_STRING_get0_data(bits),
+			       (size_t)ASN1_STRING_length(bits) };
+}
+
 /* ---- names ------------------------------------------------------------- */
 
 /* RFC 9525: names are in subjectAltName, a wildcard is a whole label */
@@ -122,17 +147,21 @@ size_t peer_len(const struct peer_chain *peer)
 	return peer->chain ? (size_t)sk_X509_num(peer->chain) : 0;
 }
 
-/* 9846 4.5.2.2: the bit must be set if the extension is there */
-int peer_can_sign(const struct peer_chain *peer, struct text why)
+/* 9846 4.5.2.2, RFC 4492 5.9: the bit must be set if the extension is there */
+int peer_can(const struct peer_chain *peer, enum cert_use use,
+	     struct text why)
 {
+	bool agree = use == CERT_AGREES;
+	uint32_t bit = agree ? KU_KEY_AGREEMENT : KU_DIGITAL_SIGNATURE;
 	OSSL_SCOPE;
 	char subject[256];
 
-	if (X509_get_key_usage(peer->leaf) & KU_DIGITAL_SIGNATURE)
+	if (X509_get_key_usage(peer->leaf) & bit)
 		return 0;
 	subject_text(peer->leaf, subject, sizeof(subject));
-	text_set(why, "certificate 1 of %zu (%s): key usage does not allow "
-		 "digital signatures", peer_len(peer), subject);
+	text_set(why, "certificate 1 of %zu (%s): key usage does not allow %s",
+		 peer_len(peer), subject, agree ? "key agreement" :
+						  "digital signatures");
 	return -KTLS_E_CERT_USAGE;
 }
 
@@ -160,6 +189,18 @@ struct evp_pkey_st *peer_key(const struct peer_chain *peer)
 	OSSL_SCOPE;
 
 	return X509_get0_pubkey(peer->leaf);
+}
+
+enum suite_auth peer_signed_by(const struct peer_chain *peer)
+{
+	OSSL_SCOPE;
+
+	return x509_signed_by(peer->leaf);
+}
+
+struct slice peer_public(const struct peer_chain *peer)
+{
+	return x509_public(peer->leaf);
 }
 
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size)

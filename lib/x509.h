@@ -55,6 +55,7 @@ struct cred {
 	const struct sigscheme *schemes12[SIGSCHEMES_MAX];
 	size_t schemes12_len;
 	const struct group *group;	/* the key's curve, if it has one */
+	enum suite_auth ecdh;		/* for which of ECDH_*; ANY: none */
 	struct wr ocsp;			/* OCSPResponse; empty: none */
 	time_t ocsp_until;		/* 0: it does not say */
 };
@@ -62,8 +63,9 @@ struct cred {
 /*
  * Load one from files or memory.  -KTLS_E_CERT_FILE, _KEY_FILE, _KEY_MISMATCH,
  * -ENOMEM, the detail in @why: file, position, what is wrong with it.
+ * @agrees: it need not be able to sign, if static ECDH may be done with it.
  */
-int cred_load(struct cred *cred, const struct ktls_cred *from,
+int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	      struct text why);
 void cred_free(struct cred *cred);
 /* Is it for this host name (wildcards as RFC 9525) or IP address? */
@@ -116,14 +118,19 @@ size_t peer_len(const struct peer_chain *peer);
 int peer_verify(struct peer_chain *peer, const struct trust *trust,
 		enum ktls_role role, const char *name, struct text why);
 /*
- * May the leaf's key sign handshakes (key usage)?  -KTLS_E_CERT_USAGE.  Holds
- * even where nothing is verified.
+ * May the leaf's key sign handshakes, or agree on their keys (key usage)?
+ * -KTLS_E_CERT_USAGE.  Holds even where nothing is verified.
  */
-int peer_can_sign(const struct peer_chain *peer, struct text why);
+enum cert_use { CERT_SIGNS, CERT_AGREES };
+int peer_can(const struct peer_chain *peer, enum cert_use use,
+	     struct text why);
 /* Are both for the same leaf, or both empty? */
 bool peer_same(const struct peer_chain *a, const struct peer_chain *b);
 /* Borrowed from the leaf, or NULL */
 struct evp_pkey_st *peer_key(const struct peer_chain *peer);
+/* ... its bytes, an EC key's point; and of which kind the leaf's signature is */
+struct slice peer_public(const struct peer_chain *peer);
+enum suite_auth peer_signed_by(const struct peer_chain *peer);
 /*
  * What an OCSP response says of the leaf of a verified chain, a KTLS_STATUS_*.
  * -KTLS_E_STATUS_BAD, -KTLS_E_CERT_REVOKED.

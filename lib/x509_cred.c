@@ -126,7 +126,27 @@ static int fill_chain(struct cred *cred, STACK_OF(X509) *certs)
 	return err;
 }
 
-static int load_chain(struct cred *cred, const struct source *s,
+/*
+ * For which suites of RFC 4492 5.3, Table 3.  5246 7.4.2 would let either kind
+ * of signature pass, but old peers do not.
+ */
+static enum suite_auth ecdh_suites(X509 *x)
+{
+	struct slice point = x509_public(x);
+	EVP_PKEY *key = X509_get0_pubkey(x);
+
+	if (!key || !key_group(key) || !point.len || point.p[0] != 4 ||
+	    !(X509_get_key_usage(x) & KU_KEY_AGREEMENT))
+		return AUTH_ANY;
+	return x509_signed_by(x);
+}
+
+static bool can_sign(const struct cred *cred)
+{
+	return X509_get_key_usage(cred->leaf) & KU_DIGITAL_SIGNATURE;
+}
+
+static int load_chain(struct cred *cred, const struct source *s, bool agrees,
 		      struct text why)
 {
 	struct found f = { 0 };
@@ -143,8 +163,9 @@ static int load_chain(struct cred *cred, const struct source *s,
 	found_free(&f);
 	if (err)
 		return err;
+	cred->ecdh = ecdh_suites(cred->leaf);
 	/* 9846 4.5.2.2 */
-	if (!(X509_get_key_usage(cred->leaf) & KU_DIGITAL_SIGNATURE)) {
+	if (!can_sign(cred) && !(agrees && cred->ecdh)) {
 		text_set(why, "%s: certificate 1: key usage does not allow "
 			 "digital signatures", s->name);
 		return -KTLS_E_CERT_FILE;
@@ -153,6 +174,19 @@ static int load_chain(struct cred *cred, const struct source *s,
 }
 
 /* The certificate may restrict what the key alone could do (RSASSA-PSS) */
+static void find_schemes(struct cred *cred, EVP_PKEY *pub)
+{
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (sigschemes[i].tls13 && sig_fits(&sigschemes[i], pub) &&
+		    sig_fits(&sigschemes[i], cred->key))
+			cred->schemes[cred->schemes_len++] = &sigschemes[i];
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (sig_fits12(&sigschemes[i], pub) &&
+		    sig_fits12(&sigschemes[i], cred->key))
+			cred->schemes12[cred->schemes12_len++] =
+				&sigschemes[i];
+}
+
 static int match_key(struct cred *cred, const char *cert_name,
 		     const char *key_name, struct text why)
 {
@@ -163,17 +197,10 @@ static int match_key(struct cred *cred, const char *cert_name,
 			 "certificate in %s", key_name, cert_name);
 		return -KTLS_E_KEY_MISMATCH;
 	}
-	for (size_t i = 0; i < sigschemes_len; i++)
-		if (sigschemes[i].tls13 && sig_fits(&sigschemes[i], pub) &&
-		    sig_fits(&sigschemes[i], cred->key))
-			cred->schemes[cred->schemes_len++] = &sigschemes[i];
-	for (size_t i = 0; i < sigschemes_len; i++)
-		if (sig_fits12(&sigschemes[i], pub) &&
-		    sig_fits12(&sigschemes[i], cred->key))
-			cred->schemes12[cred->schemes12_len++] =
-				&sigschemes[i];
+	if (can_sign(cred))
+		find_schemes(cred, pub);
 	cred->group = key_group(pub);
-	if (!cred->schemes_len) {
+	if (can_sign(cred) && !cred->schemes_len) {
 		text_set(why, "%s: no TLS signature scheme for a key of its "
 			 "kind", key_name);
 		return -KTLS_E_KEY_FILE;
@@ -181,7 +208,7 @@ static int match_key(struct cred *cred, const char *cert_name,
 	return 0;
 }
 
-int cred_load(struct cred *cred, const struct ktls_cred *from,
+int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	      struct text why)
 {
 	OSSL_SCOPE;
@@ -198,7 +225,7 @@ int cred_load(struct cred *cred, const struct ktls_cred *from,
 	err = source_open(&cert, from->cert_file, from->cert_pem, "cert_pem",
 			  -KTLS_E_CERT_FILE, why);
 	if (!err)
-		err = load_chain(cred, &cert, why);
+		err = load_chain(cred, &cert, agrees, why);
 	if (!err && own_key)
 		err = source_open(&key, from->key_file, from->key_pem,
 				  "key_pem", -KTLS_E_KEY_FILE, why);

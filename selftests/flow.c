@@ -2,8 +2,8 @@
 /*
  * The message flows of TLS 1.2 as its documents draw them: RFC 5246 figures 1
  * and 2, RFC 5077 figures 1 and 2, RFC 4680 figures 1 and 2, RFC 4681 figure
- * 1.  Each in memory, where it is looked at, and over a socket, where it ends
- * in the kernel if that has TLS.
+ * 1, and RFC 4492 figure 1 for static ECDH.  Each in memory, where it is looked
+ * at, and over a socket, where it ends in the kernel if that has TLS.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +54,7 @@ FIXTURE(flow) {
 
 FIXTURE_VARIANT(flow) {
 	bool mutual, resumed;
+	const char *cert;		/* the server's; NULL: p256 */
 	unsigned int flags;		/* of both */
 	const struct ktls_opts *client, *server;
 	const char *figure;
@@ -120,6 +121,27 @@ FIXTURE_VARIANT_ADD(flow, ticket) {
 "[ChangeCipherSpec]                               |0\n"
 "Finished            -------->                    |1\n"
 "                                NewSessionTicket |0\n"
+"                              [ChangeCipherSpec] |0\n"
+"                    <--------           Finished |1\n"
+};
+
+#define ECDH	.ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256"
+
+/* RFC 4492 figure 1, without what is not sent (2.1) */
+FIXTURE_VARIANT_ADD(flow, static_ecdh) {
+	.flags = KTLS_F_NO_TICKETS, .mutual = true, .cert = "nosign",
+	.client = KTLS_OPTS(ECDH), .server = KTLS_OPTS(ECDH),
+	.figure =
+"ClientHello         -------->                    |0\n"
+"                                     ServerHello |0\n"
+"                                     Certificate |0\n"
+"                              CertificateRequest |0\n"
+"                    <--------    ServerHelloDone |0\n"
+"Certificate                                      |0\n"
+"ClientKeyExchange                                |0\n"
+"CertificateVerify                                |0\n"
+"[ChangeCipherSpec]                               |0\n"
+"Finished            -------->                    |1\n"
 "                              [ChangeCipherSpec] |0\n"
 "                    <--------           Finished |1\n"
 };
@@ -215,6 +237,14 @@ static const struct ktls_cred *client_cred(void)
 	return &cred;
 }
 
+static const struct ktls_cred *server_cred(const char *name)
+{
+	static struct ktls_cred cred;
+
+	cred = pki_cred(name);
+	return &cred;
+}
+
 FIXTURE_SETUP(flow)
 {
 	struct ktls_opts *c = &self->client, *s = &self->server;
@@ -225,6 +255,10 @@ FIXTURE_SETUP(flow)
 	s->flags |= variant->flags;
 	c->min_version = c->max_version = KTLS_TLS12;
 	s->min_version = s->max_version = KTLS_TLS12;
+	if (variant->cert) {
+		s->creds = server_cred(variant->cert);
+		s->creds_len = 1;
+	}
 	if (!variant->mutual)
 		return;
 	c->creds = client_cred();

@@ -34,18 +34,21 @@ FIXTURE_VARIANT_GEN(tls12, every);
 
 FIXTURE_SETUP(tls12)
 {
-	bool rsa = variant->suite->auth == AUTH_RSA;
-	struct ktls_cred cred = pki_cred(rsa ? "rsa2048" : "p256");
+	const struct suite *suite = variant->suite;
+	bool rsa = suite->auth == AUTH_RSA, ecdh = suite->kex == KEX_ECDH;
+	struct ktls_cred cred = pki_cred(ecdh ? rsa ? "ecdhrsa" : "nosign" :
+					 rsa ? "rsa2048" : "p256");
 	struct ktls_cred client = pki_cred("client");
 	unsigned int flags = variant->tickets ? 0 : KTLS_F_NO_TICKETS;
 
 	self->server = config(KTLS_OPTS(.role = KTLS_SERVER, .flags = flags,
 		.creds = &cred, .creds_len = 1, .ca_file = pki("ca"),
-		.ciphers = variant->suite->name,
+		.ciphers = suite->name,
 		.verify = variant->mutual ? KTLS_VERIFY_REQUIRE :
 					    KTLS_VERIFY_NONE));
 	self->client = config(KTLS_OPTS(.role = KTLS_CLIENT, .flags = flags,
-		.creds = &client, .creds_len = variant->mutual));
+		.creds = &client, .creds_len = variant->mutual,
+		.ciphers = suite->named_only ? suite->name : NULL));
 }
 
 FIXTURE_TEARDOWN(tls12)

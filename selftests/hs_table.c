@@ -18,7 +18,7 @@ static const struct allowed {
 	const char *name;
 	enum end end;
 	enum hs_state state;
-	uint16_t msg[2];
+	uint16_t msg[3];
 } allowed[] = {
 	{ "c_sh", CLIENT_END, C_SH, { HT_SERVER_HELLO } },
 	{ "c_sh2", CLIENT_END, C_SH2, { HT_SERVER_HELLO } },
@@ -38,6 +38,9 @@ static const struct allowed {
 	{ "c12_cert", CLIENT_END, C12_CERT, { HT_CERTIFICATE } },
 	{ "c12_status", CLIENT_END, C12_STATUS,
 	  { HT_CERTIFICATE_STATUS, HT_SERVER_KEY_EXCHANGE } },
+	{ "c12_status_ecdh", CLIENT_END, C12_STATUS_ECDH,
+	  { HT_CERTIFICATE_STATUS, HT_CERTIFICATE_REQUEST,
+	    HT_SERVER_HELLO_DONE } },
 	{ "c12_ske", CLIENT_END, C12_SKE, { HT_SERVER_KEY_EXCHANGE } },
 	{ "c12_cr_done", CLIENT_END, C12_CR_DONE,
 	  { HT_CERTIFICATE_REQUEST, HT_SERVER_HELLO_DONE } },
@@ -65,7 +68,8 @@ static bool is_tls12(const struct allowed *a)
 
 static bool may_come(const struct allowed *a, unsigned int msg)
 {
-	return msg && (a->msg[0] == msg || a->msg[1] == msg);
+	return msg && (a->msg[0] == msg || a->msg[1] == msg ||
+		       a->msg[2] == msg);
 }
 
 /* As a message: ChangeCipherSpec is none, a HelloRequest is void (5246 7.4) */
@@ -124,7 +128,8 @@ TEST(rules_are_those_of_the_rfc)
 		}
 	}
 	for (size_t i = 0; i < N_ALLOWED; i++)
-		pairs += allowed[i].msg[1] ? 2 : 1;
+		for (size_t j = 0; j < 3 && allowed[i].msg[j]; j++)
+			pairs++;
 	EXPECT_EQ(rules, pairs);
 }
 
@@ -200,6 +205,10 @@ FIXTURE_SETUP(state)
 	const struct ktls_cred cred = pki_cred("client");
 	uint16_t version = is_tls12(variant->a) ? KTLS_TLS12 : KTLS_TLS13;
 
+	bool ecdh = variant->a->state == C12_STATUS_ECDH;
+	const struct ktls_cred own = pki_cred(ecdh ? "nosign" : "p256");
+	const char *suite = ecdh ? "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256" :
+				   NULL;
 	bool asks = variant->a->state != S12_SUPP_CKE;
 
 	ocsp_set(&good);
@@ -207,11 +216,13 @@ FIXTURE_SETUP(state)
 				       .flags = KTLS_F_STATUS,
 				       .min_version = version,
 				       .max_version = version,
+				       .ciphers = suite,
 				       .supp = &supp, .supp_len = 1),
 		   KTLS_OPTS(.verify = asks ? KTLS_VERIFY_REQUIRE :
 			     KTLS_VERIFY_NONE,
 			     .min_version = version, .max_version = version,
-			     .supp = &supp, .supp_len = 1,
+			     .supp = &supp, .supp_len = 1, .ciphers = suite,
+			     .creds = &own, .creds_len = 1,
 			     .flags = KTLS_F_COOKIE, .hooks = &hooks), NULL);
 }
 
@@ -251,7 +262,7 @@ TEST_F(state, empty_message)
 {
 	const struct allowed *a = variant->a;
 
-	for (size_t i = 0; i < 2 && a->msg[i]; i++) {
+	for (size_t i = 0; i < 3 && a->msg[i]; i++) {
 		const uint8_t msg[MSG_HEADER] = { (uint8_t)a->msg[i] };
 
 		/* these have none, or are not messages */

@@ -20,6 +20,10 @@
  * own: expired future othername nosign (keyUsage without digitalSignature)
  * clientonly (extendedKeyUsage) sha1 rsa1024 stranger (another CA) selfsigned;
  * chain (leaf + intermediate) and nointer (the intermediate left out).
+ * For static ECDH: ecdh256 ecdh384 ecdh521 (keyUsage allows signatures, too)
+ * ecdhany (without keyUsage) ecdhrsa (signed by an RSA intermediate) and
+ * nosign; not for it: rsaagree (an RSA key with keyAgreement) and compressed
+ * (a P-256 key whose point is compressed).
  * staple demands its status (RFC 7633), responder signs that of others.
  * client and clientonly are for clients alone, serveronly for servers alone;
  * othername is for "other.test".  Each is the CN of its subject.

@@ -56,6 +56,12 @@ cat >conf <<-'CONF'
 	subjectKeyIdentifier = hash
 	authorityKeyIdentifier = keyid
 	tlsfeature = status_request
+	[bare]
+	basicConstraints = critical,CA:FALSE
+	extendedKeyUsage = $ENV::eku
+	subjectAltName = $ENV::san
+	subjectKeyIdentifier = hash
+	authorityKeyIdentifier = keyid
 	[leaf]
 	basicConstraints = critical,CA:FALSE
 	keyUsage = critical,$ENV::ku
@@ -71,7 +77,7 @@ ku=digitalSignature
 eku=serverAuth,clientAuth
 san=DNS:localhost,DNS:*.example.test,IP:127.0.0.1,IP:::1
 p256='ec -pkeyopt ec_paramgen_curve:P-256'
-issuer=ca ext=leaf key=$p256 md=sha256
+issuer=ca ext=leaf key=$p256 md=sha256 form=
 
 # make NAME [VARIABLE=VALUE]...: a key, and a certificate issued for it
 make() {
@@ -86,6 +92,13 @@ make() {
 	{
 		openssl req -new -newkey $key -nodes -subj "/CN=$name" \
 			-keyout "$name.key" -out "$db/csr"
+		[ -z "$form" ] || {
+			openssl ec -in "$name.key" -conv_form "$form" \
+				-out "$db/key"
+			mv "$db/key" "$name.key"
+			openssl req -new -key "$name.key" -subj "/CN=$name" \
+				-out "$db/csr"
+		}
 		openssl ca -batch -notext -in "$db/csr" -out "$name.pem" \
 			"${by[@]}" -md "$md" -extensions "$ext" \
 			-startdate "$begin" -enddate "$end"
@@ -102,6 +115,7 @@ later() {
 make ca issuer=self ext=root
 make stranger-ca issuer=self ext=root
 make inter ext=inter
+make rsainter key=rsa:2048 ext=inter
 
 later rsa2048 key=rsa:2048	# the slow ones first
 later rsapss key='rsa-pss -pkeyopt rsa_keygen_bits:2048'
@@ -115,6 +129,15 @@ later client eku=clientAuth
 later chain issuer=inter
 later staple ext=staple
 later responder eku=OCSPSigning
+# for static ECDH
+both=digitalSignature,keyAgreement
+later ecdh256 ku=$both
+later ecdh384 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-384'
+later ecdh521 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-521'
+later ecdhany ext=bare
+later ecdhrsa ku=keyAgreement issuer=rsainter
+later rsaagree ku=$both key=rsa:2048
+later compressed ku=$both form=compressed
 # each with a fault
 later expired end=20210101000000Z
 later future begin=20480101000000Z
@@ -132,6 +155,7 @@ done
 cp chain.pem nointer.pem
 cp chain.key nointer.key
 cat inter.pem >>chain.pem
+cat rsainter.pem >>ecdhrsa.pem
 
 chmod 644 ./*.pem ./*.key
 rm -rf conf ./*.db

@@ -207,6 +207,11 @@ static const struct reason rows[] = {
 	  .text = "CN = clientonly" },
 	{ WHY(CERT_USAGE), SERVER, .client_cert = "serveronly",
 	  .server.verify = KTLS_VERIFY_REQUIRE, .text = "CN = serveronly" },
+	{ WHY(CERT_SUITE), CLIENT, V12, .server_cert = "ecdh256",
+	  .client.ciphers = "TLS_ECDH_RSA_WITH_AES_128_GCM_SHA256:"
+			    "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
+	  .server.ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
+	  ACT(TO(SERVER_HELLO, SUITES, WITH("\300\61"))) },
 	{ WHY(CERT_OTHER), CLIENT, ITSELF(crl), .text = "CRL has expired" },
 #ifdef KTLS_F_NEED_STATUS
 	{ WHY(STATUS_BAD), CLIENT, .client.flags = KTLS_F_STATUS,

@@ -204,6 +204,8 @@ enum ktls_alert {
 	  "certificate may not be used for this")			\
 	X(2103, CERT_OTHER, CERTIFICATE_UNKNOWN,			\
 	  "certificate is not acceptable")				\
+	X(2142, CERT_SUITE, UNSUPPORTED_CERTIFICATE,			\
+	  "certificate is not of the kind that the suite is for")	\
 	/* extensions of the hello */					\
 	X(2130, RECORD_LIMIT, ILLEGAL_PARAMETER,			\
 	  "record size asked for or chosen is not valid")		\
@@ -446,6 +448,11 @@ struct ktls_opts {
 	 * "x25519:secp256r1", "ecdsa_secp256r1_sha256:ed25519").  NULL: all
 	 * that are supported, in an order that suits the kernel.  A name that
 	 * the loaded libcrypto lacks is left out; an unknown one is an error.
+	 *
+	 * Never without being named: static ECDH of TLS 1.2 (RFC 4492 2.1 and
+	 * 2.3, "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256", "..._256_GCM_SHA384",
+	 * and the same of TLS_ECDH_RSA), which has NO FORWARD SECRECY: who gets
+	 * the certificate's key, at any time, decrypts what was recorded.
 	 */
 	const char *ciphers;
 	const char *groups;
@@ -776,7 +783,8 @@ const char *ktls_sigalg_name(uint16_t sigalg);
 
 /*
  * The names, in our order of preference, that this library knows and the
- * loaded libcrypto has: @i counts from 0, NULL is the end.
+ * loaded libcrypto has, suites that must be named (see @ciphers) left out: @i
+ * counts from 0, NULL is the end.
  */
 const char *ktls_suite_list(size_t i);
 const char *ktls_group_list(size_t i);
