@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "cert_url.h"
 #include "ext.h"
 #include "offload.h"
 #include "session.h"
@@ -364,6 +365,10 @@ static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
 		if (err)
 			return err;
 		cfg->creds_len++;
+		err = cert_url_make(&cfg->creds[i], cfg->crypto, &o->creds[i],
+				    why);
+		if (err)
+			return err;
 	}
 	return 0;
 }

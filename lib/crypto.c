@@ -84,6 +84,7 @@ int crypto_new(struct crypto **crypto)
 		crypto_free(c);
 		return err;
 	}
+	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
 		c->cipher[i] = EVP_CIPHER_fetch(NULL, aead_rows[i].evp, NULL);
 	for (size_t i = 0; i < groups_len; i++)
@@ -100,6 +101,7 @@ void crypto_free(struct crypto *crypto)
 		return;
 	for (size_t i = 0; i < HASH_COUNT; i++)
 		EVP_MD_free(crypto->md[i]);
+	EVP_MD_free(crypto->sha1);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
 		EVP_CIPHER_free(crypto->cipher[i]);
 	for (size_t i = 0; i < groups_len; i++)
@@ -166,6 +168,15 @@ void hash_free(struct hash *h)
 {
 	EVP_MD_CTX_free(h->ctx);
 	h->ctx = NULL;
+}
+
+int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20])
+{
+	OSSL_SCOPE;
+
+	return crypto->sha1 && EVP_Digest(data.p, data.len, out, NULL,
+					  crypto->sha1, NULL) ?
+	       0 : -KTLS_E_CRYPTO;
 }
 
 const struct secret *hash_empty(const struct crypto *crypto, enum hash_id id)

@@ -47,6 +47,8 @@ int hash_add(struct hash *h, const void *p, size_t len);
 /* The hash so far; the running one goes on.  @out: HASH_MAX bytes. */
 int hash_peek(const struct hash *h, uint8_t *out);
 void hash_free(struct hash *h);
+/* RFC 6066: names a certificate, proves nothing */
+int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20]);
 /* The hash of nothing, made once; 9846 7.1 wants it again and again */
 const struct secret *hash_empty(const struct crypto *crypto, enum hash_id id);
 

@@ -40,8 +40,10 @@ enum hs_state {
 	C12_NST,
 	C12_CCS,
 	C12_FIN,
+	S12_SUPP_CERT_URL, /* SupplementalData, CertificateURL, Certificate */
 	S12_SUPP_CERT,	/* SupplementalData or Certificate */
 	S12_SUPP_CKE,	/* SupplementalData or ClientKeyExchange */
+	S12_CERT_URL,	/* CertificateURL or Certificate (RFC 6066 5) */
 	S12_CERT,
 	S12_CKE,
 	S12_CV,
@@ -89,6 +91,7 @@ struct hs_client {
 	bool cert_asked;	/* CertificateRequest was there */
 	bool session_offered;
 	bool status_due;	/* CertificateStatus may come (1.2) */
+	bool cert_urls;		/* the server takes CertificateURL */
 	struct wr ticket;	/* RFC 5077: offered, then received */
 	uint32_t ticket_lifetime;	/* seconds; 0: not said */
 };
@@ -100,6 +103,8 @@ struct hs_server {
 	struct secret cookie;		/* the one sent; len 0: none */
 	bool named;		/* our certificate is for the name asked for */
 	bool ca_known;		/* ... and by a CA that the client named */
+	bool cert_urls;		/* CertificateURL may come */
+	bool unobtained;	/* it came, and what it is about did not */
 	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
 };
 
@@ -321,6 +326,7 @@ int status_take(struct ktls_hs *hs, struct slice response);
 int status_require(struct ktls_hs *hs);
 /* The response for hs->cred into hs->status, if @asked asks for one */
 int status_fetch(struct ktls_hs *hs, const struct exts *asked);
+int status_send(struct ktls_hs *hs);
 
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
@@ -342,6 +348,9 @@ bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
 int hs12_send_certificate(struct ktls_hs *hs);
 int hs12_take_certificate(struct ktls_hs *hs, struct slice body);
+/* One more into hs->peer, and what is asked of all of them */
+int hs12_add_certificate(struct ktls_hs *hs, struct slice der);
+int hs12_verify_peer(struct ktls_hs *hs);
 int hs12_send_certificate_verify(struct ktls_hs *hs);
 int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 /* ChangeCipherSpec, our keys, Finished */
@@ -369,6 +378,15 @@ int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
 int ecdh_begin(struct ktls_hs *hs);
 /* The curve of any certificate, ephemeral suites' as well */
 bool ecdh_curve_known(const struct cred *cred, const struct exts *e);
+
+/* ---- client_certificate_url (hs_cert_url.c) ---------------------------- */
+
+/* Client: does it offer to send one, has it to, and the message */
+void cert_url_offer(const struct ktls_hs *hs, struct exts *e);
+bool cert_url_due(const struct ktls_hs *hs);
+int cert_url_send(struct ktls_hs *hs);
+/* Server, in a full handshake: is it agreed to? */
+void cert_url_agree(struct ktls_hs *hs, const struct exts *asked);
 
 /* ---- SupplementalData (hs_supp.c) -------------------------------------- */
 
@@ -419,6 +437,7 @@ int s13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s13_finished(struct ktls_hs *hs, struct slice body);
 int s12_supplemental_data(struct ktls_hs *hs, struct slice body);
 int s12_certificate(struct ktls_hs *hs, struct slice body);
+int s12_certificate_url(struct ktls_hs *hs, struct slice body);
 int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
 int s12_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body);

@@ -156,6 +156,21 @@ int hs12_send_certificate(struct ktls_hs *hs)
 	return hs_close(hs, &m);
 }
 
+int hs12_add_certificate(struct ktls_hs *hs, struct slice der)
+{
+	return peer_len(&hs->peer) < hs->config->max_chain ?
+	       peer_add(&hs->peer, der) : -KTLS_E_CERT_CHAIN;
+}
+
+int hs12_verify_peer(struct ktls_hs *hs)
+{
+	/* RFC 7627 1: who another handshake is with must not change */
+	if (peer_len(&hs->binding.peer) &&
+	    !peer_same(&hs->peer, &hs->binding.peer))
+		return -KTLS_E_PEER_CHANGED;
+	return peer_len(&hs->peer) ? hs_verify_chain(hs) : 0;
+}
+
 int hs12_take_certificate(struct ktls_hs *hs, struct slice body)
 {
 	struct slice list, der;
@@ -164,19 +179,11 @@ int hs12_take_certificate(struct ktls_hs *hs, struct slice body)
 	if (err)
 		return err;
 	while ((more = parse_certificate12_entry(&list, &der)) > 0) {
-		if (peer_len(&hs->peer) >= hs->config->max_chain)
-			return -KTLS_E_CERT_CHAIN;
-		err = peer_add(&hs->peer, der);
+		err = hs12_add_certificate(hs, der);
 		if (err)
 			return err;
 	}
-	if (more)
-		return more;
-	/* RFC 7627 1: who another handshake is with must not change */
-	if (peer_len(&hs->binding.peer) &&
-	    !peer_same(&hs->peer, &hs->binding.peer))
-		return -KTLS_E_PEER_CHANGED;
-	return peer_len(&hs->peer) ? hs_verify_chain(hs) : 0;
+	return more ? more : hs12_verify_peer(hs);
 }
 
 /* ---- signatures (7.4.3, 7.4.8) ----------------------------------------- */
@@ -231,8 +238,10 @@ int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body)
 	struct certificate_verify m;
 	int err = parse_certificate_verify(body, &m);
 
-	return err ? err : hs12_verify(hs, m.scheme, hs12_messages(hs),
-				       m.signature);
+	/* RFC 6066 5: whose it is nobody knows, and nobody is told */
+	if (err || hs->server.unobtained)
+		return err;
+	return hs12_verify(hs, m.scheme, hs12_messages(hs), m.signature);
 }
 
 /* ---- ChangeCipherSpec and Finished (7.1, 7.4.9) ------------------------ */

@@ -90,6 +90,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	if (e->trusted_cas.len && cfg->min_version <= KTLS_TLS12)
 		e->set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
 	limit_offer(hs, e);
+	cert_url_offer(hs, e);
 	if (status_wanted(hs))
 		e->set |= EXT_BIT(EXT_STATUS_REQUEST);
 }

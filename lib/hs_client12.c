@@ -66,6 +66,7 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	hs->tls12.ems = ext_has(e, EXT_EXTENDED_MAIN_SECRET);
 	hs->tls12.ticket_due = ext_has(e, EXT_SESSION_TICKET);
 	hs->client.status_due = ext_has(e, EXT_STATUS_REQUEST);
+	hs->client.cert_urls = ext_has(e, EXT_CLIENT_CERTIFICATE_URL);
 	if (!hs->tls12.ems && hs12_need_ems(hs))
 		return -KTLS_E_NO_EMS;
 	memcpy(hs->tls12.server_random, m->random.p, RANDOM_LEN);
@@ -250,7 +251,8 @@ int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
 	if (!err)
 		err = hs_supp_send(hs);
 	if (!err && hs->client.cert_asked)
-		err = hs12_send_certificate(hs);
+		err = cert_url_due(hs) ? cert_url_send(hs) :
+					 hs12_send_certificate(hs);
 	if (!err)
 		err = send_client_key_exchange(hs);
 	if (!err)

@@ -110,8 +110,8 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 const struct hs_rule server_rules[] = {
 	{ S_CH, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CH2) | ST(S_CERT) | ST(S_FIN) |
-	  ST(S12_SUPP_CERT) | ST(S12_SUPP_CKE) |
-	  ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
+	  ST(S12_SUPP_CERT_URL) | ST(S12_SUPP_CERT) | ST(S12_SUPP_CKE) |
+	  ST(S12_CERT_URL) | ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
 	{ S_CH2, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
 	  ST(S_CERT) | ST(S_FIN) },
 	{ S_CERT, HT_CERTIFICATE, HASH_AFTER, s13_certificate,
@@ -120,6 +120,12 @@ const struct hs_rule server_rules[] = {
 	  ST(S_FIN) },
 	{ S_FIN, HT_FINISHED, HASH_AFTER, s13_finished, ST(HS_DONE) },
 
+	{ S12_SUPP_CERT_URL, HT_SUPPLEMENTAL_DATA, HASH_AFTER,
+	  s12_supplemental_data, ST(S12_CERT_URL) },
+	{ S12_SUPP_CERT_URL, HT_CERTIFICATE_URL, HASH_AFTER,
+	  s12_certificate_url, ST(S12_CKE) },
+	{ S12_SUPP_CERT_URL, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
+	  ST(S12_CKE) },
 	{ S12_SUPP_CERT, HT_SUPPLEMENTAL_DATA, HASH_AFTER,
 	  s12_supplemental_data, ST(S12_CERT) },
 	{ S12_SUPP_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
@@ -128,6 +134,10 @@ const struct hs_rule server_rules[] = {
 	  s12_supplemental_data, ST(S12_CKE) },
 	{ S12_SUPP_CKE, HT_CLIENT_KEY_EXCHANGE, HASH_BEFORE,
 	  s12_client_key_exchange, ST(S12_CCS) },
+	{ S12_CERT_URL, HT_CERTIFICATE_URL, HASH_AFTER, s12_certificate_url,
+	  ST(S12_CKE) },
+	{ S12_CERT_URL, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
+	  ST(S12_CKE) },
 	{ S12_CERT, HT_CERTIFICATE, HASH_AFTER, s12_certificate,
 	  ST(S12_CKE) },
 	{ S12_CKE, HT_CLIENT_KEY_EXCHANGE, HASH_BEFORE,

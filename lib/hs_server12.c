@@ -158,6 +158,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 		m.exts.set |= EXT_BIT(EXT_SERVER_NAME);
 	if (hs->server.ca_known)
 		m.exts.set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
+	if (hs->server.cert_urls)
+		m.exts.set |= EXT_BIT(EXT_CLIENT_CERTIFICATE_URL);
 	limit_answer(hs, &m.exts);
 	if (hs->status.len)
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
@@ -221,19 +223,6 @@ static int send_server_key_exchange(struct ktls_hs *hs)
 	wr_free(&prime);
 	wr_free(&params);
 	return err;
-}
-
-/* RFC 6066 8 */
-static int send_certificate_status(struct ktls_hs *hs)
-{
-	struct wr_mark mark;
-
-	if (!hs->status.len)
-		return 0;
-	mark = hs_open(hs, HT_CERTIFICATE_STATUS);
-	wr_status(&hs->flight, (struct slice){ hs->status.buf,
-					       hs->status.len });
-	return hs_close(hs, &mark);
 }
 
 static int send_certificate_request(struct ktls_hs *hs)
@@ -345,12 +334,24 @@ static int name_session(struct ktls_hs *hs, const struct client_hello *m)
 	return crypto_random(hs->session.id, SESSION_ID_MAX);
 }
 
+static enum hs_state await_client(const struct ktls_hs *hs, bool asked)
+{
+	bool supp = hs_supp_agreed(hs);
+
+	if (!asked)
+		return supp ? S12_SUPP_CKE : S12_CKE;
+	if (hs->server.cert_urls)
+		return supp ? S12_SUPP_CERT_URL : S12_CERT_URL;
+	return supp ? S12_SUPP_CERT : S12_CERT;
+}
+
 static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 {
 	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
 	int err = negotiate(hs, m);
 
 	hs->transcript.keep = ask;
+	cert_url_agree(hs, &m->exts);
 	if (!err)
 		err = begin(hs, m);
 	if (!err)
@@ -364,7 +365,7 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 	if (!err)
 		err = hs12_send_certificate(hs);
 	if (!err)
-		err = send_certificate_status(hs);
+		err = status_send(hs);
 	if (!err)
 		err = hs->suite->kex == KEX_ECDH ? ecdh_begin(hs) :
 		      send_server_key_exchange(hs);
@@ -372,10 +373,7 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 		err = send_certificate_request(hs);
 	if (!err)
 		err = send_hello_done(hs);
-	if (hs_supp_agreed(hs))
-		hs->state = ask ? S12_SUPP_CERT : S12_SUPP_CKE;
-	else
-		hs->state = ask ? S12_CERT : S12_CKE;
+	hs->state = await_client(hs, ask);
 	return err;
 }
 
@@ -433,7 +431,8 @@ int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m)
 
 int s12_supplemental_data(struct ktls_hs *hs, struct slice body)
 {
-	hs->state = hs->state == S12_SUPP_CERT ? S12_CERT : S12_CKE;
+	hs->state = hs->state == S12_SUPP_CERT_URL ? S12_CERT_URL :
+		    hs->state == S12_SUPP_CERT ? S12_CERT : S12_CKE;
 	return hs_supp_take(hs, body);
 }
 
@@ -461,7 +460,8 @@ int s12_client_key_exchange(struct ktls_hs *hs, struct slice body)
 		err = hs12_secrets(hs, (struct slice){ premaster.buf,
 						       premaster.len });
 	wr_free(&premaster);
-	hs->state = peer_len(&hs->peer) ? S12_CV : S12_CCS;
+	hs->state = peer_len(&hs->peer) || hs->server.unobtained ? S12_CV :
+								   S12_CCS;
 	return err;
 }
 

@@ -75,3 +75,16 @@ int status_fetch(struct ktls_hs *hs, const struct exts *asked)
 		wr_bytes(&hs->status, cred->ocsp.buf, cred->ocsp.len);
 	return wr_ok(&hs->status) ? 0 : -ENOMEM;
 }
+
+/* In 1.2 it is a message of its own */
+int status_send(struct ktls_hs *hs)
+{
+	struct wr_mark mark;
+
+	if (!hs->status.len)
+		return 0;
+	mark = hs_open(hs, HT_CERTIFICATE_STATUS);
+	wr_status(&hs->flight, (struct slice){ hs->status.buf,
+					       hs->status.len });
+	return hs_close(hs, &mark);
+}

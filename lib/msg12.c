@@ -128,6 +128,30 @@ int parse_certificate_status(struct slice body, struct slice *response)
 	return msg_end(&r);
 }
 
+int parse_certificate_url(struct slice body, struct certificate_url *m)
+{
+	bool bad = false;
+	struct rd r = rd_init(body.p, body.len, &bad);
+
+	m->type = rd_u8(&r);
+	m->list = rd_nonempty(&r, 2);
+	return msg_end(&r);
+}
+
+int parse_url_and_hash(struct slice *list, struct url_and_hash *e)
+{
+	bool bad = false;
+	struct rd r = rd_init(list->p, list->len, &bad);
+
+	if (!rd_more(&r))
+		return 0;
+	e->url = rd_nonempty(&r, 2);
+	e->padding = rd_u8(&r);
+	e->sha1 = rd_take(&r, SHA1_LEN);
+	*list = rd_rest(&r);
+	return bad ? -KTLS_E_DECODE : 1;
+}
+
 int parse_new_session_ticket12(struct slice body,
 			       struct new_session_ticket12 *m)
 {

@@ -45,6 +45,24 @@ int parse_certificate12_entry(struct slice *list, struct slice *der);
 /* RFC 6066 8 */
 int parse_certificate_status(struct slice body, struct slice *response);
 
+/* RFC 6066 5 */
+#define CERT_URL_PADDING	1
+
+struct certificate_url {
+	uint8_t type;		/* CertChainType */
+	struct slice list;	/* URLAndHashs */
+};
+
+struct url_and_hash {
+	struct slice url;
+	uint8_t padding;
+	struct slice sha1;
+};
+
+int parse_certificate_url(struct slice body, struct certificate_url *m);
+/* The next entry of m->list: 1, 0 at its end, -KTLS_E_DECODE */
+int parse_url_and_hash(struct slice *list, struct url_and_hash *e);
+
 /* RFC 4680 2: at least one entry, each of them whole */
 int parse_supplemental_data(struct slice body, struct slice *list);
 

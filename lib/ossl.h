@@ -18,6 +18,7 @@
 
 struct crypto {
 	EVP_MD *md[HASH_COUNT];
+	EVP_MD *sha1;
 	EVP_CIPHER *cipher[AEAD_COUNT];
 	EVP_PKEY *group[GROUPS_MAX];	/* parameters without a key */
 	bool sigscheme[SIGSCHEMES_MAX];

@@ -147,6 +147,20 @@ size_t peer_len(const struct peer_chain *peer)
 	return peer->chain ? (size_t)sk_X509_num(peer->chain) : 0;
 }
 
+void peer_reverse(struct peer_chain *peer)
+{
+	int n = sk_X509_num(peer->chain);
+
+	for (int i = 0; i < n / 2; i++) {
+		X509 *x = sk_X509_value(peer->chain, i);
+
+		sk_X509_set(peer->chain, i,
+			    sk_X509_value(peer->chain, n - 1 - i));
+		sk_X509_set(peer->chain, n - 1 - i, x);
+	}
+	peer->leaf = sk_X509_value(peer->chain, 0);
+}
+
 /* 9846 4.5.2.2, RFC 4492 5.9: the bit must be set if the extension is there */
 int peer_can(const struct peer_chain *peer, enum cert_use use,
 	     struct text why)

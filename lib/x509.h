@@ -58,6 +58,7 @@ struct cred {
 	enum suite_auth ecdh;		/* for which of ECDH_*; ANY: none */
 	struct wr ocsp;			/* OCSPResponse; empty: none */
 	time_t ocsp_until;		/* 0: it does not say */
+	struct wr cert_url;		/* CertificateURL; empty: none */
 };
 
 /*
@@ -110,6 +111,8 @@ void peer_free(struct peer_chain *peer);
 /* Append one DER certificate; -KTLS_E_CERT_PARSE (also trailing bytes) */
 int peer_add(struct peer_chain *peer, struct slice der);
 size_t peer_len(const struct peer_chain *peer);
+/* What was added root first */
+void peer_reverse(struct peer_chain *peer);
 /*
  * Verify as @role's chain at the present time, against @name (host name or IP
  * address; NULL: any).  -KTLS_E_CERT_*; the detail ("certificate 1 of 2

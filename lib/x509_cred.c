@@ -250,6 +250,7 @@ void cred_free(struct cred *cred)
 	}
 	free(cred->chain);
 	wr_free(&cred->ocsp);
+	wr_free(&cred->cert_url);
 	X509_free(cred->leaf);
 	EVP_PKEY_free(cred->key);
 	*cred = (struct cred){ 0 };

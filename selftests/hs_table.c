@@ -48,10 +48,14 @@ static const struct allowed {
 	{ "c12_nst", CLIENT_END, C12_NST, { HT_NEW_SESSION_TICKET } },
 	{ "c12_ccs", CLIENT_END, C12_CCS, { HT_CCS } },
 	{ "c12_fin", CLIENT_END, C12_FIN, { HT_FINISHED } },
+	{ "s12_supp_cert_url", SERVER_END, S12_SUPP_CERT_URL,
+	  { HT_SUPPLEMENTAL_DATA, HT_CERTIFICATE, HT_CERTIFICATE_URL } },
 	{ "s12_supp_cert", SERVER_END, S12_SUPP_CERT,
 	  { HT_SUPPLEMENTAL_DATA, HT_CERTIFICATE } },
 	{ "s12_supp_cke", SERVER_END, S12_SUPP_CKE,
 	  { HT_SUPPLEMENTAL_DATA, HT_CLIENT_KEY_EXCHANGE } },
+	{ "s12_cert_url", SERVER_END, S12_CERT_URL,
+	  { HT_CERTIFICATE, HT_CERTIFICATE_URL } },
 	{ "s12_cert", SERVER_END, S12_CERT, { HT_CERTIFICATE } },
 	{ "s12_cke", SERVER_END, S12_CKE, { HT_CLIENT_KEY_EXCHANGE } },
 	{ "s12_cv", SERVER_END, S12_CV, { HT_CERTIFICATE_VERIFY } },
@@ -197,12 +201,25 @@ static const struct ktls_supp supp = {
 	.type = 65280, .extension = 65300, .data = "data", .data_len = 4,
 };
 
+static ssize_t nowhere(void *arg, struct ktls_hs *hs,
+		       const struct ktls_cert_url *at, void *buf, size_t size)
+{
+	(void)arg;
+	(void)hs;
+	(void)at;
+	memset(buf, 0, size);
+	return 0;
+}
+
 /* The longest way: with a retry, a status, and the client's certificate */
 FIXTURE_SETUP(state)
 {
-	static const struct ktls_hooks hooks = { .ocsp = ocsp_hook };
+	const bool urls = variant->a->state == S12_SUPP_CERT_URL ||
+			  variant->a->state == S12_CERT_URL;
+	const struct ktls_hooks hooks = { .ocsp = ocsp_hook,
+					  .cert_url = urls ? nowhere : NULL };
 	static const struct ocsp good;
-	const struct ktls_cred cred = pki_cred("client");
+	struct ktls_cred cred = pki_cred("client");
 	uint16_t version = is_tls12(variant->a) ? KTLS_TLS12 : KTLS_TLS13;
 
 	bool ecdh = variant->a->state == C12_STATUS_ECDH;
@@ -211,6 +228,8 @@ FIXTURE_SETUP(state)
 				   NULL;
 	bool asks = variant->a->state != S12_SUPP_CKE;
 
+	if (urls)
+		cred.url = "http://localhost/client";
 	ocsp_set(&good);
 	mitm_begin(&self->m, KTLS_OPTS(.creds = &cred, .creds_len = 1,
 				       .flags = KTLS_F_STATUS,

@@ -66,6 +66,21 @@ static const struct ktls_hooks no_such_cred = {
 	.choose_cred = choose_none_of_them,
 };
 
+static ssize_t a_byte(void *arg, struct ktls_hs *hs,
+		      const struct ktls_cert_url *at, void *buf, size_t size)
+{
+	(void)arg;
+	(void)hs;
+	(void)size;
+	*(uint8_t *)buf = 0;
+	return !strcmp(at->url, "http://here");
+}
+
+static const struct ktls_hooks byte_there = { .cert_url = a_byte };
+
+#define CERT_AT(where)	V12, .client_cert = "client", .client_url = where, \
+	.server = { .verify = KTLS_VERIFY_REQUIRE, .hooks = &byte_there }
+
 static const struct reason rows[] = {
 	/* the wire */
 	{ WHY(DECODE), CLIENT, ACT(TO(FINISHED, CUT)) },
@@ -220,6 +235,12 @@ static const struct reason rows[] = {
 #endif
 	{ WHY(CRED_CHOICE), CLIENT, .client.hooks = &no_such_cred,
 	  .server.verify = KTLS_VERIFY_OPTIONAL, .text = "credential 7" },
+	{ WHY(CERT_URL), SERVER, CERT_AT("http://here"),
+	  ACT(TO(CERTIFICATE_URL, WRITE, AT(9), WITH("\1"))) },
+	{ WHY(CERT_UNOBTAINABLE), SERVER, CERT_AT("http://there"),
+	  .text = "http://there" },
+	{ WHY(CERT_HASH), SERVER, CERT_AT("http://here"),
+	  .text = "not what the client says" },
 	{ WHY(RECORD_LIMIT), SERVER,
 	  ACT(TO(CLIENT_HELLO, PUT, AT(28), WITH("\0\77"))) },
 	/* after the handshake */

@@ -164,6 +164,7 @@ void reason_set_up(struct mitm *m, const struct reason *r)
 		client.min_version = server.min_version =
 			client.max_version = server.max_version = r->version;
 	c = pki_cred(r->client_cert ? r->client_cert : "client");
+	c.url = r->client_url;
 	s = pki_cred(r->server_cert ? r->server_cert : "p256");
 	client.creds = &c;
 	client.creds_len = !!r->client_cert;

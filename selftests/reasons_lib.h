@@ -41,7 +41,7 @@ struct reason {
 	enum end end;		/* of which this one gives up */
 	uint16_t version;	/* only this one; 0: as it comes */
 	struct ktls_opts client, server;
-	const char *client_cert, *server_cert, *name;
+	const char *client_cert, *client_url, *server_cert, *name;
 	struct act act[ACTS_MAX];	/* on what the other sends */
 
 	/* or by itself */

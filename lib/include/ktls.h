@@ -80,8 +80,10 @@ enum ktls_alert {
 	KTLS_ALERT_NO_RENEGOTIATION		= 100,
 	KTLS_ALERT_MISSING_EXTENSION		= 109,
 	KTLS_ALERT_UNSUPPORTED_EXTENSION	= 110,
+	KTLS_ALERT_CERTIFICATE_UNOBTAINABLE	= 111,
 	KTLS_ALERT_UNRECOGNIZED_NAME		= 112,
 	KTLS_ALERT_BAD_CERTIFICATE_STATUS	= 113,
+	KTLS_ALERT_BAD_CERTIFICATE_HASH		= 114,
 	KTLS_ALERT_UNKNOWN_PSK_IDENTITY		= 115,
 	KTLS_ALERT_CERTIFICATE_REQUIRED		= 116,
 	KTLS_ALERT_GENERAL_ERROR		= 117,
@@ -215,6 +217,12 @@ enum ktls_alert {
 	  "certificate status is required and was not sent")		\
 	X(2137, CRED_CHOICE, INTERNAL_ERROR,				\
 	  "credential that was chosen does not fit the request")	\
+	X(2133, CERT_URL, ILLEGAL_PARAMETER,				\
+	  "certificate URL is not valid")				\
+	X(2134, CERT_UNOBTAINABLE, CERTIFICATE_UNOBTAINABLE,		\
+	  "certificate cannot be obtained from its URL")		\
+	X(2135, CERT_HASH, BAD_CERTIFICATE_HASH,			\
+	  "what is at a certificate URL has another hash")		\
 	/* after the handshake */					\
 	X(2110, TRUNCATED, NONE,					\
 	  "end of stream without close_notify")				\
@@ -303,6 +311,18 @@ struct ktls_cred {
 	 * the peer asks (RFC 6066 8), until it is outdated.  NULL: none.
 	 */
 	const char *ocsp_file;
+	/*
+	 * client, TLS 1.2: where the chain is published, for servers that fetch
+	 * it there (client_certificate_url, RFC 6066 5); others get the chain
+	 * itself, as in TLS 1.3.  @url: one place for all of it, as a PkiPath:
+	 * a DER SEQUENCE of the certificates, in the reverse of the chain's
+	 * order.  Or @cert_urls: one for each certificate (DER), separated by
+	 * spaces, in the chain's order.  Absolute, at most 1024 characters
+	 * each, not one that redirects.  What is there must be, to the byte,
+	 * what is in this credential: the server gets its SHA-1 hash.
+	 */
+	const char *url;
+	const char *cert_urls;
 };
 
 /*
@@ -371,6 +391,21 @@ struct ktls_cred_request {
 };
 
 /*
+ * What a client says of where its certificate is (RFC 6066 5); the library's,
+ * gone when the hook returns.
+ */
+struct ktls_cert_url {
+	/*
+	 * An absolute URI: a scheme, and characters that RFC 3986 knows, at
+	 * most 1024.  Nothing else about it has been checked.
+	 */
+	const char *url;
+	/* 1: application/pkix-pkipath; 0: one application/pkix-cert */
+	int pkipath;
+	uint8_t sha1[20];	/* of what is there: the library compares */
+};
+
+/*
  * Called from within the calls that drive a handshake, by whichever thread
  * does so, several at once if it does; must not re-enter.
  */
@@ -399,6 +434,34 @@ struct ktls_hooks {
 	 */
 	int (*choose_cred)(void *arg, struct ktls_hs *hs,
 			   const struct ktls_cred_request *request);
+	/*
+	 * server, TLS 1.2: get what is at @at->url, put it into @buf, which is
+	 * the library's, and return its length, at most @size (what is left of
+	 * max_message); 0 or less: it cannot be had.  With KTLS_VERIFY_REQUIRE
+	 * that fails the handshake with -KTLS_E_CERT_UNOBTAINABLE, with
+	 * KTLS_VERIFY_OPTIONAL the client goes without a certificate.  NULL,
+	 * the default: no client is told that it may send a URL.  The library
+	 * fetches nothing by itself.
+	 *
+	 * Called in a full handshake, once for each URL, at most max_chain
+	 * times; the thread that drives the handshake waits for it, and a
+	 * deadline of ktls_accept() does not interrupt it: have one of your
+	 * own, or answer from what was fetched before (@at->sha1 is the key to
+	 * look it up by) and fetch elsewhere.  ktls_hs_info(), ktls_hs_data()
+	 * and ktls_hs_set_data() may be called.
+	 *
+	 * WHO ASKS IS NOBODY YET: anyone who can connect has this server
+	 * connect to a host, port and path of his choice, from inside your
+	 * network, and learns by the alert whether it answered (RFC 6066 11.3).
+	 * Take http (and little else), from hosts and ports on a list, after
+	 * resolving their names, with no address of your own network among
+	 * them; follow no redirect (5); send no credentials, cookies or client
+	 * certificate; bound the time, the bytes and how often a client may
+	 * ask; beware of an https that leads back to this server.
+	 */
+	ssize_t (*cert_url)(void *arg, struct ktls_hs *hs,
+			    const struct ktls_cert_url *at, void *buf,
+			    size_t size);
 };
 
 /*
