@@ -5,11 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static struct slice str(const char *s)
-{
-	return (struct slice){ (const uint8_t *)s, strlen(s) };
-}
-
 /* ---- ClientHello ------------------------------------------------------- */
 
 static int add_share(struct ktls_hs *hs, struct kex *kex,
@@ -60,7 +55,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		/* RFC 5746 3.5: what we sent last; at first nothing */
 		.renegotiated = { hs->binding.verify, hs->binding.round ?
 				  VERIFY_DATA_LEN : 0 },
-		.server_name = str(hs->info.server_name),
+		.server_name = slice_str(hs->info.server_name),
 		.groups = cfg->groups_wire,
 		.sigalgs = cfg->sigalgs_wire,
 		.versions = cfg->versions_wire,

@@ -115,11 +115,6 @@ bool session_tickets(const struct ktls_config *cfg)
 
 /* ---- form -------------------------------------------------------------- */
 
-static struct slice str(const char *s)
-{
-	return (struct slice){ (const uint8_t *)s, strlen(s) };
-}
-
 void session_write(struct wr *w, const struct session *s,
 		   struct slice ticket)
 {
@@ -135,8 +130,8 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u32(w, s->lifetime);
 	wr_opaque(w, 1, (struct slice){ s->id, s->id_len });
 	wr_bytes(w, s->context, SESSION_CONTEXT_LEN);
-	wr_opaque(w, 1, str(s->server_name));
-	wr_opaque(w, 1, str(s->peer_subject));
+	wr_opaque(w, 1, slice_str(s->server_name));
+	wr_opaque(w, 1, slice_str(s->peer_subject));
 	wr_opaque(w, 2, ticket);
 }
 
@@ -258,7 +253,7 @@ void session_drop(const struct ktls_config *cfg, struct slice id,
 	if (cfg->role == KTLS_SERVER && id.len)
 		store_del(cfg, id);
 	if (cfg->role == KTLS_CLIENT && cfg->sessions && *peer_name)
-		cache_del(cfg->sessions, str(peer_name));
+		cache_del(cfg->sessions, slice_str(peer_name));
 }
 
 void session_forget(struct ktls_hs *hs)

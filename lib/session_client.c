@@ -7,11 +7,6 @@
 #include "hs.h"
 #include "name.h"
 
-static struct slice str(const char *s)
-{
-	return (struct slice){ (const uint8_t *)s, strlen(s) };
-}
-
 static struct slice content(const struct wr *w)
 {
 	return (struct slice){ w->buf, w->len };
@@ -31,7 +26,7 @@ bool session_find(struct ktls_hs *hs)
 	struct wr w = { 0 };
 	struct slice ticket;
 	bool found = hs->config->sessions && *hs->peer_name &&
-		     cache_get(hs->config->sessions, str(hs->peer_name),
+		     cache_get(hs->config->sessions, slice_str(hs->peer_name),
 			       false, &w) &&
 		     session_read(content(&w), s, &ticket) &&
 		     offerable(hs->config, s, ticket) &&
@@ -67,8 +62,8 @@ void session_keep(struct ktls_hs *hs)
 		return;
 	session_write(&w, s, ticket);
 	/* without memory there is nothing to resume, and no harm */
-	if (!wr_ok(&w) || cache_put(hs->config->sessions, str(hs->peer_name),
-				    content(&w),
+	if (!wr_ok(&w) || cache_put(hs->config->sessions,
+				    slice_str(hs->peer_name), content(&w),
 				    (time_t)(s->made + s->lifetime)))
 		session_forget(hs);
 	wr_free(&w);
@@ -102,7 +97,8 @@ static ssize_t export(struct ktls_config *cfg, const char *name,
 	uint8_t digest[HASH_MAX];
 	int err;
 
-	if (!cfg->sessions || !cache_get(cfg->sessions, str(name), false, w))
+	if (!cfg->sessions ||
+	    !cache_get(cfg->sessions, slice_str(name), false, w))
 		return w->bad ? -ENOMEM : 0;
 	err = make_digest(cfg, content(w), digest);
 	wr_bytes(w, digest, DIGEST_LEN);
@@ -134,7 +130,7 @@ static int import(struct ktls_config *cfg, struct slice bytes)
 	int err = -KTLS_E_SESSION;
 
 	if (session_read(bytes, &s, &ticket) && offerable(cfg, &s, ticket))
-		err = cache_put(cfg->sessions, str(s.server_name), bytes,
+		err = cache_put(cfg->sessions, slice_str(s.server_name), bytes,
 				(time_t)(s.made + s.lifetime));
 	wipe(&s, sizeof(s));
 	return err;

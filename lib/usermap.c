@@ -99,20 +99,15 @@ static bool is_hint(struct slice principal, struct slice domain)
 
 /* ---- the wire ---------------------------------------------------------- */
 
-static struct slice str(const char *s)
-{
-	return (struct slice){ (const uint8_t *)s, s ? strlen(s) : 0 };
-}
-
 int usermap_write(struct wr *w, const char *principal, const char *domain)
 {
-	if (!is_hint(str(principal), str(domain)))
+	if (!is_hint(slice_str(principal), slice_str(domain)))
 		return -KTLS_E_USER_MAPPING;
 	wr_vec(w, 2) {
 		wr_u8(w, UPN_DOMAIN_HINT);
 		wr_vec(w, 2) {
-			wr_opaque(w, 2, str(principal));
-			wr_opaque(w, 2, str(domain));
+			wr_opaque(w, 2, slice_str(principal));
+			wr_opaque(w, 2, slice_str(domain));
 		}
 	}
 	return wr_ok(w) ? 0 : -ENOMEM;

@@ -21,6 +21,12 @@ struct slice {
 	size_t len;
 };
 
+/* The bytes of a string, which may be NULL: none */
+static inline struct slice slice_str(const char *s)
+{
+	return (struct slice){ (const uint8_t *)s, s ? strlen(s) : 0 };
+}
+
 static inline bool slice_eq(struct slice a, struct slice b)
 {
 	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
