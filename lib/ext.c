@@ -16,16 +16,6 @@ static struct slice rd_u16s(struct rd *r, unsigned int bytes)
 	return s;
 }
 
-/* ... of uint8s */
-static struct slice rd_u8s(struct rd *r)
-{
-	struct slice s = rd_opaque(r, 1);
-
-	if (!s.len)
-		rd_fail(r);
-	return s;
-}
-
 /* A non-empty list of non-empty vectors, checked and left as it stands */
 static struct slice rd_list(struct rd *r, unsigned int outer,
 			    unsigned int inner)
@@ -59,7 +49,7 @@ static void parse_point_formats(struct rd *r, enum ext_where where,
 				struct exts *e)
 {
 	(void)where;
-	e->point_formats = rd_u8s(r);
+	e->point_formats = rd_nonempty(r, 1);
 }
 
 static void write_point_formats(struct wr *w, enum ext_where where,
@@ -170,9 +160,7 @@ static void write_versions(struct wr *w, enum ext_where where,
 static void parse_cookie(struct rd *r, enum ext_where where, struct exts *e)
 {
 	(void)where;
-	e->cookie = rd_opaque(r, 2);
-	if (!e->cookie.len)
-		rd_fail(r);
+	e->cookie = rd_nonempty(r, 2);
 }
 
 static void write_cookie(struct wr *w, enum ext_where where,
@@ -186,7 +174,7 @@ static void parse_psk_modes(struct rd *r, enum ext_where where,
 			    struct exts *e)
 {
 	(void)where;
-	e->psk_modes = rd_u8s(r);
+	e->psk_modes = rd_nonempty(r, 1);
 }
 
 static void parse_authorities(struct rd *r, enum ext_where where,
@@ -257,9 +245,7 @@ static void parse_key_share(struct rd *r, enum ext_where where,
 	if (where != IN_CH) {
 		e->share_group = rd_u16(r);
 		if (where == IN_SH) {
-			e->share = rd_opaque(r, 2);
-			if (!e->share.len)
-				rd_fail(r);
+			e->share = rd_nonempty(r, 2);
 		}
 		return;
 	}

@@ -163,9 +163,7 @@ void write_status_request(struct wr *w, enum ext_where where,
 void parse_user_mapping(struct rd *r, enum ext_where where, struct exts *e)
 {
 	(void)where;
-	e->user_mapping = rd_opaque(r, 1);
-	if (!e->user_mapping.len)
-		rd_fail(r);
+	e->user_mapping = rd_nonempty(r, 1);
 }
 
 void write_user_mapping(struct wr *w, enum ext_where where,

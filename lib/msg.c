@@ -50,9 +50,7 @@ int parse_client_hello(struct slice body, struct client_hello *m)
 	m->suites = rd_opaque(&r, 2);
 	if (!m->suites.len || m->suites.len % 2)
 		rd_fail(&r);
-	m->compression = rd_opaque(&r, 1);
-	if (!m->compression.len)
-		rd_fail(&r);
+	m->compression = rd_nonempty(&r, 1);
 	/* before 1.3 the block may be absent as a whole */
 	m->ext_block = (struct slice){ NULL, 0 };
 	if (rd_more(&r))
@@ -204,9 +202,7 @@ int parse_new_session_ticket(struct slice body,
 	m->lifetime = rd_u32(&r);
 	m->age_add = rd_u32(&r);
 	m->nonce = rd_opaque(&r, 1);
-	m->ticket = rd_opaque(&r, 2);
-	if (!m->ticket.len)
-		rd_fail(&r);
+	m->ticket = rd_nonempty(&r, 2);
 	return finish_exts(&r, IN_NST, 0, &m->exts);
 }
 

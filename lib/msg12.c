@@ -11,15 +11,6 @@ static unsigned int share_bytes(enum suite_kex kex)
 	return kex == KEX_DHE ? 2 : 1;
 }
 
-static struct slice rd_nonempty(struct rd *r, unsigned int bytes)
-{
-	struct slice s = rd_opaque(r, bytes);
-
-	if (!s.len)
-		rd_fail(r);
-	return s;
-}
-
 int parse_server_key_exchange(struct slice body, enum suite_kex kex,
 			      struct server_key_exchange *m)
 {

@@ -125,7 +125,17 @@ static inline struct slice rd_opaque(struct rd *r, unsigned int bytes)
 	return rd_take(r, rd_uint(r, bytes));
 }
 
-/* The same, to be read further */
+/* The same, and not empty: "opaque x<1..2^n-1>" */
+static inline struct slice rd_nonempty(struct rd *r, unsigned int bytes)
+{
+	struct slice s = rd_opaque(r, bytes);
+
+	if (!s.len)
+		rd_fail(r);
+	return s;
+}
+
+/* The first, to be read further */
 static inline struct rd rd_vec(struct rd *r, unsigned int bytes)
 {
 	struct slice s = rd_opaque(r, bytes);
