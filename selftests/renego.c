@@ -277,25 +277,38 @@ TEST_F(again, a_first_hello_has_none)
 	}
 }
 
+/* A record with the first hello of somebody else */
+static void first_hello(struct wr *record)
+{
+	struct ktls_config *cfg = config(KTLS_OPTS(.role = KTLS_CLIENT,
+						   TLS12));
+	struct ktls_hs *hs;
+	const void *hello;
+	size_t len;
+
+	ASSERT_OK(ktls_hs_new(&hs, cfg, "localhost"));
+	hello = ktls_hs_out(hs, &len);
+	wr_bytes(record, hello, len);
+	ASSERT_TRUE(wr_ok(record));
+	ktls_hs_free(hs);
+	ktls_config_put(cfg);
+}
+
 /*
  * The attack that RFC 5746 is about: the attacker has a connection and has
  * said something; he puts a victim's first handshake in as its renegotiation.
  */
 TEST_F(again, a_victim_cannot_be_spliced_in)
 {
-	struct ktls_config *config12 = config(KTLS_OPTS(
-		.role = KTLS_CLIENT, TLS12));
-	struct ktls_hs *victim;
-	const uint8_t *hello;
-	size_t len;
+	struct wr hello = { 0 };
 
-	ASSERT_OK(ktls_hs_new(&victim, config12, "localhost"));
-	hello = ktls_hs_out(victim, &len);
+	first_hello(&hello);
 	ASSERT_OK(ktls_hs_renegotiate(self->m.hs[SERVER_END], NULL));
-	EXPECT_EQ(mitm_record(&self->m, SERVER_END, CT_HANDSHAKE, hello + 5,
-			      len - 5), -KTLS_E_RENEGOTIATION);
-	ktls_hs_free(victim);
-	ktls_config_put(config12);
+	EXPECT_EQ(mitm_record(&self->m, SERVER_END, CT_HANDSHAKE,
+			      hello.buf + RECORD_HEADER,
+			      hello.len - RECORD_HEADER),
+		  -KTLS_E_RENEGOTIATION);
+	wr_free(&hello);
 }
 
 /* RFC 5746 3.7: nor with the signal that only a first hello has */
@@ -434,19 +447,13 @@ TEST_F(again, a_refusal_ends_it)
 /* Not in the clear either, nor under a key that is no longer in use */
 TEST_F(again, the_second_is_protected_by_the_first)
 {
-	struct ktls_config *config12 = config(KTLS_OPTS(
-		.role = KTLS_CLIENT, TLS12));
-	struct ktls_hs *other;
-	const void *hello;
-	size_t len;
+	struct wr hello = { 0 };
 
-	ASSERT_OK(ktls_hs_new(&other, config12, "localhost"));
-	hello = ktls_hs_out(other, &len);
+	first_hello(&hello);
 	ASSERT_OK(ktls_hs_renegotiate(self->m.hs[SERVER_END], NULL));
-	EXPECT_EQ(mitm_bytes(&self->m, SERVER_END, hello, len),
+	EXPECT_EQ(mitm_bytes(&self->m, SERVER_END, hello.buf, hello.len),
 		  -KTLS_E_RECORD_MAC);
-	ktls_hs_free(other);
-	ktls_config_put(config12);
+	wr_free(&hello);
 }
 
 /* ---- one end alone ----------------------------------------------------- */
