@@ -48,10 +48,11 @@ static int choose_first(const struct ktls_hs *hs,
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
+		int is = scheme_for(cfg, c, wish) ? score(c, wish) : -1;
 
-		if (!scheme_for(cfg, c, wish) || score(c, wish) <= best)
+		if (is <= best)
 			continue;
-		best = score(c, wish);
+		best = is;
 		chosen = (int)i;
 	}
 	return chosen;
