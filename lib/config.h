@@ -51,6 +51,9 @@ struct ktls_config {
 	struct wr authorities;
 };
 
+/* What is offered, in one allocation; once cfg->caps is there (config_list.c) */
+int config_take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
+		      struct text why);
 /* What is wrong with the options about extensions, or NULL (config_ext.c) */
 const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o);

@@ -11,9 +11,8 @@
 #include "sched12.h"
 #include "session.h"
 
-/* Control records in a row, and keys in a row, that bring no data */
+/* Control records in a row that bring no data */
 #define CONTROL_MAX	64
-#define EMPTY_KEYS_MAX	32
 
 /* ---- the record layers ------------------------------------------------- */
 
@@ -71,7 +70,7 @@ int conn_install(struct ktls_conn *conn, unsigned int direction,
 
 /* ---- failure ----------------------------------------------------------- */
 
-static void send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert)
+void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert)
 {
 	const uint8_t rec[2] = { level, alert };
 
@@ -94,7 +93,7 @@ int conn_fail(struct ktls_conn *conn, int err)
 		return conn->error;
 	conn->error = err;
 	if (alert != KTLS_ALERT_NONE && !conn->tx_closed)
-		send_alert(conn, 2, (uint8_t)alert);
+		conn_send_alert(conn, 2, (uint8_t)alert);
 	/* 5246 7.2.2: what a fatal alert ended is not resumed */
 	if (conn->suite->version == KTLS_TLS12 &&
 	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
@@ -129,146 +128,6 @@ static int take_alert(struct ktls_conn *conn, struct slice rec)
 		conn->alert_received = rec.p[1];
 		return -KTLS_E_PEER_ALERT;
 	}
-}
-
-/* ---- handshake messages after the handshake (4.7) ---------------------- */
-
-/* Not resumable yet; a ticket is checked, and dropped as 4.7.1 asks */
-static int take_ticket(struct ktls_conn *conn, struct slice body, bool last)
-{
-	struct new_session_ticket m;
-
-	(void)conn;
-	(void)last;
-	return parse_new_session_ticket(body, &m);
-}
-
-/*
- * Keys that carry no data in between are an attack on our CPU.  The record
- * number tells, also where the data went past us.
- */
-static int check_key_flood(struct ktls_conn *conn)
-{
-	uint64_t seq;
-	int err = conn_seq(conn, KTLS_RX, &seq);
-
-	if (err)
-		return err;
-	conn->rx_empty_keys = seq > conn->rx_control ? 0 :
-			      conn->rx_empty_keys + 1;
-	return conn->rx_empty_keys > EMPTY_KEYS_MAX ?
-	       -KTLS_E_KEYUPDATE_FLOOD : 0;
-}
-
-bool conn_can_rekey(const struct ktls_conn *conn)
-{
-	return conn->suite->version == KTLS_TLS13 &&
-	       (conn->utx || !conn->config->caps.rekey_tx_error);
-}
-
-static int rekey_rx(struct ktls_conn *conn)
-{
-	int err = traffic_update(conn->config->crypto, conn->suite,
-				 &conn->rx_secret);
-
-	if (!err)
-		err = conn_install(conn, KTLS_RX, &conn->rx_secret);
-	conn->rx_control = 0;
-	conn->rx_checked = 0;
-	return err;
-}
-
-/* 4.7.3 */
-static int take_key_update(struct ktls_conn *conn, struct slice body,
-			   bool last)
-{
-	uint8_t request;
-	int err = parse_key_update(body, &request);
-
-	if (err)
-		return err;
-	if (request > UPDATE_REQUESTED)
-		return -KTLS_E_KEYUPDATE;
-	if (!last)
-		return -KTLS_E_UNALIGNED;
-	err = check_key_flood(conn);
-	if (!err)
-		err = rekey_rx(conn);
-	if (err)
-		return err;
-	conn->rekey_asked = false;
-	if (request == UPDATE_REQUESTED) {
-		if (!conn_can_rekey(conn))
-			return -KTLS_E_NO_REKEY;
-		conn->rekey_due = true;
-	}
-	return 0;
-}
-
-/* RFC 5246 7.4.1: whoever asks for another handshake is told no, no more */
-static int refuse_renegotiation(struct ktls_conn *conn, struct slice body,
-				bool last)
-{
-	(void)body;
-	(void)last;
-	send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
-	return 0;
-}
-
-static const struct conn_rule {
-	uint16_t version;
-	enum ktls_role role;	/* who may receive it; 0: both */
-	uint8_t msg;
-	int (*fn)(struct ktls_conn *conn, struct slice body, bool last);
-} conn_rules[] = {
-	{ KTLS_TLS13, KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
-	{ KTLS_TLS13, 0, HT_KEY_UPDATE, take_key_update },
-	{ KTLS_TLS12, KTLS_CLIENT, HT_HELLO_REQUEST, refuse_renegotiation },
-	{ KTLS_TLS12, KTLS_SERVER, HT_CLIENT_HELLO, refuse_renegotiation },
-};
-
-static const struct conn_rule *find_rule(const struct ktls_conn *conn,
-					 uint8_t msg)
-{
-	for (size_t i = 0; i < sizeof(conn_rules) / sizeof(*conn_rules); i++)
-		if (conn_rules[i].msg == msg &&
-		    conn_rules[i].version == conn->suite->version &&
-		    (!conn_rules[i].role ||
-		     conn_rules[i].role == conn->config->role))
-			return &conn_rules[i];
-	return NULL;
-}
-
-static int begin_message(void *arg, uint8_t type)
-{
-	return find_rule(arg, type) ? 0 : -KTLS_E_UNEXPECTED;
-}
-
-static int take_message(void *arg, struct slice whole, bool last)
-{
-	struct slice body = { whole.p + MSG_HEADER, whole.len - MSG_HEADER };
-
-	return find_rule(arg, whole.p[0])->fn(arg, body, last);
-}
-
-static int take_handshake(struct ktls_conn *conn, struct slice rec)
-{
-	static const struct frag_ops ops = { begin_message, take_message };
-	uint32_t before = conn->rx_control;	/* a KeyUpdate zeroes it */
-	int err = frag_feed(&conn->frag, rec, conn->config->max_message, &ops,
-			    conn);
-
-	if (err)
-		return err;
-	/* taken for a KeyUpdate by the kernel, and it was none */
-	if (!conn->urx && conn->suite->version == KTLS_TLS13 &&
-	    rec.p[0] == HT_KEY_UPDATE &&
-	    conn->rx_control == before) {
-		err = offload_resume(conn->fd, conn->suite);
-		if (err == -EBUSY)	/* cannot rekey, hence never pauses */
-			err = 0;
-	}
-	return err;
 }
 
 /* ---- control records --------------------------------------------------- */
@@ -307,7 +166,7 @@ static int take_control(struct ktls_conn *conn, uint8_t type,
 	case CT_ALERT:
 		return take_alert(conn, rec);
 	case CT_HANDSHAKE:
-		return take_handshake(conn, rec);
+		return conn_take_handshake(conn, rec);
 	default:
 		return -KTLS_E_RECORD_TYPE;
 	}
@@ -329,6 +188,12 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 }
 
 /* ---- KeyUpdate, ours --------------------------------------------------- */
+
+bool conn_can_rekey(const struct ktls_conn *conn)
+{
+	return conn->suite->version == KTLS_TLS13 &&
+	       (conn->utx || !conn->config->caps.rekey_tx_error);
+}
 
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 {

@@ -57,9 +57,14 @@ struct piece {
 
 /* Give up: the one place that sends an alert after the handshake */
 int conn_fail(struct ktls_conn *conn, int err);
+/* What the peer gets to know of it; not sent if it would have to wait */
+void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert);
 bool conn_can_rekey(const struct ktls_conn *conn);
 /* ktls_conn_rekey() with the flags of send(2) */
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
+
+/* Handshake messages: the content of one record (conn_msg.c) */
+int conn_take_handshake(struct ktls_conn *conn, struct slice rec);
 
 /* ---- record layers ----------------------------------------------------- */
 

@@ -1,35 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "ext.h"
 
+#include "ext_13.h"
 #include "ext_6066.h"
 #include "include/ktls.h"
 
 /* ---- syntax, an extension each ----------------------------------------- */
-
-/* A non-empty list of uint16s */
-static struct slice rd_u16s(struct rd *r, unsigned int bytes)
-{
-	struct slice s = rd_opaque(r, bytes);
-
-	if (!s.len || s.len % 2)
-		rd_fail(r);
-	return s;
-}
-
-/* A non-empty list of non-empty vectors, checked and left as it stands */
-static struct slice rd_list(struct rd *r, unsigned int outer,
-			    unsigned int inner)
-{
-	struct slice all = rd_opaque(r, outer);
-	struct rd items = rd_init(all.p, all.len, r->bad);
-
-	if (!rd_more(&items))
-		rd_fail(r);
-	while (rd_more(&items))
-		if (!rd_opaque(&items, inner).len)
-			rd_fail(&items);
-	return all;
-}
 
 static void parse_groups(struct rd *r, enum ext_where where, struct exts *e)
 {
@@ -132,65 +108,6 @@ static void parse_padding(struct rd *r, enum ext_where where, struct exts *e)
 	rd_rest(r);
 }
 
-static void parse_early_data(struct rd *r, enum ext_where where,
-			     struct exts *e)
-{
-	if (where == IN_NST)
-		e->max_early_data = rd_u32(r);
-}
-
-static void parse_versions(struct rd *r, enum ext_where where,
-			   struct exts *e)
-{
-	if (where == IN_CH)
-		e->versions = rd_u16s(r, 1);
-	else
-		e->version = rd_u16(r);
-}
-
-static void write_versions(struct wr *w, enum ext_where where,
-			   const struct exts *e)
-{
-	if (where == IN_CH)
-		wr_opaque(w, 1, e->versions);
-	else
-		wr_u16(w, e->version);
-}
-
-static void parse_cookie(struct rd *r, enum ext_where where, struct exts *e)
-{
-	(void)where;
-	e->cookie = rd_nonempty(r, 2);
-}
-
-static void write_cookie(struct wr *w, enum ext_where where,
-			 const struct exts *e)
-{
-	(void)where;
-	wr_opaque(w, 2, e->cookie);
-}
-
-static void parse_psk_modes(struct rd *r, enum ext_where where,
-			    struct exts *e)
-{
-	(void)where;
-	e->psk_modes = rd_nonempty(r, 1);
-}
-
-static void parse_authorities(struct rd *r, enum ext_where where,
-			      struct exts *e)
-{
-	(void)where;
-	e->authorities = rd_list(r, 2, 2);
-}
-
-static void write_authorities(struct wr *w, enum ext_where where,
-			      const struct exts *e)
-{
-	(void)where;
-	wr_opaque(w, 2, e->authorities);
-}
-
 static void parse_nothing(struct rd *r, enum ext_where where,
 			  struct exts *e)
 {
@@ -205,69 +122,6 @@ static void write_nothing(struct wr *w, enum ext_where where,
 	(void)w;
 	(void)where;
 	(void)e;
-}
-
-/* OfferedPsks: identities with their ages, then as many binders */
-static void parse_offered_psks(struct rd *r, struct exts *e)
-{
-	size_t identities = 0, binders = 0;
-	struct rd list;
-
-	e->psk_identities = rd_opaque(r, 2);
-	list = rd_init(e->psk_identities.p, e->psk_identities.len, r->bad);
-	for (; rd_more(&list); identities++) {
-		if (!rd_opaque(&list, 2).len)
-			rd_fail(&list);
-		rd_u32(&list);
-	}
-	e->psk_binders = rd_opaque(r, 2);
-	list = rd_init(e->psk_binders.p, e->psk_binders.len, r->bad);
-	for (; rd_more(&list); binders++)
-		if (rd_opaque(&list, 1).len < 32)
-			rd_fail(&list);
-	if (!identities || binders != identities)
-		rd_fail(r);
-}
-
-static void parse_psk(struct rd *r, enum ext_where where, struct exts *e)
-{
-	if (where == IN_CH)
-		parse_offered_psks(r, e);
-	else
-		e->psk_choice = rd_u16(r);
-}
-
-static void parse_key_share(struct rd *r, enum ext_where where,
-			    struct exts *e)
-{
-	struct rd list;
-
-	if (where != IN_CH) {
-		e->share_group = rd_u16(r);
-		if (where == IN_SH) {
-			e->share = rd_nonempty(r, 2);
-		}
-		return;
-	}
-	e->shares = rd_opaque(r, 2);
-	list = rd_init(e->shares.p, e->shares.len, r->bad);
-	while (rd_more(&list)) {
-		rd_u16(&list);
-		if (!rd_opaque(&list, 2).len)
-			rd_fail(&list);
-	}
-}
-
-static void write_key_share(struct wr *w, enum ext_where where,
-			    const struct exts *e)
-{
-	if (where == IN_CH) {
-		wr_opaque(w, 2, e->shares);
-		return;
-	}
-	wr_u16(w, e->share_group);
-	if (where == IN_SH)
-		wr_opaque(w, 2, e->share);
 }
 
 /* ---- the table --------------------------------------------------------- */
@@ -357,7 +211,7 @@ bool ext_may_change(uint16_t type)
 }
 
 static int parse_one(int id, struct rd *body, enum ext_where where,
-		     uint32_t asked, struct exts *e)
+		     uint64_t asked, struct exts *e)
 {
 	if (ext_has(e, EXT_PRE_SHARED_KEY) && where == IN_CH)
 		return -KTLS_E_EXT_ORDER;
@@ -379,7 +233,7 @@ static int parse_one(int id, struct rd *body, enum ext_where where,
 	return *body->bad ? -KTLS_E_DECODE : 0;
 }
 
-int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
+int exts_parse(struct rd *r, enum ext_where where, uint64_t asked,
 	       struct exts *e)
 {
 	uint64_t seen[65536 / 64] = { 0 };

@@ -57,11 +57,11 @@ enum ext_id {
 	EXT_CUSTOM = EXT_COUNT,	/* no row: the application's */
 };
 
-#define EXT_BIT(id)	(1u << (id))
+#define EXT_BIT(id)	(1ull << (id))
 
 /* What an extension block says.  Lists keep their wire form, checked. */
 struct exts {
-	uint32_t set;			/* EXT_BIT()s present */
+	uint64_t set;			/* EXT_BIT()s present */
 	struct slice server_name;	/* host_name; empty in answers */
 	uint8_t max_fragment;		/* MaxFragmentLength, as it stands */
 	uint16_t record_limit;		/* RecordSizeLimit, as it stands */
@@ -102,7 +102,7 @@ static inline bool ext_has(const struct exts *e, enum ext_id id)
  * may have others than the table's, which are the caller's to check.  0 or
  * -KTLS_E_DECODE, _EXT_*.
  */
-int exts_parse(struct rd *r, enum ext_where where, uint32_t asked,
+int exts_parse(struct rd *r, enum ext_where where, uint64_t asked,
 	       struct exts *e);
 /* Write those of @e->set, with the block's length, in the table's order */
 void exts_write(struct wr *w, enum ext_where where, const struct exts *e);

@@ -86,7 +86,7 @@ struct hs_client {
 	struct kex kex[CLIENT_SHARES_MAX];
 	struct wr shares;	/* KeyShareEntrys of kex[] */
 	struct wr hello;	/* our ClientHello, with its header */
-	uint32_t asked;		/* its extensions */
+	uint64_t asked;		/* its extensions */
 	struct wr cookie;	/* from a HelloRetryRequest */
 	bool cert_asked;	/* CertificateRequest was there */
 	bool session_offered;
@@ -122,7 +122,7 @@ struct hs_tls12 {
 /* How long records may be; of record_size_limit the records know */
 struct hs_limit {
 	uint8_t fragment;	/* max_fragment_length agreed to; 0: none */
-	uint32_t answer;	/* server: EXT_BIT()s that it answers with */
+	uint64_t answer;	/* server: EXT_BIT()s that it answers with */
 	uint16_t tx, rx;	/* under the keys of this handshake; 0: as was */
 };
 
@@ -268,7 +268,7 @@ int hs_send_finished(struct ktls_hs *hs);
 
 /* Certificate: @asked is what our request had; 0 certificates are allowed */
 int hs_take_certificate(struct ktls_hs *hs, struct slice body,
-			struct slice context, uint32_t asked);
+			struct slice context, uint64_t asked);
 int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 int hs_take_finished(struct ktls_hs *hs, struct slice body);
 
@@ -410,8 +410,13 @@ void hs_supp_forget(struct ktls_hs *hs);
 int client_start(struct ktls_hs *hs);
 /* The transcript begins, with our hello and the server's */
 int client_begin_transcript(struct ktls_hs *hs);
+/* A key for @group into @kex, its share to our others */
+int client_add_share(struct ktls_hs *hs, struct kex *kex,
+		     const struct group *group);
+int client_send_hello(struct ktls_hs *hs);
 int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version);
 int client_take_alpn(struct ktls_hs *hs, struct slice list);
+int client13_server_hello(struct ktls_hs *hs, struct server_hello *m);
 int client12_server_hello(struct ktls_hs *hs, struct server_hello *m);
 /* Our share for hs->group, and the premaster secret from it and theirs */
 int client12_agree(struct ktls_hs *hs, struct slice share);
@@ -423,6 +428,11 @@ int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m);
 
+int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body);
+int c13_certificate_request(struct ktls_hs *hs, struct slice body);
+int c13_certificate(struct ktls_hs *hs, struct slice body);
+int c13_certificate_verify(struct ktls_hs *hs, struct slice body);
+int c13_finished(struct ktls_hs *hs, struct slice body);
 int c12_supplemental_data(struct ktls_hs *hs, struct slice body);
 int c12_certificate(struct ktls_hs *hs, struct slice body);
 int c12_certificate_status(struct ktls_hs *hs, struct slice body);

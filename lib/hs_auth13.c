@@ -130,7 +130,7 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 	return hs_close(hs, &m);
 }
 
-static int take_chain(struct ktls_hs *hs, struct slice list, uint32_t asked,
+static int take_chain(struct ktls_hs *hs, struct slice list, uint64_t asked,
 		      struct slice *status)
 {
 	struct slice der;
@@ -179,7 +179,7 @@ int hs_verify_chain(struct ktls_hs *hs)
 }
 
 int hs_take_certificate(struct ktls_hs *hs, struct slice body,
-			struct slice context, uint32_t asked)
+			struct slice context, uint64_t asked)
 {
 	struct slice status = { NULL, 0 };
 	struct certificate m;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The client (RFC 9846 appendix A.1) */
+/* The client, in either version: its hello, and what both take alike */
 #include "hs.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 /* ---- ClientHello ------------------------------------------------------- */
 
-static int add_share(struct ktls_hs *hs, struct kex *kex,
+int client_add_share(struct ktls_hs *hs, struct kex *kex,
 		     const struct group *group)
 {
 	struct wr *w = &hs->client.shares;
@@ -33,12 +33,12 @@ static int make_shares(struct ktls_hs *hs)
 
 	if (hs_max_version(hs) < KTLS_TLS13)
 		return 0;
-	err = add_share(hs, &c->kex[0], cfg->groups[0]);
+	err = client_add_share(hs, &c->kex[0], cfg->groups[0]);
 	if (cfg->groups[0]->kind != KEX_KEM)
 		return err;
 	for (size_t i = 1; i < cfg->groups_len && !err; i++)
 		if (cfg->groups[i]->kind != KEX_KEM)
-			return add_share(hs, &c->kex[1], cfg->groups[i]);
+			return client_add_share(hs, &c->kex[1], cfg->groups[i]);
 	return err;
 }
 
@@ -91,7 +91,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 }
 
 /* Kept as sent: the hash that it enters is the server's choice */
-static int send_client_hello(struct ktls_hs *hs)
+int client_send_hello(struct ktls_hs *hs)
 {
 	static const uint8_t no_compression[] = { 0 };
 	struct hs_client *c = &hs->client;
@@ -142,7 +142,7 @@ int client_start(struct ktls_hs *hs)
 	/* 5.1: an initial hello's record SHOULD say 0x0301, others 0x0303 */
 	hs->out_version = hs->binding.round ? KTLS_TLS12 : 0x0301;
 	if (!err)
-		err = send_client_hello(hs);
+		err = client_send_hello(hs);
 	hs->out_version = KTLS_TLS12;
 	return err;
 }
@@ -191,21 +191,6 @@ int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version)
 	return 0;
 }
 
-/* What a ServerHello and a HelloRetryRequest have in common */
-static int check_server_hello(struct ktls_hs *hs, struct server_hello *m)
-{
-	struct slice sent = { hs->session_id, hs->session_id_len };
-	int err = parse_server_hello_exts(m, hs->client.asked);
-
-	if (err)
-		return err;
-	if (!slice_eq(m->session_id, sent))
-		return -KTLS_E_SESSION_ID;
-	if (m->compression)
-		return -KTLS_E_COMPRESSION;
-	return client_take_suite(hs, m->suite, KTLS_TLS13);
-}
-
 /* The hash is known now: begin with the hello that was sent */
 int client_begin_transcript(struct ktls_hs *hs)
 {
@@ -216,73 +201,8 @@ int client_begin_transcript(struct ktls_hs *hs)
 	return err ? err : transcript_add(&hs->transcript, hello);
 }
 
-static int new_share(struct ktls_hs *hs, uint16_t id)
-{
-	struct hs_client *c = &hs->client;
-	const struct group *group = group_find(id);
-	struct slice shares = { c->shares.buf, c->shares.len };
-
-	if (!group || !config_has_group(hs->config, id))
-		return -KTLS_E_GROUP_CHOICE;
-	if (shares_find(shares, id).len)
-		return -KTLS_E_RETRY_USELESS;
-	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
-		kex_free(&c->kex[i]);
-	wr_reset(&c->shares);
-	return add_share(hs, &c->kex[0], group);
-}
-
-/* 4.2.4 */
-static int retry(struct ktls_hs *hs, const struct server_hello *m)
-{
-	struct hs_client *c = &hs->client;
-	const struct exts *e = &m->exts;
-	int err = 0;
-
-	if (!ext_has(e, EXT_COOKIE) && !ext_has(e, EXT_KEY_SHARE))
-		return -KTLS_E_RETRY_USELESS;
-	if (ext_has(e, EXT_KEY_SHARE))
-		err = new_share(hs, e->share_group);
-	wr_slice(&c->cookie, e->cookie);
-	if (!err)
-		err = client_begin_transcript(hs);
-	if (!err)
-		err = transcript_retry(&hs->transcript, hs->config->crypto);
-	if (!err)
-		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (!err)
-		err = hs_send_ccs(hs);
-	if (!err)
-		err = send_client_hello(hs);
-	if (err)
-		return err;
-	hs->info.retried = 1;
-	hs->state = C_SH2;
-	return transcript_add(&hs->transcript, (struct slice){
-			      c->hello.buf, c->hello.len });
-}
-
-static int agree(struct ktls_hs *hs, const struct exts *e,
-		 struct kex_secret *secret)
-{
-	struct hs_client *c = &hs->client;
-
-	if (!ext_has(e, EXT_KEY_SHARE))
-		return -KTLS_E_EXT_MISSING;
-	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++) {
-		if (!c->kex[i].group || c->kex[i].group->id != e->share_group)
-			continue;
-		hs->group = c->kex[i].group;
-		hs->info.group = hs->group->id;
-		return kex_finish(&c->kex[i], hs->config->crypto, e->share,
-				  secret);
-	}
-	return -KTLS_E_GROUP_CHOICE;
-}
-
 static int c_server_hello(struct ktls_hs *hs, struct slice body)
 {
-	struct kex_secret secret = { 0 };
 	struct server_hello m;
 	int err = parse_server_hello(body, &m);
 
@@ -290,37 +210,14 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 		return -KTLS_E_UNEXPECTED;
 	if (!err)
 		err = check_version(hs, &m);
-	/* 4.2.3: what was retried stays 1.3 */
-	if (!err && m.where == IN_SH12)
-		return hs->state == C_SH2 ? -KTLS_E_VERSION_CHOICE :
-					    client12_server_hello(hs, &m);
-	if (!err)
-		err = check_server_hello(hs, &m);
 	if (err)
 		return err;
-	if (m.where == IN_HRR)
-		return retry(hs, &m);
-	if (hs->state == C_SH)
-		err = client_begin_transcript(hs);
-	if (!err)
-		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (!err)
-		err = agree(hs, &m.exts, &secret);
-	if (!err)
-		err = hs_handshake_secrets(hs, &secret);
-	wipe(&secret, sizeof(secret));
-	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
-		kex_free(&hs->client.kex[i]);
-	if (!err)
-		err = hs_rx_key(hs, &hs->server_hs);
-	/* already now, so that an alert is protected: appendix A.1 */
-	if (!err)
-		err = hs_tx_key(hs, &hs->client_hs);
-	hs->state = C_EE;
-	return err;
+	if (m.where != IN_SH12)
+		return client13_server_hello(hs, &m);
+	/* 4.2.3: what was retried stays 1.3 */
+	return hs->state == C_SH2 ? -KTLS_E_VERSION_CHOICE :
+				    client12_server_hello(hs, &m);
 }
-
-/* ---- the server's parameters and authentication ------------------------ */
 
 int client_take_alpn(struct ktls_hs *hs, struct slice list)
 {
@@ -338,100 +235,22 @@ int client_take_alpn(struct ktls_hs *hs, struct slice list)
 	return -KTLS_E_ALPN_CHOICE;
 }
 
-static int c_encrypted_extensions(struct ktls_hs *hs, struct slice body)
-{
-	struct exts e;
-	int err = parse_encrypted_extensions(body, hs->client.asked, &e);
-
-	if (!err && ext_has(&e, EXT_ALPN))
-		err = client_take_alpn(hs, e.alpn);
-	if (!err)
-		err = limit_take(hs, &e);
-	hs->state = C_CERT_CR;
-	return err;
-}
-
-static int c_certificate_request(struct ktls_hs *hs, struct slice body)
-{
-	struct cred_wish wish = { .version = KTLS_TLS13 };
-	struct certificate_request m;
-	int err = parse_certificate_request(body, &m);
-
-	if (err)
-		return err;
-	if (m.context.len)	/* 4.4.2: only after the handshake */
-		return -KTLS_E_CERT_CONTEXT;
-	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
-		return -KTLS_E_EXT_MISSING;
-	hs->client.cert_asked = true;
-	wish.exts = m.exts;
-	err = client_choose_cred(hs, &wish);
-	hs->state = C_CERT;
-	return err ? err : status_fetch(hs, &m.exts);
-}
-
-static int c_certificate(struct ktls_hs *hs, struct slice body)
-{
-	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
-				      hs->client.asked);
-
-	if (!err && !peer_len(&hs->peer))
-		err = -KTLS_E_CERT_EMPTY;
-	hs->state = C_CV;
-	return err;
-}
-
-static int c_certificate_verify(struct ktls_hs *hs, struct slice body)
-{
-	hs->state = C_FIN;
-	return hs_take_certificate_verify(hs, body);
-}
-
-static int send_certificate(struct ktls_hs *hs)
-{
-	int err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
-
-	if (!err && hs->cred)
-		err = hs_send_certificate_verify(hs);
-	return err;
-}
-
-static int c_finished(struct ktls_hs *hs, struct slice body)
-{
-	int err = hs_take_finished(hs, body);
-
-	if (!err)
-		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (!err)
-		err = hs_main_secrets(hs);
-	if (!err)
-		err = hs_rx_key(hs, &hs->server_app);
-	if (!err)
-		err = hs_send_ccs(hs);
-	if (!err && hs->client.cert_asked)
-		err = send_certificate(hs);
-	if (!err)
-		err = hs_send_finished(hs);
-	if (!err)
-		err = hs_tx_key(hs, &hs->client_app);
-	hs->state = HS_DONE;
-	return err;
-}
+/* ---- states (RFC 9846 appendix A.1, RFC 5246 7.3) ---------------------- */
 
 const struct hs_rule client_rules[] = {
 	{ C_SH, HT_SERVER_HELLO, HASH_SELF, c_server_hello,
 	  ST(C_SH2) | ST(C_EE) | ST(C12_SUPP) | ST(C12_CERT) |
 	  ST(C12_NST) | ST(C12_CCS) },
 	{ C_SH2, HT_SERVER_HELLO, HASH_SELF, c_server_hello, ST(C_EE) },
-	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c_encrypted_extensions,
+	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c13_encrypted_extensions,
 	  ST(C_CERT_CR) },
 	{ C_CERT_CR, HT_CERTIFICATE_REQUEST, HASH_AFTER,
-	  c_certificate_request, ST(C_CERT) },
-	{ C_CERT_CR, HT_CERTIFICATE, HASH_AFTER, c_certificate, ST(C_CV) },
-	{ C_CERT, HT_CERTIFICATE, HASH_AFTER, c_certificate, ST(C_CV) },
-	{ C_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, c_certificate_verify,
+	  c13_certificate_request, ST(C_CERT) },
+	{ C_CERT_CR, HT_CERTIFICATE, HASH_AFTER, c13_certificate, ST(C_CV) },
+	{ C_CERT, HT_CERTIFICATE, HASH_AFTER, c13_certificate, ST(C_CV) },
+	{ C_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, c13_certificate_verify,
 	  ST(C_FIN) },
-	{ C_FIN, HT_FINISHED, HASH_SELF, c_finished, ST(HS_DONE) },
+	{ C_FIN, HT_FINISHED, HASH_SELF, c13_finished, ST(HS_DONE) },
 
 	{ C12_SUPP, HT_SUPPLEMENTAL_DATA, HASH_AFTER, c12_supplemental_data,
 	  ST(C12_CERT) },

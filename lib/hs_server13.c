@@ -35,7 +35,7 @@ static int check_shares(const struct exts *e)
 
 static int check_hello(const struct client_hello *m)
 {
-	static const uint32_t required = EXT_BIT(EXT_SUPPORTED_GROUPS) |
+	static const uint64_t required = EXT_BIT(EXT_SUPPORTED_GROUPS) |
 					 EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
 					 EXT_BIT(EXT_KEY_SHARE);	/* 9.2 */
 
@@ -382,7 +382,7 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 
 int s13_certificate(struct ktls_hs *hs, struct slice body)
 {
-	uint32_t asked = status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0;
+	uint64_t asked = status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0;
 	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
 				      asked);
 	bool none = !peer_len(&hs->peer);

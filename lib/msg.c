@@ -18,7 +18,7 @@ int msg_end(struct rd *r)
 }
 
 /* An extension block that ends the message */
-static int finish_exts(struct rd *r, enum ext_where where, uint32_t asked,
+static int finish_exts(struct rd *r, enum ext_where where, uint64_t asked,
 		       struct exts *e)
 {
 	struct rd block = rd_vec(r, 2);
@@ -99,7 +99,7 @@ int parse_server_hello(struct slice body, struct server_hello *m)
 	return found < 0 ? found : 0;
 }
 
-int parse_server_hello_exts(struct server_hello *m, uint32_t asked)
+int parse_server_hello_exts(struct server_hello *m, uint64_t asked)
 {
 	bool bad = false;
 	struct rd r = rd_init(m->ext_block.p, m->ext_block.len, &bad);
@@ -117,7 +117,7 @@ void write_server_hello(struct wr *w, const struct server_hello *m)
 	exts_write(w, m->where, &m->exts);
 }
 
-int parse_encrypted_extensions(struct slice body, uint32_t asked,
+int parse_encrypted_extensions(struct slice body, uint64_t asked,
 			       struct exts *e)
 {
 	bool bad = false;
@@ -155,7 +155,7 @@ int parse_certificate(struct slice body, struct certificate *m)
 	return msg_end(&r);
 }
 
-int parse_certificate_entry(struct slice *list, uint32_t asked,
+int parse_certificate_entry(struct slice *list, uint64_t asked,
 			    struct slice *der, struct exts *e)
 {
 	bool bad = false;

@@ -102,14 +102,14 @@ int parse_client_hello(struct slice body, struct client_hello *m);
  * is in the block: first all but m->exts, then these.  @asked: of our hello.
  */
 int parse_server_hello(struct slice body, struct server_hello *m);
-int parse_server_hello_exts(struct server_hello *m, uint32_t asked);
-int parse_encrypted_extensions(struct slice body, uint32_t asked,
+int parse_server_hello_exts(struct server_hello *m, uint64_t asked);
+int parse_encrypted_extensions(struct slice body, uint64_t asked,
 			       struct exts *e);
 int parse_certificate_request(struct slice body,
 			      struct certificate_request *m);
 int parse_certificate(struct slice body, struct certificate *m);
 /* The next entry of @list: 1, or 0 at its end; @asked of the request */
-int parse_certificate_entry(struct slice *list, uint32_t asked,
+int parse_certificate_entry(struct slice *list, uint64_t asked,
 			    struct slice *der, struct exts *e);
 int parse_certificate_verify(struct slice body,
 			     struct certificate_verify *m);

@@ -143,6 +143,31 @@ static inline struct rd rd_vec(struct rd *r, unsigned int bytes)
 	return rd_init(s.p, s.len, r->bad);
 }
 
+/* A non-empty list of uint16s */
+static inline struct slice rd_u16s(struct rd *r, unsigned int bytes)
+{
+	struct slice s = rd_opaque(r, bytes);
+
+	if (!s.len || s.len % 2)
+		rd_fail(r);
+	return s;
+}
+
+/* A non-empty list of non-empty vectors, checked and left as it stands */
+static inline struct slice rd_list(struct rd *r, unsigned int outer,
+				   unsigned int inner)
+{
+	struct slice all = rd_opaque(r, outer);
+	struct rd items = rd_init(all.p, all.len, r->bad);
+
+	if (!rd_more(&items))
+		rd_fail(r);
+	while (rd_more(&items))
+		if (!rd_opaque(&items, inner).len)
+			rd_fail(&items);
+	return all;
+}
+
 /* To be called at the end of each structure: nothing may be left over */
 static inline void rd_end(struct rd *r)
 {

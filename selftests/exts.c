@@ -88,7 +88,7 @@ static void add(struct wr *w, uint16_t type, struct slice body)
 
 /* Parse a copy that ends where its memory ends; the slices are gone then */
 static int parse(const void *p, size_t len, unsigned int where,
-		 uint32_t asked, struct exts *e)
+		 uint64_t asked, struct exts *e)
 {
 	uint8_t *copy = malloc(len ? len : 1);
 	bool bad = false;
@@ -106,7 +106,7 @@ static int parse(const void *p, size_t len, unsigned int where,
 	return err;
 }
 
-static int parse_wr(struct wr *w, unsigned int where, uint32_t asked)
+static int parse_wr(struct wr *w, unsigned int where, uint64_t asked)
 {
 	struct exts e;
 	int err;
@@ -118,7 +118,7 @@ static int parse_wr(struct wr *w, unsigned int where, uint32_t asked)
 }
 
 static int parse_one(uint16_t type, struct slice body, unsigned int where,
-		     uint32_t asked)
+		     uint64_t asked)
 {
 	struct wr w = { 0 };
 	int err;

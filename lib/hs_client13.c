@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/* The client of TLS 1.3 (RFC 9846 appendix A.1) */
+#include "hs.h"
+
+#include <errno.h>
+
+/* ---- ServerHello ------------------------------------------------------- */
+
+/* What a ServerHello and a HelloRetryRequest have in common */
+static int check_server_hello(struct ktls_hs *hs, struct server_hello *m)
+{
+	struct slice sent = { hs->session_id, hs->session_id_len };
+	int err = parse_server_hello_exts(m, hs->client.asked);
+
+	if (err)
+		return err;
+	if (!slice_eq(m->session_id, sent))
+		return -KTLS_E_SESSION_ID;
+	if (m->compression)
+		return -KTLS_E_COMPRESSION;
+	return client_take_suite(hs, m->suite, KTLS_TLS13);
+}
+
+static int new_share(struct ktls_hs *hs, uint16_t id)
+{
+	struct hs_client *c = &hs->client;
+	const struct group *group = group_find(id);
+	struct slice shares = { c->shares.buf, c->shares.len };
+
+	if (!group || !config_has_group(hs->config, id))
+		return -KTLS_E_GROUP_CHOICE;
+	if (shares_find(shares, id).len)
+		return -KTLS_E_RETRY_USELESS;
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
+		kex_free(&c->kex[i]);
+	wr_reset(&c->shares);
+	return client_add_share(hs, &c->kex[0], group);
+}
+
+/* 4.2.4 */
+static int retry(struct ktls_hs *hs, const struct server_hello *m)
+{
+	struct hs_client *c = &hs->client;
+	const struct exts *e = &m->exts;
+	int err = 0;
+
+	if (!ext_has(e, EXT_COOKIE) && !ext_has(e, EXT_KEY_SHARE))
+		return -KTLS_E_RETRY_USELESS;
+	if (ext_has(e, EXT_KEY_SHARE))
+		err = new_share(hs, e->share_group);
+	wr_slice(&c->cookie, e->cookie);
+	if (!err)
+		err = client_begin_transcript(hs);
+	if (!err)
+		err = transcript_retry(&hs->transcript, hs->config->crypto);
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = hs_send_ccs(hs);
+	if (!err)
+		err = client_send_hello(hs);
+	if (err)
+		return err;
+	hs->info.retried = 1;
+	hs->state = C_SH2;
+	return transcript_add(&hs->transcript, (struct slice){
+			      c->hello.buf, c->hello.len });
+}
+
+static int agree(struct ktls_hs *hs, const struct exts *e,
+		 struct kex_secret *secret)
+{
+	struct hs_client *c = &hs->client;
+
+	if (!ext_has(e, EXT_KEY_SHARE))
+		return -KTLS_E_EXT_MISSING;
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++) {
+		if (!c->kex[i].group || c->kex[i].group->id != e->share_group)
+			continue;
+		hs->group = c->kex[i].group;
+		hs->info.group = hs->group->id;
+		return kex_finish(&c->kex[i], hs->config->crypto, e->share,
+				  secret);
+	}
+	return -KTLS_E_GROUP_CHOICE;
+}
+
+int client13_server_hello(struct ktls_hs *hs, struct server_hello *m)
+{
+	struct kex_secret secret = { 0 };
+	int err = check_server_hello(hs, m);
+
+	if (err)
+		return err;
+	if (m->where == IN_HRR)
+		return retry(hs, m);
+	if (hs->state == C_SH)
+		err = client_begin_transcript(hs);
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = agree(hs, &m->exts, &secret);
+	if (!err)
+		err = hs_handshake_secrets(hs, &secret);
+	wipe(&secret, sizeof(secret));
+	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++)
+		kex_free(&hs->client.kex[i]);
+	if (!err)
+		err = hs_rx_key(hs, &hs->server_hs);
+	/* already now, so that an alert is protected: appendix A.1 */
+	if (!err)
+		err = hs_tx_key(hs, &hs->client_hs);
+	hs->state = C_EE;
+	return err;
+}
+
+/* ---- the server's parameters and authentication ------------------------ */
+
+int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
+{
+	struct exts e;
+	int err = parse_encrypted_extensions(body, hs->client.asked, &e);
+
+	if (!err && ext_has(&e, EXT_ALPN))
+		err = client_take_alpn(hs, e.alpn);
+	if (!err)
+		err = limit_take(hs, &e);
+	hs->state = C_CERT_CR;
+	return err;
+}
+
+int c13_certificate_request(struct ktls_hs *hs, struct slice body)
+{
+	struct cred_wish wish = { .version = KTLS_TLS13 };
+	struct certificate_request m;
+	int err = parse_certificate_request(body, &m);
+
+	if (err)
+		return err;
+	if (m.context.len)	/* 4.4.2: only after the handshake */
+		return -KTLS_E_CERT_CONTEXT;
+	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
+		return -KTLS_E_EXT_MISSING;
+	hs->client.cert_asked = true;
+	wish.exts = m.exts;
+	err = client_choose_cred(hs, &wish);
+	hs->state = C_CERT;
+	return err ? err : status_fetch(hs, &m.exts);
+}
+
+int c13_certificate(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
+				      hs->client.asked);
+
+	if (!err && !peer_len(&hs->peer))
+		err = -KTLS_E_CERT_EMPTY;
+	hs->state = C_CV;
+	return err;
+}
+
+int c13_certificate_verify(struct ktls_hs *hs, struct slice body)
+{
+	hs->state = C_FIN;
+	return hs_take_certificate_verify(hs, body);
+}
+
+static int send_certificate(struct ktls_hs *hs)
+{
+	int err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
+
+	if (!err && hs->cred)
+		err = hs_send_certificate_verify(hs);
+	return err;
+}
+
+int c13_finished(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs_take_finished(hs, body);
+
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = hs_main_secrets(hs);
+	if (!err)
+		err = hs_rx_key(hs, &hs->server_app);
+	if (!err)
+		err = hs_send_ccs(hs);
+	if (!err && hs->client.cert_asked)
+		err = send_certificate(hs);
+	if (!err)
+		err = hs_send_finished(hs);
+	if (!err)
+		err = hs_tx_key(hs, &hs->client_app);
+	hs->state = HS_DONE;
+	return err;
+}
