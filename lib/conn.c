@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "keylog.h"
 #include "msg.h"
 #include "offload.h"
-#include "sched12.h"
 #include "session.h"
 
 /* Control records in a row that bring no data */
@@ -51,8 +51,8 @@ int conn_seq(const struct ktls_conn *conn, unsigned int direction,
 	return 0;
 }
 
-int conn_install(struct ktls_conn *conn, unsigned int direction,
-		 const struct secret *secret)
+static int install(struct ktls_conn *conn, unsigned int direction,
+		   const struct secret *secret)
 {
 	struct record *rec = user_record(conn, direction);
 	struct traffic_keys keys;
@@ -66,6 +66,22 @@ int conn_install(struct ktls_conn *conn, unsigned int direction,
 		err = offload_keys(conn->fd, direction, conn->suite, &keys, 0);
 	wipe(&keys, sizeof(keys));
 	return err == -EBUSY ? -KTLS_E_NO_REKEY : err;
+}
+
+int conn_update(struct ktls_conn *conn, unsigned int direction)
+{
+	const struct ktls_config *cfg = conn->config;
+	bool tx = direction == KTLS_TX;
+	struct secret *secret = tx ? &conn->tx_secret : &conn->rx_secret;
+	uint32_t n = tx ? ++conn->tx_updates : ++conn->rx_updates;
+	int err = traffic_update(cfg->crypto, conn->suite, secret);
+
+	if (err)
+		return err;
+	keylog_write_traffic(cfg, tx == (cfg->role == KTLS_SERVER) ?
+			     KTLS_SERVER : KTLS_CLIENT, n, conn->randoms,
+			     secret);
+	return install(conn, direction, secret);
 }
 
 /* ---- failure ----------------------------------------------------------- */
@@ -212,10 +228,7 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 	if (n < 0)
 		return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
 	/* from here the old key must not be used again */
-	err = traffic_update(conn->config->crypto, conn->suite,
-			     &conn->tx_secret);
-	if (!err)
-		err = conn_install(conn, KTLS_TX, &conn->tx_secret);
+	err = conn_update(conn, KTLS_TX);
 	if (err) {
 		/* not even for an alert */
 		conn->tx_closed = true;
@@ -291,23 +304,4 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 	p = take_string(p, info.user_principal, sizeof(info.user_principal));
 	take_string(p, info.user_domain, sizeof(info.user_domain));
 	copy_out(out, size, &info, sizeof(info));
-}
-
-int ktls_conn_export(const struct ktls_conn *conn, const char *label,
-		     const void *context, size_t context_len,
-		     void *out, size_t len)
-{
-	if (conn->error)
-		return conn->error;
-	if (len > 255u * hash_rows[conn->suite->hash].len ||
-	    strlen(label) > 249)
-		return -EINVAL;
-	if (conn->suite->version == KTLS_TLS12)
-		return exporter12(conn->config->crypto, conn->suite->hash,
-				  &conn->exporter, conn->randoms, label,
-				  (struct slice){ context, context_len },
-				  out, len);
-	return exporter(conn->config->crypto, conn->suite->hash,
-			&conn->exporter, label,
-			(struct slice){ context, context_len }, out, len);
 }

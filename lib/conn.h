@@ -35,13 +35,15 @@ struct ktls_conn {
 	uint8_t session_id_len;
 	struct secret tx_secret, rx_secret;	/* 1.3 */
 	struct secret exporter;		/* 1.2: the main secret, */
-	uint8_t randoms[64];		/* and client_random, server_random */
+	/* client_random and, in 1.2, server_random */
+	uint8_t randoms[64];
 	struct frag frag;
 	uint64_t tx_room;		/* records until the key is looked at */
 	uint32_t rx_empty;		/* data records of no length, in a row */
 	uint32_t rx_control;		/* control records under this key */
 	uint32_t rx_empty_keys;		/* in a row, without data */
 	uint64_t rx_checked;		/* record number at the last look */
+	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
 	struct user_tx *utx;		/* NULL: the kernel's */
 	struct user_rx *urx;
 };
@@ -80,9 +82,8 @@ int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
 /* Records already under the key of a direction */
 int conn_seq(const struct ktls_conn *conn, unsigned int direction,
 	     uint64_t *seq);
-/* The secret of @direction has changed: use it from the next record on */
-int conn_install(struct ktls_conn *conn, unsigned int direction,
-		 const struct secret *secret);
+/* The next secret of @direction (9846 7.2): use it from the next record on */
+int conn_update(struct ktls_conn *conn, unsigned int direction);
 
 /* the kernel's (kernel.c) */
 ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,

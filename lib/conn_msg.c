@@ -39,11 +39,8 @@ static int check_key_flood(struct ktls_conn *conn)
 
 static int rekey_rx(struct ktls_conn *conn)
 {
-	int err = traffic_update(conn->config->crypto, conn->suite,
-				 &conn->rx_secret);
+	int err = conn_update(conn, KTLS_RX);
 
-	if (!err)
-		err = conn_install(conn, KTLS_RX, &conn->rx_secret);
 	conn->rx_control = 0;
 	conn->rx_checked = 0;
 	return err;

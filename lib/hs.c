@@ -2,7 +2,8 @@
 #include "hs.h"
 
 #include <errno.h>
-#include <stdio.h>
+
+#include "keylog.h"
 
 /* ---- driver ------------------------------------------------------------ */
 
@@ -205,19 +206,7 @@ int hs_rx_key(struct ktls_hs *hs, const struct secret *traffic)
 void hs_keylog(const struct ktls_hs *hs, const char *label,
 	       const struct secret *secret)
 {
-	char line[64 + 1 + 2 * RANDOM_LEN + 1 + 2 * HASH_MAX + 1];
-	int n;
-
-	if (!hs->config->hooks.keylog)
-		return;
-	n = snprintf(line, sizeof(line), "%s ", label);
-	for (size_t i = 0; i < RANDOM_LEN; i++, n += 2)
-		snprintf(line + n, 3, "%02x", hs->client_random[i]);
-	line[n++] = ' ';
-	for (size_t i = 0; i < secret->len; i++, n += 2)
-		snprintf(line + n, 3, "%02x", secret->b[i]);
-	hs->config->hooks.keylog(hs->config->arg, line);
-	wipe(line, sizeof(line));
+	keylog_write(hs->config, label, hs->client_random, secret);
 }
 
 int hs_derive(struct ktls_hs *hs, const char *label, const char *log_label,

@@ -35,7 +35,7 @@ $(O)/selftests/support.a: $(test-objs)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-test-gnutls := gnutls gnutls_supp
+test-gnutls := export gnutls gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 
 $(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \

@@ -255,6 +255,7 @@ static const struct reason rows[] = {
 	{ WHY(SESSION), V12, ITSELF(session) },
 	{ WHY(TICKET_KEYS), V12, ITSELF(ticket_keys) },
 #endif
+	{ WHY(NO_BINDING), V12, ITSELF(no_binding) },
 	/* here */
 	{ WHY(CRYPTO), SERVER, ITSELF(crypto) },
 	{ WHY(NO_KERNEL), ITSELF(no_kernel) },

@@ -103,6 +103,26 @@ void reason_key_limit(const struct reason *r)
 
 /* ---- in what is kept ---------------------------------------------------- */
 
+/* RFC 9266 3: not once there was another handshake */
+void reason_no_binding(const struct reason *r)
+{
+	uint8_t binding[KTLS_BINDING_SIZE];
+	struct mitm m;
+
+	reason_set_up(&m, r);
+	EXPECT_EQ(ktls_hs_binding(m.hs[CLIENT_END], binding), -KTLS_E_STATE);
+	mitm_run(&m, NULL, NULL);
+	ASSERT_OK(ktls_hs_binding(m.hs[CLIENT_END], binding));
+	ASSERT_OK(ktls_hs_renegotiate(m.hs[CLIENT_END], NULL));
+	ASSERT_OK(ktls_hs_renegotiate(m.hs[SERVER_END], NULL));
+	EXPECT_EQ(ktls_hs_binding(m.hs[CLIENT_END], binding), -KTLS_E_STATE);
+	mitm_run(&m, NULL, NULL);
+	ASSERT_TRUE(mitm_done(&m));
+	for (int end = 0; end < 2; end++)
+		EXPECT_EQ(ktls_hs_binding(m.hs[end], binding), -r->err);
+	mitm_end(&m);
+}
+
 #ifdef KTLS_TICKET_KEYS_SIZE
 /* Cut short; a whole one is taken */
 void reason_session(const struct reason *r)

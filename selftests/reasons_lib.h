@@ -69,6 +69,7 @@ void reason_no_rekey(const struct reason *r);
 void reason_key_limit(const struct reason *r);
 void reason_session(const struct reason *r);
 void reason_ticket_keys(const struct reason *r);
+void reason_no_binding(const struct reason *r);
 void reason_crypto(const struct reason *r);
 void reason_no_kernel(const struct reason *r);
 void reason_state(const struct reason *r);

@@ -249,7 +249,9 @@ enum ktls_alert {
 	X(2140, SESSION, NONE,						\
 	  "session is damaged, expired, or of another configuration")	\
 	X(2141, TICKET_KEYS, NONE,					\
-	  "ticket keys are damaged, too old, or of another period")
+	  "ticket keys are damaged, too old, or of another period")	\
+	X(2181, NO_BINDING, NONE,					\
+	  "another connection may have the same channel binding")
 
 enum ktls_error {
 #define KTLS_E_(nr, name, alert, text) KTLS_E_##name = (nr),
@@ -411,8 +413,9 @@ struct ktls_cert_url {
  */
 struct ktls_hooks {
 	/*
-	 * A line of the SSLKEYLOGFILE format, without a newline.  Who has it
-	 * can decrypt the connection.
+	 * A line of the SSLKEYLOGFILE format (RFC 9850), without a newline.
+	 * Who has it can decrypt the connection.  In TLS 1.3 also later, for
+	 * each change of keys, from within whatever call makes it.
 	 */
 	void (*keylog)(void *arg, const char *line);
 	/*
@@ -1082,12 +1085,35 @@ int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
 int ktls_conn_shutdown(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
 /*
- * Keying material for the application (RFC 9846 7.5): @len bytes for @label
- * and @context.  Both ends get the same.  @len at most 255 hashes.
+ * Keying material for the application (RFC 9846 7.5, 5705): @len bytes for
+ * @label and @context.  Both ends get the same.  @len at most 255 hashes.  In
+ * TLS 1.2 a @context of NULL is none, which is not the same as an empty one.
  */
 int ktls_conn_export(const struct ktls_conn *conn, const char *label,
 		     const void *context, size_t context_len,
 		     void *out, size_t len) KTLS_MUST_CHECK;
+
+/*
+ * "tls-exporter" (RFC 9266): what names this connection to both ends and to
+ * nobody else, for an authentication above TLS (SCRAM, GSS-API) to bind itself
+ * to.  Its context is empty, as RFC 9266 2 and GnuTLS have it; a peer that calls
+ * SSL_export_keying_material() must use an empty context too, which in TLS 1.2
+ * is not the same as none.  -KTLS_E_NO_BINDING: TLS 1.2 without the extended
+ * main secret, or after a renegotiation.
+ */
+#define KTLS_BINDING_SIZE	32
+int ktls_conn_binding(const struct ktls_conn *conn,
+		      uint8_t out[KTLS_BINDING_SIZE]) KTLS_MUST_CHECK;
+
+/*
+ * The same of a handshake that is done, before ktls_offload(); -KTLS_E_STATE
+ * before it is.
+ */
+int ktls_hs_export(const struct ktls_hs *hs, const char *label,
+		   const void *context, size_t context_len, void *out,
+		   size_t len) KTLS_MUST_CHECK;
+int ktls_hs_binding(const struct ktls_hs *hs,
+		    uint8_t out[KTLS_BINDING_SIZE]) KTLS_MUST_CHECK;
 
 /* The alert that ended it, sent or received, or KTLS_ALERT_NONE. */
 uint8_t ktls_conn_alert(const struct ktls_conn *conn);
