@@ -23,7 +23,8 @@
 			 KTLS_F_NO_TICKETS | KTLS_F_DOUBLE_HANDSHAKE | \
 			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO | \
 			 KTLS_F_STATUS | KTLS_F_NEED_STATUS | \
-			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS)
+			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS | \
+			 KTLS_F_ESTABLISHED)
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -62,7 +63,7 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	else if (o->verify > KTLS_VERIFY_REQUIRE ||
 		 (!server && o->verify == KTLS_VERIFY_OPTIONAL))
 		bad = "verify does not fit the role";
-	else if (server && !o->creds_len)
+	else if (server && !o->creds_len && !(o->flags & KTLS_F_ESTABLISHED))
 		bad = "a server needs a certificate";
 	else if (o->max_records && o->max_records < MIN_RECORDS)
 		bad = "max_records is below 8";
@@ -83,7 +84,8 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	cfg->rx = o->rx;
 	cfg->verify = o->verify;
 	if (cfg->verify == KTLS_VERIFY_DEFAULT)
-		cfg->verify = server ? KTLS_VERIFY_NONE : KTLS_VERIFY_REQUIRE;
+		cfg->verify = server || cfg->flags & KTLS_F_ESTABLISHED ?
+			      KTLS_VERIFY_NONE : KTLS_VERIFY_REQUIRE;
 	cfg->max_message = o->max_message ? o->max_message : MAX_MESSAGE;
 	cfg->max_chain = o->max_chain ? o->max_chain : MAX_CHAIN;
 	cfg->max_records = o->max_records;

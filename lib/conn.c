@@ -32,8 +32,8 @@ int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
 	return kernel_read(conn->fd, buf, len, flags, piece);
 }
 
-static struct record *user_record(const struct ktls_conn *conn,
-				  unsigned int direction)
+struct record *conn_user_record(const struct ktls_conn *conn,
+				unsigned int direction)
 {
 	if (direction == KTLS_TX)
 		return conn->utx ? user_tx_record(conn->utx) : NULL;
@@ -43,7 +43,7 @@ static struct record *user_record(const struct ktls_conn *conn,
 int conn_seq(const struct ktls_conn *conn, unsigned int direction,
 	     uint64_t *seq)
 {
-	const struct record *rec = user_record(conn, direction);
+	const struct record *rec = conn_user_record(conn, direction);
 
 	if (!rec)
 		return offload_seq(conn->fd, direction, conn->suite, seq);
@@ -54,7 +54,7 @@ int conn_seq(const struct ktls_conn *conn, unsigned int direction,
 static int install(struct ktls_conn *conn, unsigned int direction,
 		   const struct secret *secret)
 {
-	struct record *rec = user_record(conn, direction);
+	struct record *rec = conn_user_record(conn, direction);
 	struct traffic_keys keys;
 	int err = traffic_keys(conn->config->crypto, conn->suite, secret,
 			       &keys);
@@ -101,6 +101,14 @@ static enum ktls_alert alert_of(int err)
 	return err <= -2048 ? ktls_error_alert(err) : KTLS_ALERT_NONE;
 }
 
+void conn_wipe(struct ktls_conn *conn)
+{
+	frag_free(&conn->frag);
+	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
+	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
+	wipe(&conn->exporter, sizeof(conn->exporter));
+}
+
 int conn_fail(struct ktls_conn *conn, int err)
 {
 	enum ktls_alert alert = alert_of(err);
@@ -115,10 +123,7 @@ int conn_fail(struct ktls_conn *conn, int err)
 	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
 		session_drop(conn->config, (struct slice){ conn->session_id,
 			     conn->session_id_len }, conn->peer_name);
-	frag_free(&conn->frag);
-	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
-	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
-	wipe(&conn->exporter, sizeof(conn->exporter));
+	conn_wipe(conn);
 	return err;
 }
 
@@ -251,6 +256,8 @@ int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 
 unsigned int ktls_conn_kernel(const struct ktls_conn *conn)
 {
+	if (conn->spent)
+		return 0;
 	return (conn->utx ? 0 : KTLS_TX) | (conn->urx ? 0 : KTLS_RX);
 }
 

@@ -10,6 +10,7 @@
 #include "frag.h"
 #include "record.h"
 
+struct pack;
 struct user_tx;
 struct user_rx;
 
@@ -19,6 +20,7 @@ struct ktls_conn {
 	char *names;			/* of struct ktls_info, in its order */
 	const char *peer_name;		/* behind them: whom a client wanted */
 	int fd;
+	bool spent;			/* it is another's now; error is set */
 	int error;			/* final for both directions */
 	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
@@ -59,6 +61,8 @@ struct piece {
 
 /* Give up: the one place that sends an alert after the handshake */
 int conn_fail(struct ktls_conn *conn, int err);
+/* Forget what is secret, and what a peer has said half */
+void conn_wipe(struct ktls_conn *conn);
 /* What the peer gets to know of it; not sent if it would have to wait */
 void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert);
 bool conn_can_rekey(const struct ktls_conn *conn);
@@ -67,6 +71,13 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
 
 /* Handshake messages: the content of one record (conn_msg.c) */
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec);
+
+/* ---- to another process (conn_save.c) ----------------------------------- */
+
+/* Append the connection to @out, with its digest or seal */
+int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out);
+/* It has been taken away: from here every call fails */
+void conn_spend(struct ktls_conn *conn);
 
 /* ---- record layers ----------------------------------------------------- */
 
@@ -82,6 +93,9 @@ int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
 /* Records already under the key of a direction */
 int conn_seq(const struct ktls_conn *conn, unsigned int direction,
 	     uint64_t *seq);
+/* Where user space carries the direction; else NULL */
+struct record *conn_user_record(const struct ktls_conn *conn,
+				unsigned int direction);
 /* The next secret of @direction (9846 7.2): use it from the next record on */
 int conn_update(struct ktls_conn *conn, unsigned int direction);
 
@@ -104,6 +118,9 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		      size_t count);
 int user_flush(struct user_tx *utx, int fd, int flags);
 bool user_tx_pending(const struct user_tx *utx);
+/* All but the key, to be set after reading; rec.seq is that of the walk */
+void user_tx_walk(struct pack *p, struct user_tx *utx);
+void user_rx_walk(struct pack *p, struct user_rx *urx);
 int user_read(struct user_rx *urx, int fd, void *buf, size_t len, int flags,
 	      struct piece *piece);
 

@@ -27,6 +27,8 @@ static int start(struct ktls_hs *hs, const char *name)
 {
 	int err = 0;
 
+	if (hs->config->flags & KTLS_F_ESTABLISHED)
+		return -KTLS_E_STATE;
 	hs->info.alert_sent = hs->info.alert_received = KTLS_ALERT_NONE;
 	hs->info.tx.step = hs->info.rx.step = KTLS_STEP_PENDING;
 	hs->info.tx_record = hs->info.rx_record = RECORD_PLAIN_MAX;

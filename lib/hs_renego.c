@@ -88,6 +88,7 @@ int hs_done(struct ktls_hs *hs)
 static bool fits(const struct ktls_hs *hs, const struct ktls_config *config)
 {
 	return config->role == hs->config->role &&
+	       !(config->flags & KTLS_F_ESTABLISHED) &&
 	       config->min_version <= KTLS_TLS12 &&
 	       (config->role == KTLS_SERVER || *hs->peer_name ||
 		config->verify == KTLS_VERIFY_NONE);

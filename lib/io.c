@@ -166,12 +166,14 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 
 int ktls_flush(struct ktls_conn *conn)
 {
+	if (conn->spent)
+		return conn->error;
 	return conn->utx ? user_flush(conn->utx, conn->fd, 0) : 0;
 }
 
 int ktls_conn_shutdown(struct ktls_conn *conn)
 {
-	return close_tx(conn, 0);
+	return conn->spent ? conn->error : close_tx(conn, 0);
 }
 
 unsigned int ktls_conn_events(struct ktls_conn *conn)

@@ -106,20 +106,53 @@ static int get_info(int fd, unsigned int direction, const struct suite *suite,
 	       -errno : 0;
 }
 
+static uint64_t info_seq(const union crypto_info *info,
+			 const struct suite *suite)
+{
+	const uint8_t *p = (const uint8_t *)info +
+			   info_rows[suite->aead].rec_seq;
+	uint64_t seq = 0;
+
+	for (int i = 0; i < SEQ_LEN; i++)
+		seq = seq << 8 | p[i];
+	return seq;
+}
+
 int offload_seq(int fd, unsigned int direction, const struct suite *suite,
 		uint64_t *seq)
 {
 	union crypto_info info;
 	socklen_t size;
 	int err = get_info(fd, direction, suite, &info, &size);
-	const uint8_t *p = (const uint8_t *)&info +
-			   info_rows[suite->aead].rec_seq;
 
-	*seq = 0;
-	for (int i = 0; !err && i < SEQ_LEN; i++)
-		*seq = *seq << 8 | p[i];
+	*seq = err ? 0 : info_seq(&info, suite);
 	wipe(&info, sizeof(info));
 	return err;
+}
+
+bool offload_has_keys(int fd, unsigned int direction)
+{
+	struct tls_crypto_info info;
+	socklen_t size = sizeof(info);
+
+	return !getsockopt(fd, SOL_TLS, option(direction), &info, &size);
+}
+
+bool offload_is(int fd, unsigned int direction, const struct suite *suite,
+		const struct traffic_keys *keys)
+{
+	union crypto_info info, want;
+	socklen_t size;
+	bool same = !get_info(fd, direction, suite, &info, &size);
+
+	if (same) {
+		/* the explicit part goes with the number, in 1.2 */
+		offload_info(&want, suite, keys, info_seq(&info, suite));
+		same = secret_eq(&info, &want, size);
+	}
+	wipe(&info, sizeof(info));
+	wipe(&want, sizeof(want));
+	return same;
 }
 
 int offload_resume(int fd, const struct suite *suite)

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "conn.h"
+#include "pack.h"
 
 struct user_tx {
 	struct record rec;
@@ -243,4 +245,42 @@ int user_read(struct user_rx *urx, int fd, void *buf, size_t len, int flags,
 	urx->open = urx->plain.len;
 	*piece = (struct piece){ urx->type, !urx->open, n };
 	return 0;
+}
+
+/* ---- to another process ------------------------------------------------ */
+
+/* The key is derived anew */
+static void walk_record(struct pack *p, struct record *rec)
+{
+	pack_u64(p, &rec->seq);
+	pack_u16(p, &rec->max);
+	pack_check(p, rec->max <= RECORD_PLAIN_MAX);
+	pack_bool(p, &rec->max_plain);
+}
+
+void user_tx_walk(struct pack *p, struct user_tx *utx)
+{
+	walk_record(p, &utx->rec);
+	pack_wr(p, &utx->out, utx->sent, RECORD_MAX);
+}
+
+/* What is open stands before what is sealed still */
+void user_rx_walk(struct pack *p, struct user_rx *urx)
+{
+	struct slice sealed = { urx->buf + urx->used, urx->have - urx->used };
+
+	walk_record(p, &urx->rec);
+	pack_bool(p, &urx->open);
+	pack_u8(p, &urx->type);
+	pack_slice(p, &urx->plain, urx->open ? RECORD_PLAIN_MAX : 0);
+	pack_slice(p, &sealed, sizeof(urx->buf) - urx->plain.len);
+	if (p->w || p->bad)
+		return;
+	if (urx->plain.len)
+		memcpy(urx->buf, urx->plain.p, urx->plain.len);
+	urx->plain.p = urx->buf;
+	urx->used = urx->plain.len;
+	urx->have = urx->used + sealed.len;
+	if (sealed.len)
+		memcpy(urx->buf + urx->used, sealed.p, sealed.len);
 }

@@ -258,6 +258,8 @@ static const struct reason rows[] = {
 	{ WHY(NO_BINDING), V12, ITSELF(no_binding) },
 	/* here */
 	{ WHY(CRYPTO), SERVER, ITSELF(crypto) },
+	{ WHY(CONN_SAVED), V12, ITSELF(conn_saved) },
+	{ WHY(CONN_SOCKET), ITSELF(conn_socket) },
 	{ WHY(NO_KERNEL), ITSELF(no_kernel) },
 	{ WHY(STATE), ITSELF(state) },
 	{ WHY(OPTION), ITSELF(in_config), .cert_file = "p256",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "move_lib.h"
 #include "raw_lib.h"
 
 /* ---- in a connection ---------------------------------------------------- */
@@ -98,6 +99,40 @@ void reason_key_limit(const struct reason *r)
 	while (sent--)
 		raw_want(&raw, "d", 1);
 	raw_want_alert(&raw, KTLS_ALERT_CLOSE_NOTIFY);
+	raw_close(&raw);
+}
+
+/* ---- in another process ------------------------------------------------- */
+
+/* A bit of it; the whole is taken */
+void reason_conn_saved(const struct reason *r)
+{
+	struct saved s;
+	struct raw raw;
+
+	connect_raw(&raw, r);
+	save(&s, raw.us, 0);
+	s.b[s.len / 2] ^= 1;
+	load_fails(&s, raw.us_fd, established(KTLS_CLIENT), 0, -r->err);
+	s.b[s.len / 2] ^= 1;
+	ktls_conn_free(raw.us);
+	raw.us = load(&s, raw.us_fd, KTLS_CLIENT, 0);
+	raw_us_send(&raw, "d");
+	raw_close(&raw);
+}
+
+/* The kernel's, it says, and the kernel has no keys for it */
+void reason_conn_socket(const struct reason *r)
+{
+	struct saved s;
+	struct raw raw;
+
+	connect_raw(&raw, r);
+	user_tx_free(raw.us->utx);
+	raw.us->utx = NULL;
+	raw.us->tx_why.step = KTLS_STEP_NONE;
+	save(&s, raw.us, 0);
+	load_fails(&s, raw.us_fd, established(KTLS_CLIENT), 0, -r->err);
 	raw_close(&raw);
 }
 

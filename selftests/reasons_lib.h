@@ -71,6 +71,8 @@ void reason_session(const struct reason *r);
 void reason_ticket_keys(const struct reason *r);
 void reason_no_binding(const struct reason *r);
 void reason_crypto(const struct reason *r);
+void reason_conn_saved(const struct reason *r);
+void reason_conn_socket(const struct reason *r);
 void reason_no_kernel(const struct reason *r);
 void reason_state(const struct reason *r);
 

@@ -251,7 +251,11 @@ enum ktls_alert {
 	X(2141, TICKET_KEYS, NONE,					\
 	  "ticket keys are damaged, too old, or of another period")	\
 	X(2181, NO_BINDING, NONE,					\
-	  "another connection may have the same channel binding")
+	  "another connection may have the same channel binding")	\
+	X(2191, CONN_SAVED, NONE,					\
+	  "saved connection is damaged, or of another configuration")	\
+	X(2192, CONN_SOCKET, NONE,					\
+	  "socket is not in the state of the saved connection")
 
 enum ktls_error {
 #define KTLS_E_(nr, name, alert, text) KTLS_E_##name = (nr),
@@ -684,6 +688,13 @@ struct ktls_opts {
  * server prefers a credential issued by one of them, and has others.
  */
 #define KTLS_F_TRUSTED_CA_KEYS	(1u << 15)
+/*
+ * For established connections alone, see ktls_conn_load(): a process that has
+ * their data to serve and nobody to authenticate.  A server needs no
+ * credential then, and KTLS_VERIFY_DEFAULT is KTLS_VERIFY_NONE; a handshake
+ * with this config is -KTLS_E_STATE.
+ */
+#define KTLS_F_ESTABLISHED	(1u << 28)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
@@ -1117,6 +1128,81 @@ int ktls_hs_binding(const struct ktls_hs *hs,
 
 /* The alert that ended it, sent or received, or KTLS_ALERT_NONE. */
 uint8_t ktls_conn_alert(const struct ktls_conn *conn);
+
+/* ---- ... in another process -------------------------------------------- */
+
+/*
+ * All that a connection is besides its socket, for a process that has that,
+ * too, and goes on with it: rekeys, closes, exports keying material, sends and
+ * receives, whoever carries a direction.  Where user space does, what it holds
+ * goes along: records not sent yet, bytes received and not yet read.
+ *
+ * Returns the bytes that it takes.  If @size is enough they are in @buf, and
+ * this end is spent: of two who send one would reuse the other's keys.  Its
+ * secrets are wiped, each call but ktls_conn_free(), ktls_conn_info(),
+ * ktls_conn_alert() and ktls_conn_fd() is -KTLS_E_STATE (ktls_conn_kernel(),
+ * ktls_conn_events(): 0), and the socket is to be closed here, not shut down.
+ * Otherwise nothing has changed; call it with @size 0 to learn the size, which
+ * is 1 to 3 KiB where the kernel carries both directions.
+ *
+ * WHO READS THE BYTES CAN DECRYPT the connection from the last change of keys
+ * on, in TLS 1.2 from its beginning, and can write in its name; who writes them
+ * chooses its keys.  A digest guards against accidents, no more.  Pass them to
+ * processes that may do all that, and keep them nowhere.
+ *
+ * KTLS_SAVE_SEALED (a server with ticket keys): the same for a store that
+ * others can read and write, sealed under the keys that seal tickets, with
+ * whose age it becomes useless (see @ticket_period, ktls_ticket_keys_export()).
+ * What the store can do is bring back an old state.  The kernel's keys tell
+ * one of before a rekey; but where user space sends, the same state taken up
+ * twice encrypts twice under the same nonces: such a store must give a
+ * connection out once.
+ *
+ * A failed connection is not saved: the reason for that is returned.  Others:
+ * -EINVAL (flags), -KTLS_E_STATE (no ticket keys), -ENOMEM, -KTLS_E_CRYPTO.
+ */
+#define KTLS_SAVE_SEALED	(1u << 0)
+ssize_t ktls_conn_save(struct ktls_conn *conn, void *buf, size_t size,
+		       unsigned int flags) KTLS_MUST_CHECK;
+
+/*
+ * ... and back, on @fd: the connection's socket, of which the caller remains
+ * the owner.  @config: of the same role; KTLS_F_ESTABLISHED will do.  Its
+ * max_records, max_message and sessions count from here on; its tx and rx have
+ * to allow who carries each direction, which does not change.  @flags as it was
+ * saved with: where KTLS_SAVE_SEALED is expected, nothing else is taken.
+ *
+ * Returns 0; -KTLS_E_CONN_SAVED: damaged, of another version of the library, of
+ * another role, with a cipher that libcrypto lacks, or under ticket keys that
+ * are not here; -KTLS_E_CONN_SOCKET: the kernel has other keys for @fd, or has
+ * some where user space is to have them; -KTLS_E_STATE: no ticket keys;
+ * -EINVAL, -ENOMEM, -KTLS_E_CRYPTO.
+ */
+int ktls_conn_load(struct ktls_conn **conn, struct ktls_config *config, int fd,
+		   const void *buf, size_t len,
+		   unsigned int flags) KTLS_MUST_CHECK;
+
+/*
+ * Both over the Unix socket @unix_fd, together with the connection's own
+ * socket: in one message (SCM_RIGHTS) if it is SOCK_SEQPACKET or SOCK_DGRAM,
+ * at a stream's front else.  Who has connected to it gets the keys: see
+ * SO_PEERCRED.
+ *
+ * ktls_conn_pass() returns 0, and @conn is spent, its socket to be closed; or
+ * -EAGAIN, another errno or as ktls_conn_save(), and nothing has changed, but a
+ * stream may have taken a part and be of no more use.  -EMSGSIZE: a message is
+ * not to be so large (SO_SNDBUF).
+ *
+ * ktls_conn_receive() returns 0 with *@conn and *@fd (close-on-exec, the
+ * caller's to close); or -EAGAIN, -ENOTCONN when @unix_fd is at its end,
+ * another errno, or as ktls_conn_load(), and *@fd is -1.
+ *
+ * On a non-blocking stream both wait for the rest once there has been a part;
+ * a message never has one.
+ */
+int ktls_conn_pass(struct ktls_conn *conn, int unix_fd) KTLS_MUST_CHECK;
+int ktls_conn_receive(struct ktls_conn **conn, struct ktls_config *config,
+		      int unix_fd, int *fd) KTLS_MUST_CHECK;
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

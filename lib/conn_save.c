@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A connection as bytes, from which another process goes on with it.  A field
+ * that struct ktls_conn gains and that is not made anew has its line in one of
+ * the walks below, and FORMAT goes up.
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "msg.h"
+#include "offload.h"
+#include "pack.h"
+#include "sched12.h"
+#include "ticket.h"
+
+#define FORMAT		1
+#define DIGEST_LEN	32
+#define ERROR_MAX	4095	/* an errno or KTLS_E_* */
+#define RECORD_MIN	63	/* RFC 8449 4, and one for the type in 1.3 */
+
+/* ---- the walk ---------------------------------------------------------- */
+
+/* struct ktls_info's, and peer_name: with their NULs */
+static const uint16_t names_max[] = { 256, 256, 256, 512, 256, 256 };
+
+#define NAMES		(sizeof(names_max) / sizeof(*names_max))
+#define NAMES_MAX	(5 * 256 + 512)
+
+static void take_names(struct pack *p, struct ktls_conn *conn,
+		       struct slice s)
+{
+	size_t at = 0;
+
+	conn->names = malloc(s.len + !s.len);
+	p->no_memory |= !conn->names;
+	if (!conn->names || !s.len) {
+		pack_check(p, s.len);
+		return;
+	}
+	memcpy(conn->names, s.p, s.len);
+	for (size_t i = 0; i < NAMES && !p->bad; i++) {
+		size_t n = strnlen(conn->names + at, s.len - at) + 1;
+
+		pack_check(p, n <= names_max[i] && at + n <= s.len);
+		conn->peer_name = conn->names + at;
+		at += n;
+	}
+	pack_check(p, at == s.len);
+}
+
+static void walk_names(struct pack *p, struct ktls_conn *conn)
+{
+	struct slice s = { NULL, 0 };
+
+	if (p->w)
+		s = (struct slice){ (const uint8_t *)conn->names,
+			(size_t)(conn->peer_name - conn->names) +
+			strlen(conn->peer_name) + 1 };
+	pack_slice(p, &s, NAMES_MAX);
+	if (!p->w)
+		take_names(p, conn, s);
+}
+
+static void walk_why(struct pack *p, struct ktls_why *why, bool kernel)
+{
+	uint8_t step = (uint8_t)why->step;
+	uint16_t error = (uint16_t)why->error;
+
+	pack_u8(p, &step);
+	pack_u16(p, &error);
+	pack_check(p, step <= KTLS_STEP_RECORD_SIZE && error <= ERROR_MAX &&
+		   (step == KTLS_STEP_NONE) == kernel);
+	why->step = (enum ktls_step)step;
+	why->error = error;
+}
+
+/* What ktls_conn_info() tells; who carries what is there already */
+static void walk_info(struct pack *p, struct ktls_conn *conn)
+{
+	walk_names(p, conn);
+	pack_u16(p, &conn->group);
+	pack_u16(p, &conn->sigalg);
+	pack_u16(p, &conn->peer_sigalg);
+	pack_u8(p, &conn->alert_sent);
+	pack_u8(p, &conn->alert_received);
+	pack_u8(p, &conn->peer_status);
+	pack_check(p, conn->peer_status <= KTLS_STATUS_UNKNOWN);
+	pack_u8(p, &conn->renegotiated);
+	pack_bool(p, &conn->retried);
+	pack_bool(p, &conn->peer_verified);
+	pack_bool(p, &conn->resumed);
+	pack_bool(p, &conn->ems);
+	pack_bool(p, &conn->secure_renegotiation);
+	walk_why(p, &conn->tx_why, !conn->utx);
+	walk_why(p, &conn->rx_why, !conn->urx);
+	pack_u16(p, &conn->tx_record);
+	pack_u16(p, &conn->rx_record);
+	pack_check(p, conn->tx_record >= RECORD_MIN &&
+		   conn->tx_record <= RECORD_PLAIN_MAX);
+	pack_check(p, conn->rx_record >= RECORD_MIN &&
+		   conn->rx_record <= RECORD_PLAIN_MAX);
+}
+
+static void walk_secrets(struct pack *p, struct ktls_conn *conn)
+{
+	bool tls13 = conn->suite->version == KTLS_TLS13;
+	uint8_t len = hash_rows[conn->suite->hash].len;
+
+	pack_secret(p, &conn->tx_secret);
+	pack_secret(p, &conn->rx_secret);
+	pack_secret(p, &conn->exporter);
+	pack_check(p, conn->tx_secret.len == (tls13 ? len : 0) &&
+		   conn->rx_secret.len == (tls13 ? len : 0) &&
+		   conn->exporter.len == (tls13 ? len : HASH_MAX));
+	pack_bytes(p, conn->randoms, sizeof(conn->randoms));
+	pack_short(p, conn->session_id, sizeof(conn->session_id),
+		   &conn->session_id_len);
+}
+
+static void walk_error(struct pack *p, int *error)
+{
+	uint16_t v = (uint16_t)-*error;
+
+	pack_u16(p, &v);
+	pack_check(p, v <= ERROR_MAX);
+	*error = -(int)v;
+}
+
+/* How far it has come; @tx_room is looked for anew */
+static void walk_state(struct pack *p, struct ktls_conn *conn)
+{
+	walk_error(p, &conn->rx_error);
+	walk_error(p, &conn->tx_error);
+	pack_bool(p, &conn->rx_closed);
+	pack_bool(p, &conn->tx_closed);
+	pack_bool(p, &conn->rekey_due);
+	pack_bool(p, &conn->rekey_asked);
+	pack_u32(p, &conn->rx_empty);
+	pack_u32(p, &conn->rx_control);
+	pack_u32(p, &conn->rx_empty_keys);
+	pack_u64(p, &conn->rx_checked);
+	pack_u32(p, &conn->tx_updates);
+	pack_u32(p, &conn->rx_updates);
+	pack_wr(p, &conn->frag.buf, 0,
+		MSG_HEADER + conn->config->max_message);
+}
+
+/* Whose connection it is, and where its records are made */
+static void walk_base(struct pack *p, struct ktls_conn *conn)
+{
+	uint8_t format = FORMAT, role = (uint8_t)conn->config->role;
+	uint16_t suite = conn->suite ? conn->suite->id : 0;
+	bool utx = conn->utx, urx = conn->urx;
+
+	pack_u8(p, &format);
+	pack_check(p, format == FORMAT);
+	pack_u8(p, &role);
+	pack_check(p, role == conn->config->role);
+	pack_u16(p, &suite);
+	if (!p->w)
+		conn->suite = suite_find(suite);
+	pack_check(p, conn->suite && crypto_has_aead(conn->config->crypto,
+						     conn->suite->aead));
+	pack_bool(p, &utx);
+	pack_bool(p, &urx);
+	if (p->w || p->bad)
+		return;
+	if ((utx && user_tx_new(&conn->utx, &(struct record){ 0 })) ||
+	    (urx && user_rx_new(&conn->urx, &(struct record){ 0 })))
+		p->no_memory = true;
+}
+
+static void walk(struct pack *p, struct ktls_conn *conn)
+{
+	walk_base(p, conn);
+	if (p->bad || p->no_memory)
+		return;
+	walk_info(p, conn);
+	walk_secrets(p, conn);
+	walk_state(p, conn);
+	if (conn->utx)
+		user_tx_walk(p, conn->utx);
+	if (conn->urx)
+		user_rx_walk(p, conn->urx);
+}
+
+/* ---- saving ------------------------------------------------------------ */
+
+static const char what[] = "ktls connection";
+
+static struct slice content(const struct wr *w)
+{
+	return (struct slice){ w->buf, w->len };
+}
+
+/* Against accidents; against others there is the seal */
+static int make_digest(const struct ktls_config *cfg, struct slice bytes,
+		       uint8_t out[HASH_MAX])
+{
+	return hmac(cfg->crypto, HASH_SHA256, slice_str(what), &bytes, 1,
+		    out);
+}
+
+static int finish(const struct ktls_config *cfg, const struct wr *state,
+		  unsigned int flags, struct wr *out)
+{
+	uint8_t digest[HASH_MAX];
+	uint64_t until;
+	int err;
+
+	if (flags & KTLS_SAVE_SEALED)
+		return ticket_seal(cfg->tickets, slice_str(what),
+				   content(state), out, &until);
+	err = make_digest(cfg, content(state), digest);
+	wr_slice(out, content(state));
+	wr_bytes(out, digest, DIGEST_LEN);
+	return err;
+}
+
+int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
+{
+	struct wr state = { 0 };
+	struct pack p = { .w = &state };
+	int err;
+
+	if (conn->error)
+		return conn->error;
+	if (flags & ~KTLS_SAVE_SEALED)
+		return -EINVAL;
+	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
+		return -KTLS_E_STATE;
+	walk(&p, conn);
+	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :
+			      -ENOMEM;
+	wr_free(&state);
+	return err || wr_ok(out) ? err : -ENOMEM;
+}
+
+void conn_spend(struct ktls_conn *conn)
+{
+	conn->spent = true;
+	conn->error = -KTLS_E_STATE;
+	conn->rx_closed = false;
+	conn_wipe(conn);
+	user_tx_free(conn->utx);
+	user_rx_free(conn->urx);
+	conn->utx = NULL;
+	conn->urx = NULL;
+}
+
+ssize_t ktls_conn_save(struct ktls_conn *conn, void *buf, size_t size,
+		       unsigned int flags)
+{
+	struct wr w = { 0 };
+	int err = conn_save(conn, flags, &w);
+	size_t len = w.len;
+
+	if (!err && len <= size) {
+		memcpy(buf, w.buf, len);
+		conn_spend(conn);
+	}
+	wr_free(&w);
+	return err ? err : (ssize_t)len;
+}
+
+/* ---- loading ----------------------------------------------------------- */
+
+/* What a direction encrypts with, out of what was saved */
+static int keys_of(const struct ktls_conn *conn, unsigned int direction,
+		   struct traffic_keys *keys)
+{
+	const struct crypto *crypto = conn->config->crypto;
+	bool tx = direction == KTLS_TX;
+	bool client = tx == (conn->config->role == KTLS_CLIENT);
+	struct key_block block;
+	int err;
+
+	if (conn->suite->version == KTLS_TLS13)
+		return traffic_keys(crypto, conn->suite, tx ?
+				    &conn->tx_secret : &conn->rx_secret,
+				    keys);
+	err = key_block(crypto, conn->suite, &conn->exporter,
+			(struct slice){ conn->randoms, RANDOM_LEN },
+			(struct slice){ conn->randoms + RANDOM_LEN,
+					RANDOM_LEN }, &block);
+	*keys = client ? block.client : block.server;
+	wipe(&block, sizeof(block));
+	return err;
+}
+
+/* Does the config let the one who has the direction carry it? */
+static bool path_fits(enum ktls_path path, bool kernel)
+{
+	return path == KTLS_PATH_PREFER_KERNEL ||
+	       (path == KTLS_PATH_KERNEL) == kernel;
+}
+
+/* The keys that were saved must be those of the socket, or become ours */
+static int take_direction(struct ktls_conn *conn, unsigned int direction)
+{
+	struct record *rec = conn_user_record(conn, direction);
+	struct traffic_keys keys;
+	int err;
+
+	if (!path_fits(direction == KTLS_TX ? conn->config->tx :
+		       conn->config->rx, !rec))
+		return -KTLS_E_CONN_SAVED;
+	if (rec && offload_has_keys(conn->fd, direction))
+		return -KTLS_E_CONN_SOCKET;
+	err = keys_of(conn, direction, &keys);
+	if (!err && rec) {
+		uint64_t seq = rec->seq;
+
+		err = record_set_key(rec, conn->config->crypto, conn->suite,
+				     &keys, direction == KTLS_TX);
+		rec->seq = seq;
+	} else if (!err && !offload_is(conn->fd, direction, conn->suite,
+				       &keys)) {
+		err = -KTLS_E_CONN_SOCKET;
+	}
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
+static int take_state(struct ktls_conn *conn, struct slice state)
+{
+	struct pack p;
+	int err;
+
+	pack_read(&p, state);
+	walk(&p, conn);
+	rd_end(&p.r);
+	if (p.no_memory)
+		return -ENOMEM;
+	if (p.bad)
+		return -KTLS_E_CONN_SAVED;
+	err = take_direction(conn, KTLS_RX);
+	return err ? err : take_direction(conn, KTLS_TX);
+}
+
+/* Out of its seal, or off its digest; @opened holds it in the former case */
+static int unwrap(const struct ktls_config *cfg, struct slice *s,
+		  unsigned int flags, struct wr *opened)
+{
+	uint8_t digest[HASH_MAX];
+	bool old;
+	int err;
+
+	if (flags & KTLS_SAVE_SEALED) {
+		if (!cfg->tickets)
+			return -KTLS_E_STATE;
+		if (!ticket_open(cfg->tickets, slice_str(what), *s, opened,
+				 &old))
+			return -KTLS_E_CONN_SAVED;
+		*s = content(opened);
+		return 0;
+	}
+	if (s->len < DIGEST_LEN)
+		return -KTLS_E_CONN_SAVED;
+	s->len -= DIGEST_LEN;
+	err = make_digest(cfg, *s, digest);
+	if (err)
+		return err;
+	return secret_eq(digest, s->p + s->len, DIGEST_LEN) ? 0 :
+	       -KTLS_E_CONN_SAVED;
+}
+
+int ktls_conn_load(struct ktls_conn **out, struct ktls_config *config, int fd,
+		   const void *buf, size_t len, unsigned int flags)
+{
+	struct slice s = { buf, len };
+	struct ktls_conn *conn;
+	struct wr opened = { 0 };
+	int err;
+
+	*out = NULL;
+	if (flags & ~KTLS_SAVE_SEALED)
+		return -EINVAL;
+	conn = calloc(1, sizeof(*conn));
+	if (!conn)
+		return -ENOMEM;
+	conn->config = ktls_config_get(config);
+	conn->fd = fd;
+	err = unwrap(config, &s, flags, &opened);
+	if (!err)
+		err = take_state(conn, s);
+	wr_free(&opened);
+	if (err) {
+		ktls_conn_free(conn);
+		return err;
+	}
+	*out = conn;
+	return 0;
+}
