@@ -4,7 +4,7 @@
 lib-src	:= $(sort $(wildcard lib/*.c))
 lib-obj	:= $(lib-src:%.c=$(O)/%.o)
 lib-so	:= $(O)/libktls.so.$(VERSION)
-lib-libs = $(shell $(PKG_CONFIG) --libs libcrypto) -pthread
+lib-libs = $(shell $(PKG_CONFIG) --libs libcrypto) -pthread -ldl
 
 lib: $(O)/libktls.a $(O)/libktls.so
 

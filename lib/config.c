@@ -174,6 +174,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		err = supp_new(&cfg->supp, o, why);
 	if (!err)
 		err = take_creds(cfg, o, why);
+	if (!err && o->cert_compression)
+		err = config_take_compression(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE)
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
@@ -235,6 +237,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	cache_free(cfg->sessions);
 	tickets_free(cfg->tickets);
 	supp_free(cfg->supp);
+	compress_free(cfg->compress);
 	trust_free(cfg->trust);
 	wr_free(&cfg->wire);
 	wr_free(&cfg->authorities);

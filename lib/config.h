@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "compress.h"
 #include "crypto.h"
 #include "include/ktls.h"
 #include "supp.h"
@@ -37,6 +38,7 @@ struct ktls_config {
 	struct supp *supp;		/* NULL: none */
 	struct cred *creds;
 	size_t creds_len;
+	struct compress *compress;	/* NULL: none */
 	struct ktls_caps caps;		/* of the kernel, where it matters */
 
 	/* what is offered, best first: rows, and as they go on the wire */
@@ -59,6 +61,9 @@ const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o);
 /* Whom we trust, where it is to be said; once cfg->trust is there */
 int config_take_authorities(struct ktls_config *cfg, struct text why);
+/* Certificates in short, once cfg->creds are there (hs_compress.c) */
+int config_take_compression(struct ktls_config *cfg, const struct ktls_opts *o,
+			    struct text why);
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
 
 #endif /* KTLS_CONFIG_H */

@@ -303,6 +303,8 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.tx_record = conn->tx_record,
 		.rx_record = conn->rx_record,
 		.peer_status = conn->peer_status,
+		.cert_compression = conn->cert_compression,
+		.peer_cert_compression = conn->peer_cert_compression,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

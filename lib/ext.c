@@ -3,6 +3,7 @@
 
 #include "ext_13.h"
 #include "ext_6066.h"
+#include "ext_cert.h"
 #include "include/ktls.h"
 
 /* ---- syntax, an extension each ----------------------------------------- */
@@ -164,6 +165,8 @@ static const struct ext_row {
 		parse_padding, NULL },
 	[EXT_EXTENDED_MAIN_SECRET] = { 23, IN_CH | IN_SH12, false,
 		parse_nothing, write_nothing },
+	[EXT_COMPRESS_CERTIFICATE] = { 27, IN_CH | IN_CR, false,
+		parse_compress_certificate, write_compress_certificate },
 	[EXT_RECORD_SIZE_LIMIT] = { 28, IN_CH | IN_EE | IN_SH12, false,
 		parse_record_limit, write_record_limit },
 	[EXT_EARLY_DATA] = { 42, IN_CH | IN_EE | IN_NST, MAY_CHANGE,

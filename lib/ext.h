@@ -41,6 +41,7 @@ enum ext_id {
 	EXT_ALPN,
 	EXT_PADDING,
 	EXT_EXTENDED_MAIN_SECRET,
+	EXT_COMPRESS_CERTIFICATE,
 	EXT_RECORD_SIZE_LIMIT,
 	EXT_EARLY_DATA,
 	EXT_SUPPORTED_VERSIONS,
@@ -85,6 +86,7 @@ struct exts {
 	struct slice psk_binders;	/* PskBinderEntrys: CH */
 	uint16_t psk_choice;		/* SH */
 	uint32_t max_early_data;	/* NST */
+	struct slice compress;		/* uint16s */
 	struct slice shares;		/* KeyShareEntrys: CH */
 	uint16_t share_group;		/* SH, HRR */
 	struct slice share;		/* SH */

@@ -146,6 +146,8 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->tx_record = info->tx_record;
 	conn->rx_record = info->rx_record;
 	conn->peer_status = info->peer_status;
+	conn->cert_compression = info->cert_compression;
+	conn->peer_cert_compression = info->peer_cert_compression;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;

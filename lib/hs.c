@@ -260,6 +260,7 @@ void hs_forget(struct ktls_hs *hs)
 	hs->limit = (struct hs_limit){ 0 };
 	peer_free(&hs->peer);
 	wr_free(&hs->status);
+	hs->certs = (struct hs_certs){ 0 };
 }
 
 /* What is left afterwards is info, error and the records not yet sent */

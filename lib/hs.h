@@ -145,6 +145,11 @@ struct hs_supp {
 	struct wr taken;	/* SupplementalDataEntrys, to be delivered */
 };
 
+/* The form of certificates (RFC 8879) */
+struct hs_certs {
+	uint8_t packers;	/* of the config's codecs, the peer's: bits */
+};
+
 /* How the socket took the ULP; written by the layer that has sockets */
 struct hs_attach {
 	bool tried;
@@ -193,6 +198,7 @@ struct ktls_hs {
 	const struct sigscheme *scheme;		/* with which we sign */
 	struct peer_chain peer;
 	struct wr status;			/* OCSPResponse of ours */
+	struct hs_certs certs;
 
 	struct session session;			/* offered, resumed, or made */
 	struct hs_client client;
@@ -262,6 +268,9 @@ int hs_done(struct ktls_hs *hs);
 int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex);
 int hs_main_secrets(struct ktls_hs *hs);
 
+/* The body of a Certificate; @cred NULL: an empty one */
+void hs_write_certificate(struct wr *w, struct slice context,
+			  const struct cred *cred, struct slice status);
 int hs_send_certificate(struct ktls_hs *hs, struct slice context);
 int hs_send_certificate_verify(struct ktls_hs *hs);
 int hs_send_finished(struct ktls_hs *hs);
@@ -327,6 +336,14 @@ int status_require(struct ktls_hs *hs);
 /* The response for hs->cred into hs->status, if @asked asks for one */
 int status_fetch(struct ktls_hs *hs, const struct exts *asked);
 int status_send(struct ktls_hs *hs);
+
+/* ---- compression of certificates (hs_compress.c) ----------------------- */
+
+/* What we take, in a hello or a CertificateRequest; what the peer takes */
+void compress_offer(const struct ktls_hs *hs, struct exts *e);
+void compress_take_offer(struct ktls_hs *hs, const struct exts *e);
+/* Our Certificate as a CompressedCertificate: 1, or 0 if it has to go plain */
+int compress_send(struct ktls_hs *hs, struct slice context);
 
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
@@ -431,6 +448,7 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body);
 int c13_certificate_request(struct ktls_hs *hs, struct slice body);
 int c13_certificate(struct ktls_hs *hs, struct slice body);
+int c13_compressed_certificate(struct ktls_hs *hs, struct slice body);
 int c13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int c13_finished(struct ktls_hs *hs, struct slice body);
 int c12_supplemental_data(struct ktls_hs *hs, struct slice body);
@@ -443,6 +461,7 @@ int c12_new_session_ticket(struct ktls_hs *hs, struct slice body);
 int c12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
 int c12_finished(struct ktls_hs *hs, struct slice body);
 int s13_certificate(struct ktls_hs *hs, struct slice body);
+int s13_compressed_certificate(struct ktls_hs *hs, struct slice body);
 int s13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s13_finished(struct ktls_hs *hs, struct slice body);
 int s12_supplemental_data(struct ktls_hs *hs, struct slice body);

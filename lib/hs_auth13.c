@@ -103,30 +103,34 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 
 /* ---- Certificate (4.5.1) ----------------------------------------------- */
 
-/* 4.5.1.1: with the end entity's alone */
-static void write_entry_exts(const struct ktls_hs *hs, struct wr *w, bool leaf)
+/* 4.5.1.1: a status is of the end entity's alone */
+void hs_write_certificate(struct wr *w, struct slice context,
+			  const struct cred *cred, struct slice status)
 {
-	struct exts e = { .status = { hs->status.buf, hs->status.len } };
+	wr_opaque(w, 1, context);
+	wr_vec(w, 3) {
+		for (size_t i = 0; cred && i < cred->chain_len; i++) {
+			const struct cert *c = &cred->chain[i];
+			struct exts e = { .status = status };
 
-	if (leaf && e.status.len)
-		e.set |= EXT_BIT(EXT_STATUS_REQUEST);
-	exts_write(w, IN_CT, &e);
+			wr_opaque(w, 3, (struct slice){ c->der, c->len });
+			if (!i && status.len)
+				e.set |= EXT_BIT(EXT_STATUS_REQUEST);
+			exts_write(w, IN_CT, &e);
+		}
+	}
 }
 
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
-	struct wr *w = &hs->flight;
-	struct wr_mark m = hs_open(hs, HT_CERTIFICATE);
+	int sent = compress_send(hs, context);
+	struct wr_mark m;
 
-	wr_opaque(w, 1, context);
-	wr_vec(w, 3) {
-		for (size_t i = 0; hs->cred && i < hs->cred->chain_len; i++) {
-			const struct cert *c = &hs->cred->chain[i];
-
-			wr_opaque(w, 3, (struct slice){ c->der, c->len });
-			write_entry_exts(hs, w, !i);
-		}
-	}
+	if (sent)
+		return sent < 0 ? sent : 0;
+	m = hs_open(hs, HT_CERTIFICATE);
+	hs_write_certificate(&hs->flight, context, hs->cred,
+			     (struct slice){ hs->status.buf, hs->status.len });
 	return hs_close(hs, &m);
 }
 

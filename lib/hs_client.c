@@ -86,6 +86,8 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		e->set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
 	limit_offer(hs, e);
 	cert_url_offer(hs, e);
+	if (hs_max_version(hs) >= KTLS_TLS13)
+		compress_offer(hs, e);
 	if (status_wanted(hs))
 		e->set |= EXT_BIT(EXT_STATUS_REQUEST);
 }
@@ -247,7 +249,11 @@ const struct hs_rule client_rules[] = {
 	{ C_CERT_CR, HT_CERTIFICATE_REQUEST, HASH_AFTER,
 	  c13_certificate_request, ST(C_CERT) },
 	{ C_CERT_CR, HT_CERTIFICATE, HASH_AFTER, c13_certificate, ST(C_CV) },
+	{ C_CERT_CR, HT_COMPRESSED_CERTIFICATE, HASH_AFTER,
+	  c13_compressed_certificate, ST(C_CV) },
 	{ C_CERT, HT_CERTIFICATE, HASH_AFTER, c13_certificate, ST(C_CV) },
+	{ C_CERT, HT_COMPRESSED_CERTIFICATE, HASH_AFTER,
+	  c13_compressed_certificate, ST(C_CV) },
 	{ C_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, c13_certificate_verify,
 	  ST(C_FIN) },
 	{ C_FIN, HT_FINISHED, HASH_SELF, c13_finished, ST(HS_DONE) },

@@ -142,6 +142,7 @@ int c13_certificate_request(struct ktls_hs *hs, struct slice body)
 	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
 		return -KTLS_E_EXT_MISSING;
 	hs->client.cert_asked = true;
+	compress_take_offer(hs, &m.exts);
 	wish.exts = m.exts;
 	err = client_choose_cred(hs, &wish);
 	hs->state = C_CERT;

@@ -116,6 +116,8 @@ const struct hs_rule server_rules[] = {
 	  ST(S_CERT) | ST(S_FIN) },
 	{ S_CERT, HT_CERTIFICATE, HASH_AFTER, s13_certificate,
 	  ST(S_CV) | ST(S_FIN) },
+	{ S_CERT, HT_COMPRESSED_CERTIFICATE, HASH_AFTER,
+	  s13_compressed_certificate, ST(S_CV) | ST(S_FIN) },
 	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s13_certificate_verify,
 	  ST(S_FIN) },
 	{ S_FIN, HT_FINISHED, HASH_AFTER, s13_finished, ST(HS_DONE) },

@@ -281,6 +281,7 @@ static int send_certificate_request(struct ktls_hs *hs)
 
 	if (status_wanted(hs))
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
+	compress_offer(hs, &m.exts);
 	m.exts.authorities = (struct slice){ hs->config->authorities.buf,
 					     hs->config->authorities.len };
 	if (m.exts.authorities.len)
@@ -370,6 +371,7 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 		return -KTLS_E_RETRY_CHANGED;
 	if (!again && (need_share || hs->config->flags & KTLS_F_COOKIE))
 		return retry(hs, body, m, need_share);
+	compress_take_offer(hs, &m->exts);
 	err = server_choose_alpn(hs, &m->exts);
 	if (!err)
 		err = choose_cred(hs, &m->exts);

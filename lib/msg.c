@@ -173,6 +173,18 @@ int parse_certificate_entry(struct slice *list, uint64_t asked,
 	return err ? err : 1;
 }
 
+int parse_compressed_certificate(struct slice body,
+				 struct compressed_certificate *m)
+{
+	bool bad = false;
+	struct rd r = rd_init(body.p, body.len, &bad);
+
+	m->algorithm = rd_u16(&r);
+	m->length = rd_u24(&r);
+	m->data = rd_nonempty(&r, 3);
+	return msg_end(&r);
+}
+
 int parse_certificate_verify(struct slice body,
 			     struct certificate_verify *m)
 {

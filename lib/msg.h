@@ -30,6 +30,7 @@ enum msg_type {
 	HT_CERTIFICATE_STATUS	= 22,
 	HT_SUPPLEMENTAL_DATA	= 23,
 	HT_KEY_UPDATE		= 24,
+	HT_COMPRESSED_CERTIFICATE = 25,
 	HT_MESSAGE_HASH		= 254,
 	HT_CCS			= 256,	/* ChangeCipherSpec of 1.2: no message,
 					   no byte on the wire can name it */
@@ -75,6 +76,12 @@ struct certificate {
 	struct slice list;	/* CertificateEntrys */
 };
 
+struct compressed_certificate {
+	uint16_t algorithm;
+	uint32_t length;	/* of the Certificate's body */
+	struct slice data;
+};
+
 struct certificate_verify {
 	uint16_t scheme;
 	struct slice signature;
@@ -111,6 +118,8 @@ int parse_certificate(struct slice body, struct certificate *m);
 /* The next entry of @list: 1, or 0 at its end; @asked of the request */
 int parse_certificate_entry(struct slice *list, uint64_t asked,
 			    struct slice *der, struct exts *e);
+int parse_compressed_certificate(struct slice body,
+				 struct compressed_certificate *m);
 int parse_certificate_verify(struct slice body,
 			     struct certificate_verify *m);
 int parse_new_session_ticket(struct slice body,

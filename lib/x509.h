@@ -42,6 +42,8 @@ struct cert {
 	uint8_t sha1[20], key_sha1[20];	/* RFC 6066 6 */
 };
 
+#define COMPRESS_MAX	3	/* algorithms of RFC 8879 */
+
 /* A chain with its key; immutable after loading */
 struct cred {
 	struct evp_pkey_st *key;
@@ -59,6 +61,11 @@ struct cred {
 	struct wr ocsp;			/* OCSPResponse; empty: none */
 	time_t ocsp_until;		/* 0: it does not say */
 	struct wr cert_url;		/* CertificateURL; empty: none */
+	/*
+	 * Bodies of CompressedCertificates, without @ocsp and with it, for each
+	 * of the config's codecs; empty: not worth it.
+	 */
+	struct wr packed[2][COMPRESS_MAX];
 };
 
 /*

@@ -251,6 +251,10 @@ void cred_free(struct cred *cred)
 	free(cred->chain);
 	wr_free(&cred->ocsp);
 	wr_free(&cred->cert_url);
+	for (size_t i = 0; i < COMPRESS_MAX; i++) {
+		wr_free(&cred->packed[0][i]);
+		wr_free(&cred->packed[1][i]);
+	}
 	X509_free(cred->leaf);
 	EVP_PKEY_free(cred->key);
 	*cred = (struct cred){ 0 };

@@ -33,6 +33,7 @@ static const struct row {
 	  false },
 	{ 4, IN_CH, BODY(""), BODY(""), false },
 	{ 5, IN_CH | IN_CR | IN_CT, BODY("\1\0\0\0\0"), BODY(""), false },
+	{ 27, IN_CH | IN_CR, BODY("\6\0\1\0\2\0\2"), BODY("\2\0\3"), false },
 	{ 28, IN_CH | IN_EE, BODY("\100\1"), BODY("\0\100"), false },
 	{ 10, IN_CH | IN_EE, BODY("\0\4\0\35\0\27"), BODY("\0\2\0\35"),
 	  false },
@@ -381,6 +382,8 @@ TEST(malformed)
 		{ 16, IN_CH, BODY("\0\3\0\1a") },		/* empty name */
 		{ 16, IN_EE, BODY("\0\4\1a\1b") },		/* two */
 		{ 16, IN_EE, BODY("\0\0") },
+		{ 27, IN_CH, BODY("\0") },
+		{ 27, IN_CR, BODY("\3\0\1\0") },		/* odd */
 		{ 43, IN_CH, BODY("\0") },
 		{ 43, IN_CH, BODY("\1\3") },
 		{ 44, IN_CH, BODY("\0\0") },

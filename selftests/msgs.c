@@ -59,6 +59,13 @@ static int p_certificate(struct slice body)
 	return err ? err : more;
 }
 
+static int p_compressed_certificate(struct slice body)
+{
+	struct compressed_certificate m;
+
+	return parse_compressed_certificate(body, &m);
+}
+
 static int p_certificate_verify(struct slice body)
 {
 	struct certificate_verify m;
@@ -107,6 +114,8 @@ static const struct message {
 	  "\0\0\1\0" "\1\2\3\4" "\1n" "\0\3tkt" "\0\10"
 	  "\0\52\0\4\0\0\100\0"), { 0 } },
 	{ "KeyUpdate", p_key_update, SLICE("\1"), { 0 } },
+	{ "CompressedCertificate", p_compressed_certificate, SLICE(
+	  "\0\1" "\0\1\0" "\0\0\4data"), { 0 } },
 };
 
 #define N_MESSAGES	(sizeof(messages) / sizeof(*messages))

@@ -78,6 +78,10 @@ static ssize_t a_byte(void *arg, struct ktls_hs *hs,
 
 static const struct ktls_hooks byte_there = { .cert_url = a_byte };
 
+/* RFC 8879; the rows name more of either end */
+#define ZLIB	.client.cert_compression = "zlib", \
+	.server.cert_compression = "zlib"
+
 #define CERT_AT(where)	V12, .client_cert = "client", .client_url = where, \
 	.server = { .verify = KTLS_VERIFY_REQUIRE, .hooks = &byte_there }
 
@@ -227,6 +231,13 @@ static const struct reason rows[] = {
 			    "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
 	  .server.ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
 	  ACT(TO(SERVER_HELLO, SUITES, WITH("\300\61"))) },
+	{ WHY(COMPRESS_CHOICE), CLIENT, ZLIB,
+	  ACT(TO(COMPRESSED_CERTIFICATE, WRITE, AT(4), WITH("\0\3"))) },
+	{ WHY(COMPRESS_CHOICE), SERVER, ZLIB, .client_cert = "client",
+	  .server.verify = KTLS_VERIFY_REQUIRE,
+	  ACT(TO(COMPRESSED_CERTIFICATE, WRITE, AT(4), WITH("\0\0"))) },
+	{ WHY(COMPRESS_BAD), CLIENT, ZLIB,
+	  ACT(TO(COMPRESSED_CERTIFICATE, FLIP, AT(-1))) },
 	{ WHY(CERT_OTHER), CLIENT, ITSELF(crl), .text = "CRL has expired" },
 #ifdef KTLS_F_NEED_STATUS
 	{ WHY(STATUS_BAD), CLIENT, .client.flags = KTLS_F_STATUS,

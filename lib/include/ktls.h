@@ -208,6 +208,10 @@ enum ktls_alert {
 	  "certificate is not acceptable")				\
 	X(2142, CERT_SUITE, UNSUPPORTED_CERTIFICATE,			\
 	  "certificate is not of the kind that the suite is for")	\
+	X(2171, COMPRESS_CHOICE, ILLEGAL_PARAMETER,			\
+	  "certificate is compressed in a way that was not offered")	\
+	X(2172, COMPRESS_BAD, BAD_CERTIFICATE,				\
+	  "compressed certificate does not decompress")			\
 	/* extensions of the hello */					\
 	X(2130, RECORD_LIMIT, ILLEGAL_PARAMETER,			\
 	  "record size asked for or chosen is not valid")		\
@@ -624,6 +628,28 @@ struct ktls_opts {
 	 */
 	unsigned int max_fragment;
 	unsigned int record_size_limit;
+
+	/*
+	 * ---- certificates ----
+	 *
+	 * Compression of certificates (RFC 8879, TLS 1.3): names separated by
+	 * colons, best first: "zlib:brotli:zstd".  The peer's certificate is
+	 * taken in any of these forms; ours is sent in the first that the peer
+	 * takes, if that is shorter.  Each needs a library of its own (libz,
+	 * libbrotlienc and libbrotlidec, libzstd), which is loaded now: where
+	 * it is not there, that form is not offered.  An unknown name is
+	 * -KTLS_E_OPTION.
+	 *
+	 * NULL, the default: none, so that no such library sees what a stranger
+	 * sends, and none is loaded, until somebody says that the bytes are
+	 * worth it.
+	 *
+	 * Our certificates are compressed now, once, and not in handshakes: a
+	 * chain that goes with a response of hooks.ocsp goes uncompressed.  What
+	 * the peer's certificate takes is bounded by max_message, whatever it
+	 * was compressed to.
+	 */
+	const char *cert_compression;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -851,12 +877,15 @@ struct ktls_info {
 	 */
 	char user_principal[512];	/* user@domain, UTF-8; no controls */
 	char user_domain[256];
+	/* IANA algorithm of our certificate's compression, of the peer's; 0 */
+	uint16_t cert_compression, peer_cert_compression;
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
 const char *ktls_suite_name(uint16_t suite);		/* IANA, or "unknown" */
 const char *ktls_group_name(uint16_t group);
 const char *ktls_sigalg_name(uint16_t sigalg);
+const char *ktls_cert_compression_name(uint16_t algorithm);	/* "zlib" */
 
 /*
  * The names, in our order of preference, that this library knows and the
