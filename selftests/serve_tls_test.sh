@@ -228,6 +228,28 @@ groups()
 	until_true grep -q 'group=secp384r1' "$log"
 }
 
+compressed()
+{
+	serve_p256 --cert-compression zstd:zlib "$www"
+	has "both do" "$(get -v --cert-compression brotli:zlib / 2>&1)" \
+		'verified, compressed by zlib$'
+	until_true grep -q ' compressed=zlib ' "$log"
+	lacks "one does not" "$(get -v / 2>&1)" compressed
+	lacks "only in 1.3" "$(get -v --tls 1.2 --cert-compression zlib / \
+		2>&1)" compressed
+	stop_server
+	# what is not there, or no library, is not offered
+	echo none >"$dir/libz.so.1"
+	LD_LIBRARY_PATH=$dir serve_p256 --cert-compression zlib:zstd "$www"
+	has "one is left" "$(get -v --cert-compression zlib:zstd / 2>&1)" \
+		'verified, compressed by zstd$'
+	lacks "none is" "$(get -v --cert-compression zlib / 2>&1)" compressed
+	ends 1 "$ktls" get --cert-compression gzip "$url/"
+	has "no such algorithm" "$out" 'unknown compression "gzip"'
+	ends 1 "$ktls" serve --cert-compression gzip "$www"
+	has "no such algorithm" "$out" 'unknown compression "gzip"'
+}
+
 retry()
 {
 	serve_p256 --retry "$www"
@@ -309,4 +331,5 @@ SERVER_TRAFFIC_SECRET_0"
 }
 
 run_tests by_name by_signature strict_name files throw_away client_cert \
-	client_optional versions suites groups retry alpn strangers key_log
+	client_optional versions suites groups compressed \
+	retry alpn strangers key_log

@@ -29,6 +29,9 @@ static void text_negotiated(struct text *t, const struct ktls_info *info)
 		text_puts(t, " domain=");
 		text_value(t, info->user_domain);
 	}
+	if (info->cert_compression)
+		text_printf(t, " compressed=%s",
+			    ktls_cert_compression_name(info->cert_compression));
 	if (info->renegotiated)
 		text_printf(t, " renegotiated=%u", info->renegotiated);
 	text_paths(t, info);

@@ -280,8 +280,19 @@ static const char *path_prefix(const struct ktls_why *why)
 	return why->step == KTLS_STEP_NONE ? "" : "in user space: ";
 }
 
+/* ", compressed by zlib"; @buf, of 64, is what is returned */
+static const char *compressed(uint16_t algorithm, char *buf)
+{
+	*buf = 0;
+	if (algorithm)
+		snprintf(buf, 64, ", compressed by %s",
+			 ktls_cert_compression_name(algorithm));
+	return buf;
+}
+
 static void tell_negotiated(struct ktls_conn *conn)
 {
+	char form[64];
 	struct ktls_info i;
 	struct text t = { 0 };
 	char why[256];
@@ -294,12 +305,14 @@ static void tell_negotiated(struct ktls_conn *conn)
 		    i.renegotiated ? ", in a second handshake" : "");
 	text_puts(&t, "* server: ");
 	text_value(&t, i.peer_subject);
-	text_printf(&t, ", signed with %s, %s\n",
+	text_printf(&t, ", signed with %s, %s%s\n",
 		    ktls_sigalg_name(i.peer_sigalg),
-		    i.peer_verified ? "verified" : "NOT VERIFIED");
+		    i.peer_verified ? "verified" : "NOT VERIFIED",
+		    compressed(i.peer_cert_compression, form));
 	if (i.sigalg)
-		text_printf(&t, "* our certificate: signed with %s\n",
-			    ktls_sigalg_name(i.sigalg));
+		text_printf(&t, "* our certificate: signed with %s%s\n",
+			    ktls_sigalg_name(i.sigalg),
+			    compressed(i.cert_compression, form));
 	text_puts(&t, "* application protocol: ");
 	text_value(&t, *i.alpn ? i.alpn : "none");
 	text_printf(&t, "\n* sending: %s%s\n", path_prefix(&i.tx),

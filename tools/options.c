@@ -101,6 +101,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 		return 1;
 	case OPT_SUPP_DATA:
 		return suppdata_add(&o->supp, arg) ? 1 : -1;
+	case OPT_CERT_COMPRESSION:
+		o->cert_compression = arg;
+		return 1;
 	case OPT_DOUBLE_HANDSHAKE:
 		o->flags |= KTLS_F_DOUBLE_HANDSHAKE;
 		return 1;
@@ -142,6 +145,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.supp_len = o->supp.len,
 		.user_principal = o->user_principal,
 		.user_domain = o->user_domain,
+		.cert_compression = o->cert_compression,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

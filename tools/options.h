@@ -24,6 +24,7 @@ struct tls_options {
 	const char *groups;
 	const char *sigalgs;
 	const char *alpn;
+	const char *cert_compression;
 	enum ktls_path tx, rx;
 	unsigned int version;		/* 0: whatever the library does */
 	unsigned int flags;		/* KTLS_F_* */
@@ -44,6 +45,7 @@ enum {
 	OPT_NO_TICKETS,
 	OPT_SUPP_DATA,
 	OPT_DOUBLE_HANDSHAKE,
+	OPT_CERT_COMPRESSION,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -60,7 +62,8 @@ enum {
 	{ "need-rekey", no_argument, NULL, OPT_NEED_REKEY },		\
 	{ "no-tickets", no_argument, NULL, OPT_NO_TICKETS },		\
 	{ "supp-data", required_argument, NULL, OPT_SUPP_DATA },	\
-	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }
+	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }, \
+	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -83,7 +86,9 @@ enum {
 	"                         or TYPE:EXTENSION=FILE; up to 8 times\n" \
 	"  --double-handshake     ... and the user mapping only in a second\n" \
 	"                         handshake, under protection; TLS 1.2;\n" \
-	"                         both ends have to want it\n"
+	"                         both ends have to want it\n"	\
+	"  --cert-compression LIST TLS 1.3: compress certificates, best\n" \
+	"                         first, e.g. zlib:brotli:zstd\n"
 
 /*
  * Take the option that getopt_long() returned as @opt with @arg.
