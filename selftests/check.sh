@@ -83,7 +83,7 @@ run_crypto()
 	local name list=()
 
 	must make -j"$(nproc)" all tests
-	for name in crypto kex hs interop hs12; do
+	for name in crypto kex hs interop hs12 interop_cert; do
 		printf '#!/bin/sh\nexec selftests/vm/newcrypto.sh %s "$@"\n' \
 			"build/selftests/$name" >"build/selftests/new-$name"
 		chmod +x "build/selftests/new-$name"
