@@ -24,7 +24,7 @@
 			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO | \
 			 KTLS_F_STATUS | KTLS_F_NEED_STATUS | \
 			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS | \
-			 KTLS_F_ESTABLISHED)
+			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED)
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -176,7 +176,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		err = take_creds(cfg, o, why);
 	if (!err && o->cert_compression)
 		err = config_take_compression(cfg, o, why);
-	if (!err && cfg->verify != KTLS_VERIFY_NONE)
+	if (!err && cfg->verify != KTLS_VERIFY_NONE &&
+	    !(cfg->flags & KTLS_F_VERIFY_ELSEWHERE))
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
 	if (!err)

@@ -60,6 +60,24 @@ int config_take_authorities(struct ktls_config *cfg, struct text why)
 	return err;
 }
 
+/* Without trust nothing can be said of it, nor of a status */
+static const char *check_elsewhere(const struct ktls_opts *o, bool verified)
+{
+	const unsigned int needs_trust = KTLS_F_STATUS | KTLS_F_NEED_STATUS |
+					 KTLS_F_CA_NAMES |
+					 KTLS_F_TRUSTED_CA_KEYS;
+
+	if (!(o->flags & KTLS_F_VERIFY_ELSEWHERE))
+		return NULL;
+	if (!o->hooks || !o->hooks->verify)
+		return "KTLS_F_VERIFY_ELSEWHERE without hooks.verify";
+	if (!verified)
+		return "KTLS_F_VERIFY_ELSEWHERE without verification";
+	if (o->flags & needs_trust)
+		return "KTLS_F_VERIFY_ELSEWHERE with a flag that needs trust";
+	return NULL;
+}
+
 const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o)
 {
@@ -67,6 +85,9 @@ const char *config_take_exts(struct ktls_config *cfg,
 	const bool verified = o->verify != KTLS_VERIFY_NONE &&
 			      (!server || o->verify);
 	const char *bad = check_authorities(o, server, verified);
+
+	if (!bad)
+		bad = check_elsewhere(o, verified);
 
 	if (server && o->flags & KTLS_F_NEED_STATUS)
 		return "KTLS_F_NEED_STATUS is a client's";

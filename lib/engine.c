@@ -256,6 +256,8 @@ unsigned int ktls_hs_wants(const struct ktls_hs *hs)
 {
 	bool send = hs->out.len > hs->out_sent;
 
+	if (hs->wait.want)
+		return hs->wait.want | (send ? KTLS_WANT_SEND : 0);
 	switch (hs->state) {
 	case HS_FAILED:
 		return KTLS_WANT_FAIL | (send ? KTLS_WANT_SEND : 0);
@@ -271,7 +273,7 @@ void *ktls_hs_in(struct ktls_hs *hs, size_t *len)
 	uint8_t *p;
 
 	*len = 0;
-	if (hs->state >= HS_DONE)
+	if (hs->state >= HS_DONE || hs->wait.want)
 		return NULL;
 	p = wr_reserve(&hs->in, hs->in_need - hs->in.len);
 	if (!p) {
@@ -288,7 +290,7 @@ int ktls_hs_received(struct ktls_hs *hs, size_t len)
 
 	if (hs->state == HS_FAILED)
 		return hs->error;
-	if (hs->state == HS_DONE || len > hs->in_need - hs->in.len ||
+	if (hs->state == HS_DONE || hs->wait.want || len > hs->in_need - hs->in.len ||
 	    hs->in.cap - hs->in.len < len)
 		return -EINVAL;
 	hs->in.len += len;

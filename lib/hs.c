@@ -13,6 +13,8 @@ const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint16_t msg)
 	const struct hs_rule *r = client ? client_rules : server_rules;
 	size_t n = client ? client_rules_len : server_rules_len;
 
+	if (hs->wait.want)
+		return NULL;
 	for (; n--; r++)
 		if (r->state == hs->state && r->msg == msg)
 			return r;
@@ -34,10 +36,8 @@ int hs_message(struct ktls_hs *hs, struct slice whole, bool last)
 		err = rule->fn(hs, body);
 	if (!err && rule->hashing == HASH_AFTER)
 		err = transcript_add(&hs->transcript, whole);
-	if (!err && !(rule->next & ST(hs->state)))
-		err = -KTLS_E_STATE;
 	hs->msg = (struct hs_msg){ { NULL, 0 }, false };
-	return err;
+	return err ? err : hs_settle(hs, rule->next);
 }
 
 int hs_change_cipher_spec(struct ktls_hs *hs)
@@ -49,9 +49,7 @@ int hs_change_cipher_spec(struct ktls_hs *hs)
 		return -KTLS_E_RECORD_TYPE;
 	hs->msg = (struct hs_msg){ { NULL, 0 }, true };
 	err = rule->fn(hs, (struct slice){ NULL, 0 });
-	if (!err && !(rule->next & ST(hs->state)))
-		err = -KTLS_E_STATE;
-	return err;
+	return err ? err : hs_settle(hs, rule->next);
 }
 
 /* ---- failure ----------------------------------------------------------- */
@@ -238,11 +236,13 @@ static void forget_client(struct hs_client *c)
 	wr_free(&c->cookie);
 	wr_free(&c->shares);
 	wr_free(&c->ticket);
+	wr_free(&c->request);
 	*c = (struct hs_client){ 0 };
 }
 
 void hs_forget(struct ktls_hs *hs)
 {
+	hs_wait_free(&hs->wait);
 	forget_client(&hs->client);
 	hs_supp_forget(hs);
 	wipe(&hs->server, sizeof(hs->server));

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "frag.h"
+#include "hs_wait.h"
 #include "msg.h"
 #include "record.h"
 #include "session.h"
@@ -89,6 +90,7 @@ struct hs_client {
 	uint64_t asked;		/* its extensions */
 	struct wr cookie;	/* from a HelloRetryRequest */
 	bool cert_asked;	/* CertificateRequest was there */
+	struct wr request;	/* ... and its body */
 	bool session_offered;
 	bool status_due;	/* CertificateStatus may come (1.2) */
 	bool cert_urls;		/* the server takes CertificateURL */
@@ -101,6 +103,7 @@ struct hs_server {
 	const struct group *retry_group;	/* asked for; NULL: only the cookie */
 	struct secret hello_digest;	/* what CH2 must repeat */
 	struct secret cookie;		/* the one sent; len 0: none */
+	const struct cred *only;	/* to choose from; NULL: any */
 	bool named;		/* our certificate is for the name asked for */
 	bool ca_known;		/* ... and by a CA that the client named */
 	bool cert_urls;		/* CertificateURL may come */
@@ -174,6 +177,7 @@ struct ktls_hs {
 	struct wr out;		/* records */
 	size_t out_sent;
 	struct hs_msg msg;	/* being handled */
+	struct hs_wait wait;	/* for the application */
 	uint16_t out_version;	/* of plaintext records: 0x0301, then 0x0303 */
 	bool ccs_sent;
 	bool tx_moved;		/* the kernel has the sending keys */
@@ -216,7 +220,7 @@ struct ktls_hs {
 extern const struct hs_rule client_rules[], server_rules[];
 extern const size_t client_rules_len, server_rules_len;
 
-/* The rule for @msg in the present state, or NULL */
+/* The rule for @msg in the present state, or NULL, as while suspended */
 const struct hs_rule *hs_rule_find(const struct ktls_hs *hs, uint16_t msg);
 /* One complete message, with its header */
 int hs_message(struct ktls_hs *hs, struct slice whole, bool last);
@@ -272,7 +276,7 @@ int hs_main_secrets(struct ktls_hs *hs);
 void hs_write_certificate(struct wr *w, struct slice context,
 			  const struct cred *cred, struct slice status);
 int hs_send_certificate(struct ktls_hs *hs, struct slice context);
-int hs_send_certificate_verify(struct ktls_hs *hs);
+int hs_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
 int hs_send_finished(struct ktls_hs *hs);
 
 /* Certificate: @asked is what our request had; 0 certificates are allowed */
@@ -298,22 +302,6 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 int hs_verify_chain(struct ktls_hs *hs);
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);
-
-/* ---- the client's credential (hs_cred.c) ------------------------------- */
-
-/* What a CertificateRequest asks for */
-struct cred_wish {
-	uint16_t version;
-	struct slice types;	/* ClientCertificateTypes, 1.2 only */
-	/* sigalgs, sigalgs_cert, authorities of it */
-	struct exts exts;
-};
-
-/*
- * Choose hs->cred, or none: without a fitting one we answer with none, and the
- * server decides.  -KTLS_E_CRED_CHOICE, -ENOMEM.
- */
-int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish);
 
 /* ---- record sizes (hs_limit.c) ----------------------------------------- */
 
@@ -368,7 +356,7 @@ int hs12_take_certificate(struct ktls_hs *hs, struct slice body);
 /* One more into hs->peer, and what is asked of all of them */
 int hs12_add_certificate(struct ktls_hs *hs, struct slice der);
 int hs12_verify_peer(struct ktls_hs *hs);
-int hs12_send_certificate_verify(struct ktls_hs *hs);
+int hs12_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
 int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 /* ChangeCipherSpec, our keys, Finished */
 int hs12_send_finished(struct ktls_hs *hs);
@@ -441,6 +429,8 @@ int server_choose_alpn(struct ktls_hs *hs, const struct exts *e);
 const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,
 					bool (*usable)(const struct group *));
+/* Suite, group and credential together (hs_choice12.c) */
+int server12_choose(struct ktls_hs *hs, const struct client_hello *m);
 int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m);

@@ -132,7 +132,8 @@ bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 		bool is_for = s && *name && cred_is_for(c, name);
 		int score = 2 * is_for + cred_trusted_by(c, peer->trusted_cas);
 
-		if (!s || score <= best)
+		if (!s || score <= best ||
+		    (hs->server.only && hs->server.only != c))
 			continue;
 		best = score;
 		*named = is_for;
@@ -217,20 +218,10 @@ struct slice hs12_messages(const struct ktls_hs *hs)
 	return str(hs->transcript.kept.buf, hs->transcript.kept.len);
 }
 
-int hs12_send_certificate_verify(struct ktls_hs *hs)
+int hs12_send_certificate_verify(struct ktls_hs *hs, hs_step *then)
 {
-	struct wr *w = &hs->flight;
-	struct wr_mark m = hs_open(hs, HT_CERTIFICATE_VERIFY);
-	int err = 0;
-
-	wr_u16(w, hs->scheme->id);
-	wr_vec(w, 2)
-		err = sig_sign(hs->config->crypto, hs->scheme, hs->cred->key,
-			       hs12_messages(hs), w);
-	if (err)
-		return err;
-	hs->info.sigalg = hs->scheme->id;
-	return hs_close(hs, &m);
+	return hs_sign(hs, hs_open(hs, HT_CERTIFICATE_VERIFY),
+		       hs12_messages(hs), then);
 }
 
 int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body)

@@ -91,7 +91,8 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		bool is_for = s && *name && cred_is_for(c, name);
 		int score = 4 * is_for + hs_cred_score(c, peer);
 
-		if (!s || score <= best)
+		if (!s || score <= best ||
+		    (hs->server.only && hs->server.only != c))
 			continue;
 		best = score;
 		*named = is_for;
@@ -173,7 +174,7 @@ int hs_verify_chain(struct ktls_hs *hs)
 		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */
 	peer_subject(&hs->peer, hs->info.peer_subject,
 		     sizeof(hs->info.peer_subject));
-	if (err || cfg->verify == KTLS_VERIFY_NONE)
+	if (err || !cfg->trust)
 		return err;
 	err = peer_verify(&hs->peer, cfg->trust,
 			  client ? KTLS_SERVER : KTLS_CLIENT, name,
@@ -229,24 +230,14 @@ static int signed_content(const struct ktls_hs *hs, enum ktls_role signer,
 	return err;
 }
 
-int hs_send_certificate_verify(struct ktls_hs *hs)
+int hs_send_certificate_verify(struct ktls_hs *hs, hs_step *then)
 {
-	struct wr *w = &hs->flight;
 	struct signed_content content;
 	struct slice msg;
 	int err = signed_content(hs, hs->config->role, &content, &msg);
-	struct wr_mark m = hs_open(hs, HT_CERTIFICATE_VERIFY);
 
-	wr_u16(w, hs->scheme->id);
-	wr_vec(w, 2) {
-		if (!err)
-			err = sig_sign(hs->config->crypto, hs->scheme,
-				       hs->cred->key, msg, w);
-	}
-	if (err)
-		return err;
-	hs->info.sigalg = hs->scheme->id;
-	return hs_close(hs, &m);
+	return err ? err : hs_sign(hs, hs_open(hs, HT_CERTIFICATE_VERIFY), msg,
+				   then);
 }
 
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,

@@ -2,7 +2,7 @@
 /* The client of TLS 1.2 (RFC 5246 7.3, figure 1) */
 #include <errno.h>
 
-#include "hs.h"
+#include "hs_cred.h"
 #include "msg12.h"
 
 static enum hs_state await_keys(const struct ktls_hs *hs)
@@ -215,18 +215,13 @@ int c12_certificate_request(struct ktls_hs *hs, struct slice body)
 {
 	struct certificate_request12 m;
 	int err = parse_certificate_request12(body, &m);
-	struct cred_wish wish = {
-		.version = KTLS_TLS12,
-		.types = m.types,
-		.exts = { .sigalgs = m.sigalgs,
-			  .authorities = m.authorities },
-	};
 
 	if (err)
 		return err;
 	hs->client.cert_asked = true;
+	wr_slice(&hs->client.request, body);
 	hs->state = C12_DONE;
-	return client_choose_cred(hs, &wish);
+	return wr_ok(&hs->client.request) ? 0 : -ENOMEM;
 }
 
 /* ---- our flight -------------------------------------------------------- */
@@ -240,31 +235,79 @@ static int send_client_key_exchange(struct ktls_hs *hs)
 	return hs_close(hs, &m);
 }
 
-int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
+static int wish(const struct ktls_hs *hs, struct cred_wish *w)
+{
+	const struct wr *body = &hs->client.request;
+	struct certificate_request12 m;
+	int err = parse_certificate_request12((struct slice){ body->buf,
+							      body->len }, &m);
+
+	*w = (struct cred_wish){
+		.version = KTLS_TLS12,
+		.types = m.types,
+		.exts = { .sigalgs = m.sigalgs,
+			  .authorities = m.authorities },
+	};
+	return err;
+}
+
+static int end_flight(struct ktls_hs *hs)
+{
+	hs->state = await_keys(hs);
+	return hs12_send_finished(hs);
+}
+
+static int send_keys(struct ktls_hs *hs)
 {
 	struct wr *premaster = &hs->tls12.premaster;
+	int err = send_client_key_exchange(hs);
+
+	if (!err)
+		err = hs12_secrets(hs, (struct slice){ premaster->buf,
+						       premaster->len });
+	wr_free(premaster);
+	if (err)
+		return err;
+	return hs->cred ? hs12_send_certificate_verify(hs, end_flight) :
+			  end_flight(hs);
+}
+
+static int send_certificate(struct ktls_hs *hs)
+{
+	struct cred_wish w;
+	int err = wish(hs, &w);
+
+	if (!err)
+		err = client_use_cred(hs, &w);
+	if (!err)
+		err = hs_supp_send(hs);
+	if (!err)
+		err = cert_url_due(hs) ? cert_url_send(hs) :
+					 hs12_send_certificate(hs);
+	return err ? err : send_keys(hs);
+}
+
+static int begin_flight(struct ktls_hs *hs)
+{
+	struct cred_wish w;
+	int err;
+
+	if (hs->client.cert_asked) {
+		err = wish(hs, &w);
+		return err ? err : client_choose_cred(hs, &w, send_certificate);
+	}
+	err = hs_supp_send(hs);
+	return err ? err : send_keys(hs);
+}
+
+int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
+{
 	int err = body.len ? -KTLS_E_DECODE : status_require(hs);
 
 	/* the messages above enter the hash after this one */
 	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (!err)
-		err = hs_supp_send(hs);
-	if (!err && hs->client.cert_asked)
-		err = cert_url_due(hs) ? cert_url_send(hs) :
-					 hs12_send_certificate(hs);
-	if (!err)
-		err = send_client_key_exchange(hs);
-	if (!err)
-		err = hs12_secrets(hs, (struct slice){ premaster->buf,
-						       premaster->len });
-	wr_free(premaster);
-	if (!err && hs->client.cert_asked && hs->cred)
-		err = hs12_send_certificate_verify(hs);
-	if (!err)
-		err = hs12_send_finished(hs);
-	hs->state = await_keys(hs);
-	return err;
+	return err ? err : hs_ask_verify(hs, begin_flight);
 }
 
 /* A longer one might leave no room in a hello, and none would begin */

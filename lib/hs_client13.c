@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The client of TLS 1.3 (RFC 9846 appendix A.1) */
-#include "hs.h"
+#include "hs_cred.h"
 
 #include <errno.h>
 
@@ -131,7 +131,6 @@ int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 
 int c13_certificate_request(struct ktls_hs *hs, struct slice body)
 {
-	struct cred_wish wish = { .version = KTLS_TLS13 };
 	struct certificate_request m;
 	int err = parse_certificate_request(body, &m);
 
@@ -141,12 +140,12 @@ int c13_certificate_request(struct ktls_hs *hs, struct slice body)
 		return -KTLS_E_CERT_CONTEXT;
 	if (!ext_has(&m.exts, EXT_SIGNATURE_ALGORITHMS))
 		return -KTLS_E_EXT_MISSING;
+	/* it is answered when the server has proved who it is */
 	hs->client.cert_asked = true;
 	compress_take_offer(hs, &m.exts);
-	wish.exts = m.exts;
-	err = client_choose_cred(hs, &wish);
+	wr_slice(&hs->client.request, body);
 	hs->state = C_CERT;
-	return err ? err : status_fetch(hs, &m.exts);
+	return wr_ok(&hs->client.request) ? 0 : -ENOMEM;
 }
 
 int c13_certificate(struct ktls_hs *hs, struct slice body)
@@ -166,13 +165,53 @@ int c13_certificate_verify(struct ktls_hs *hs, struct slice body)
 	return hs_take_certificate_verify(hs, body);
 }
 
+/* ---- our flight -------------------------------------------------------- */
+
+static int end_flight(struct ktls_hs *hs)
+{
+	int err = hs_send_finished(hs);
+
+	if (!err)
+		err = hs_tx_key(hs, &hs->client_app);
+	hs->state = HS_DONE;
+	return err;
+}
+
+static int wish(const struct ktls_hs *hs, struct cred_wish *w)
+{
+	const struct wr *body = &hs->client.request;
+	struct certificate_request m;
+	int err = parse_certificate_request((struct slice){ body->buf,
+							    body->len }, &m);
+
+	*w = (struct cred_wish){ .version = KTLS_TLS13, .exts = m.exts };
+	return err;
+}
+
 static int send_certificate(struct ktls_hs *hs)
 {
-	int err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
+	struct cred_wish w;
+	int err = wish(hs, &w);
 
-	if (!err && hs->cred)
-		err = hs_send_certificate_verify(hs);
-	return err;
+	if (!err)
+		err = client_use_cred(hs, &w);
+	if (!err)
+		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
+	if (err)
+		return err;
+	return hs->cred ? hs_send_certificate_verify(hs, end_flight) :
+			  end_flight(hs);
+}
+
+static int begin_flight(struct ktls_hs *hs)
+{
+	struct cred_wish w;
+	int err = hs_send_ccs(hs);
+
+	if (err || !hs->client.cert_asked)
+		return err ? err : end_flight(hs);
+	err = wish(hs, &w);
+	return err ? err : client_choose_cred(hs, &w, send_certificate);
 }
 
 int c13_finished(struct ktls_hs *hs, struct slice body)
@@ -185,14 +224,5 @@ int c13_finished(struct ktls_hs *hs, struct slice body)
 		err = hs_main_secrets(hs);
 	if (!err)
 		err = hs_rx_key(hs, &hs->server_app);
-	if (!err)
-		err = hs_send_ccs(hs);
-	if (!err && hs->client.cert_asked)
-		err = send_certificate(hs);
-	if (!err)
-		err = hs_send_finished(hs);
-	if (!err)
-		err = hs_tx_key(hs, &hs->client_app);
-	hs->state = HS_DONE;
-	return err;
+	return err ? err : hs_ask_verify(hs, begin_flight);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The client's answer to a CertificateRequest: which credential, if any */
-#include "hs.h"
+/* Which credential: a client's, if it is asked for one, and a server's */
+#include "hs_cred.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,12 +39,12 @@ static int score(const struct cred *cred, const struct cred_wish *wish)
 	       cred_issued_by(cred, wish->exts.authorities);
 }
 
-/* The first of those that do best; -1: none fits */
-static int choose_first(const struct ktls_hs *hs,
-			const struct cred_wish *wish)
+/* The first of those that do best; NULL: none fits */
+static const struct cred *choose_first(const struct ktls_config *cfg,
+				       const struct cred_wish *wish)
 {
-	const struct ktls_config *cfg = hs->config;
-	int best = -1, chosen = -1;
+	const struct cred *chosen = NULL;
+	int best = -1;
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
@@ -53,12 +53,24 @@ static int choose_first(const struct ktls_hs *hs,
 		if (is <= best)
 			continue;
 		best = is;
-		chosen = (int)i;
+		chosen = c;
 	}
 	return chosen;
 }
 
 /* ---- the application's choice ------------------------------------------ */
+
+/* What is to choose from, and what is said of it */
+struct choice {
+	uint16_t version;
+	struct slice sigalgs, authorities;
+	const struct cred *preferred;
+	bool (*fits)(struct ktls_hs *hs, const struct cred *cred,
+		     const void *arg);
+	bool (*named)(struct ktls_hs *hs, const struct cred *cred,
+		      const void *arg);
+	const void *arg;
+};
 
 /* The lists of a ktls_cred_request, in one allocation */
 struct lists {
@@ -78,19 +90,19 @@ static bool lists_new(struct lists *l, size_t creds, size_t sigalgs)
 	return true;
 }
 
-static void fill(const struct ktls_config *cfg, const struct cred_wish *wish,
-		 struct lists *l, struct ktls_cred_request *req)
+static void fill(struct ktls_hs *hs, const struct choice *choice,
+		 const struct lists *l, struct ktls_cred_request *req)
 {
-	struct slice sigalgs = wish->exts.sigalgs;
+	const struct ktls_config *cfg = hs->config;
+	struct slice sigalgs = choice->sigalgs;
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
 
-		if (!scheme_for(cfg, c, wish))
+		if (!choice->fits(hs, c, choice->arg))
 			continue;
 		l->fits[req->fits_len] = i;
-		l->named[req->fits_len++] =
-			cred_issued_by(c, wish->exts.authorities);
+		l->named[req->fits_len++] = choice->named(hs, c, choice->arg);
 	}
 	for (size_t i = 0; i + 1 < sigalgs.len; i += 2)
 		l->sigalgs[req->sigalgs_len++] =
@@ -108,44 +120,173 @@ static bool among(const struct ktls_cred_request *req, int index)
 	return false;
 }
 
-static int ask_hook(struct ktls_hs *hs, const struct cred_wish *wish,
-		    int *chosen)
+/* The answer to hs->wait.cred */
+static int take(struct ktls_hs *hs, int index)
 {
 	const struct ktls_config *cfg = hs->config;
-	struct ktls_cred_request req = {
-		.size = sizeof(req),
-		.version = wish->version,
-		.authorities = wish->exts.authorities.p,
-		.authorities_len = wish->exts.authorities.len,
-	};
-	struct lists l;
-	int err = 0;
 
-	if (!lists_new(&l, cfg->creds_len, wish->exts.sigalgs.len / 2))
-		return -ENOMEM;
-	fill(cfg, wish, &l, &req);
-	*chosen = cfg->hooks.choose_cred(cfg->arg, hs, &req);
-	if (*chosen != -1 && !among(&req, *chosen)) {
+	hs->cred = NULL;
+	if (index == -1)
+		return cfg->role == KTLS_SERVER ? -KTLS_E_UNKNOWN_NAME : 0;
+	if (!among(&hs->wait.cred, index)) {
 		text_set(hs_text(hs), "credential %d, which was chosen, does "
-			 "not fit what the server asks for", *chosen);
-		err = -KTLS_E_CRED_CHOICE;
+			 "not fit what the peer asks for", index);
+		return -KTLS_E_CRED_CHOICE;
 	}
-	free(l.fits);
+	hs->cred = &cfg->creds[index];
+	return 0;
+}
+
+static int ask_hook(struct ktls_hs *hs, const struct choice *choice)
+{
+	const struct ktls_config *cfg = hs->config;
+	struct hs_wait *wait = &hs->wait;
+	struct lists l;
+	int chosen;
+
+	if (!lists_new(&l, cfg->creds_len, choice->sigalgs.len / 2))
+		return -ENOMEM;
+	wait->lists = l.fits;
+	wait->cred = (struct ktls_cred_request){
+		.size = sizeof(wait->cred),
+		.version = choice->version,
+		.preferred = choice->preferred ?
+			     (int)(choice->preferred - cfg->creds) : -1,
+		.server_name = hs->info.server_name,
+	};
+	fill(hs, choice, &l, &wait->cred);
+	wr_slice(&wait->bytes, choice->authorities);
+	if (!wr_ok(&wait->bytes))
+		return -ENOMEM;
+	wait->cred.authorities = wait->bytes.buf;
+	wait->cred.authorities_len = wait->bytes.len;
+	chosen = cfg->hooks.choose_cred(cfg->arg, hs, &wait->cred);
+	if (chosen == KTLS_LATER)
+		return KTLS_LATER;
+	chosen = take(hs, chosen);
+	hs_wait_free(wait);
+	return chosen;
+}
+
+int ktls_hs_cred_request_size(const struct ktls_hs *hs,
+			      struct ktls_cred_request *request, size_t size)
+{
+	int err = hs_awaited(hs, KTLS_WANT_CRED);
+
+	if (!err)
+		copy_out(request, size, &hs->wait.cred,
+			 sizeof(hs->wait.cred));
 	return err;
 }
 
-int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish)
+int ktls_hs_cred_answer(struct ktls_hs *hs, int cred)
 {
-	const struct ktls_config *cfg = hs->config;
-	int err = 0, chosen = -1;
+	int err = hs_awaited(hs, KTLS_WANT_CRED);
 
-	if (cfg->hooks.choose_cred)
-		err = ask_hook(hs, wish, &chosen);
-	else
-		chosen = choose_first(hs, wish);
-	if (err || chosen < 0)
+	return err ? err : hs_resume(hs, take(hs, cred));
+}
+
+/* ---- the client's ------------------------------------------------------ */
+
+static bool client_fits(struct ktls_hs *hs, const struct cred *cred,
+			const void *arg)
+{
+	return scheme_for(hs->config, cred, arg);
+}
+
+static bool client_named(struct ktls_hs *hs, const struct cred *cred,
+			 const void *arg)
+{
+	const struct cred_wish *wish = arg;
+
+	(void)hs;
+	return cred_issued_by(cred, wish->exts.authorities);
+}
+
+int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish,
+		       hs_step *then)
+{
+	struct choice choice = {
+		.version = wish->version,
+		.sigalgs = wish->exts.sigalgs,
+		.authorities = wish->exts.authorities,
+		.preferred = choose_first(hs->config, wish),
+		.fits = client_fits,
+		.named = client_named,
+		.arg = wish,
+	};
+	int err = 0;
+
+	hs->cred = choice.preferred;
+	if (hs->config->hooks.choose_cred)
+		err = ask_hook(hs, &choice);
+	return hs_then(hs, err, KTLS_WANT_CRED, then);
+}
+
+int client_use_cred(struct ktls_hs *hs, const struct cred_wish *wish)
+{
+	if (hs->cred)
+		hs->scheme = scheme_for(hs->config, hs->cred, wish);
+	return status_fetch(hs, &wish->exts);
+}
+
+/* ---- the server's ------------------------------------------------------ */
+
+struct server_wish {
+	const struct client_hello *hello;
+	server_pick *pick;
+};
+
+/* What @pick leaves behind counts only the last time */
+static bool server_fits(struct ktls_hs *hs, const struct cred *cred,
+			const void *arg)
+{
+	const struct server_wish *wish = arg;
+
+	hs->server.only = cred;
+	return !wish->pick(hs, wish->hello);
+}
+
+static bool server_named(struct ktls_hs *hs, const struct cred *cred,
+			 const void *arg)
+{
+	(void)arg;
+	return *hs->info.server_name && cred_is_for(cred,
+						    hs->info.server_name);
+}
+
+int server_choose_cred(struct ktls_hs *hs, const struct client_hello *m,
+		       server_pick *pick)
+{
+	const struct server_wish wish = { m, pick };
+	struct choice choice = {
+		.sigalgs = m->exts.sigalgs,
+		.authorities = m->exts.authorities,
+		.fits = server_fits,
+		.named = server_named,
+		.arg = &wish,
+	};
+	int err = pick(hs, m);
+
+	if (err || !hs->config->hooks.choose_cred)
 		return err;
-	hs->cred = &cfg->creds[chosen];
-	hs->scheme = scheme_for(cfg, hs->cred, wish);
-	return 0;
+	choice.version = hs->suite->version;
+	choice.preferred = hs->cred;
+	err = ask_hook(hs, &choice);
+	return err ? err : server_cred_answered(hs, m, pick);
+}
+
+int server_cred_answered(struct ktls_hs *hs, const struct client_hello *m,
+			 server_pick *pick)
+{
+	hs->server.only = hs->cred;
+	return pick(hs, m);
+}
+
+int server_reparse_hello(const struct ktls_hs *hs, struct client_hello *m)
+{
+	struct slice whole = hs->msg.whole;
+
+	return parse_client_hello((struct slice){ whole.p + MSG_HEADER,
+						  whole.len - MSG_HEADER }, m);
 }

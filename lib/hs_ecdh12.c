@@ -40,7 +40,8 @@ int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
 		bool is_for;
 		int score;
 
-		if (c->ecdh != auth)
+		if (c->ecdh != auth ||
+		    (hs->server.only && hs->server.only != c))
 			continue;
 		if (err)
 			err = -KTLS_E_NO_GROUP;

@@ -2,115 +2,10 @@
 /* The server of TLS 1.2 (RFC 5246 7.3, figure 1) */
 #include <errno.h>
 
-#include "hs.h"
+#include "hs_cred.h"
 #include "msg12.h"
 #include "name.h"
 #include "store.h"
-
-/* ---- choosing ---------------------------------------------------------- */
-
-static bool is_ec(const struct group *group)
-{
-	return group->kind == KEX_EC || group->kind == KEX_ECX;
-}
-
-static bool is_ffdhe(const struct group *group)
-{
-	return group->kind == KEX_FFDHE;
-}
-
-/* RFC 7919 4: a client that names any such group means one of those it names */
-static bool names_ffdhe(struct slice theirs)
-{
-	for (size_t i = 0; i + 1 < theirs.len; i += 2)
-		if (theirs.p[i] == 1)
-			return true;
-	return false;
-}
-
-static const struct group *first_group(const struct ktls_config *cfg,
-				       bool (*usable)(const struct group *))
-{
-	for (size_t i = 0; i < cfg->groups_len; i++)
-		if (usable(cfg->groups[i]))
-			return cfg->groups[i];
-	return NULL;
-}
-
-static const struct group *choose_group(const struct ktls_hs *hs,
-					const struct exts *e,
-					enum suite_kex kex)
-{
-	bool (*usable)(const struct group *) = kex == KEX_DHE ? is_ffdhe :
-					       is_ec;
-
-	if (kex == KEX_DHE && !names_ffdhe(e->groups))
-		return first_group(hs->config, is_ffdhe);
-	/* RFC 8422 4: without the list the choice is ours, and this is safe */
-	if (kex == KEX_ECDHE && !ext_has(e, EXT_SUPPORTED_GROUPS))
-		return config_has_group(hs->config, 0x0017) ?
-		       group_find(0x0017) : NULL;
-	return server_choose_group(hs, e, usable);
-}
-
-/* Group and credential for a suite that the client has, too */
-static int choose_for(struct ktls_hs *hs, const struct suite *s,
-		      const struct exts *e, bool *named)
-{
-	if (s->kex == KEX_ECDH)
-		return ecdh_choose(hs, s->auth, e, named);
-	hs->group = choose_group(hs, e, s->kex);
-	if (!hs->group)
-		return -KTLS_E_NO_GROUP;
-	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) &&
-	       ecdh_curve_known(hs->cred, e) ? 0 : -KTLS_E_NO_SIGALG;
-}
-
-/*
- * Suite, group and credential go together: the first that fit; @known: and
- * whose certificate the client says that it can verify (RFC 6066 6)
- */
-static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
-{
-	const struct ktls_config *cfg = hs->config;
-	int err = -KTLS_E_NO_SUITE;
-
-	for (size_t i = 0; i < cfg->suites_len; i++) {
-		const struct suite *s = cfg->suites[i];
-		bool named;
-		int lacks;
-
-		if (s->version != KTLS_TLS12 || !u16s_have(m->suites, s->id))
-			continue;
-		lacks = choose_for(hs, s, &m->exts, &named);
-		/* what the best of them lacks: numbered in that order */
-		if (lacks < err)
-			err = lacks;
-		if (lacks)
-			continue;
-		hs->server.named = named;
-		hs->server.ca_known = cred_trusted_by(hs->cred,
-						      m->exts.trusted_cas);
-		/* but the name counts more */
-		if (known && (!hs->server.ca_known ||
-			      (hs->info.server_name[0] && !named)))
-			continue;
-		if (hs->info.server_name[0] && !named &&
-		    cfg->flags & KTLS_F_STRICT_NAME)
-			return -KTLS_E_UNKNOWN_NAME;
-		hs->suite = s;
-		hs->info.group = hs->group->id;
-		return 0;
-	}
-	return err;
-}
-
-static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
-{
-	if (m->exts.trusted_cas.len && !pick(hs, m, true))
-		return 0;
-	return pick(hs, m, false);
-}
 
 /* ---- the flight -------------------------------------------------------- */
 
@@ -176,31 +71,27 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	return hs_close(hs, &mark);
 }
 
-static int sign_params(struct ktls_hs *hs, struct slice params,
-		       struct wr *flight)
+static int send_params(struct ktls_hs *hs, struct slice params, hs_step *then)
 {
-	struct wr w = { 0 };
-	int err = hs12_signed_params(hs, params, &w);
+	struct wr signed_params = { 0 };
+	int err = hs12_signed_params(hs, params, &signed_params);
+	struct wr_mark mark = hs_open(hs, HT_SERVER_KEY_EXCHANGE);
 
-	wr_u16(flight, hs->scheme->id);
-	wr_vec(flight, 2) {
-		if (!err)
-			err = sig_sign(hs->config->crypto, hs->scheme,
-				       hs->cred->key,
-				       (struct slice){ w.buf, w.len }, flight);
-	}
-	wr_free(&w);
-	hs->info.sigalg = hs->scheme->id;
+	wr_slice(&hs->flight, params);
+	if (!err)
+		err = hs_sign(hs, mark, (struct slice){ signed_params.buf,
+							signed_params.len },
+			      then);
+	wr_free(&signed_params);
 	return err;
 }
 
-static int send_server_key_exchange(struct ktls_hs *hs)
+static int send_server_key_exchange(struct ktls_hs *hs, hs_step *then)
 {
 	static const uint8_t generator[] = { 2 };
 	struct server_key_exchange m = { .group = hs->group->id,
 					 .g = { generator, 1 } };
 	struct wr share = { 0 }, prime = { 0 }, params = { 0 };
-	struct wr_mark mark = { 0 };
 	int err = kex_begin(&hs->tls12.kex, hs->config->crypto, hs->group,
 			    &share);
 
@@ -211,14 +102,9 @@ static int send_server_key_exchange(struct ktls_hs *hs)
 	write_server_params(&params, hs->suite->kex, &m);
 	if (!err && !wr_ok(&params))
 		err = -ENOMEM;
-	if (!err) {
-		mark = hs_open(hs, HT_SERVER_KEY_EXCHANGE);
-		wr_bytes(&hs->flight, params.buf, params.len);
-		err = sign_params(hs, (struct slice){ params.buf, params.len },
-				  &hs->flight);
-	}
 	if (!err)
-		err = hs_close(hs, &mark);
+		err = send_params(hs, (struct slice){ params.buf, params.len },
+				  then);
 	wr_free(&share);
 	wr_free(&prime);
 	wr_free(&params);
@@ -345,15 +231,23 @@ static enum hs_state await_client(const struct ktls_hs *hs, bool asked)
 	return supp ? S12_SUPP_CERT : S12_CERT;
 }
 
-static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
+static int end_flight(struct ktls_hs *hs)
 {
 	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
-	int err = negotiate(hs, m);
+	int err = ask ? send_certificate_request(hs) : 0;
 
-	hs->transcript.keep = ask;
+	hs->state = await_client(hs, ask);
+	return err ? err : send_hello_done(hs);
+}
+
+/* Suite, group and credential are there */
+static int send_flight(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err;
+
+	hs->transcript.keep = hs->config->verify != KTLS_VERIFY_NONE;
 	cert_url_agree(hs, &m->exts);
-	if (!err)
-		err = begin(hs, m);
+	err = begin(hs, m);
 	if (!err)
 		err = name_session(hs, m);
 	if (!err)
@@ -366,15 +260,30 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 		err = hs12_send_certificate(hs);
 	if (!err)
 		err = status_send(hs);
+	if (!err && hs->suite->kex != KEX_ECDH)
+		return send_server_key_exchange(hs, end_flight);
 	if (!err)
-		err = hs->suite->kex == KEX_ECDH ? ecdh_begin(hs) :
-		      send_server_key_exchange(hs);
-	if (!err && ask)
-		err = send_certificate_request(hs);
+		err = ecdh_begin(hs);
+	return err ? err : end_flight(hs);
+}
+
+static int cred_answered(struct ktls_hs *hs)
+{
+	struct client_hello m;
+	int err = server_reparse_hello(hs, &m);
+
 	if (!err)
-		err = send_hello_done(hs);
-	hs->state = await_client(hs, ask);
-	return err;
+		err = server_cred_answered(hs, &m, server12_choose);
+	return err ? err : send_flight(hs, &m);
+}
+
+static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err = server_choose_cred(hs, m, server12_choose);
+
+	if (err == KTLS_LATER)
+		return hs_suspend(hs, KTLS_WANT_CRED, cred_answered);
+	return err ? err : send_flight(hs, m);
 }
 
 /* RFC 5077 3.3 */
@@ -478,12 +387,11 @@ int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body)
 	return hs_rx_keys(hs, &hs->tls12.keys.client);
 }
 
-int s12_finished(struct ktls_hs *hs, struct slice body)
+/* The client is accepted */
+static int end_handshake(struct ktls_hs *hs)
 {
-	int err = hs12_take_finished(hs, body);
+	int err = hs_supp_deliver(hs);
 
-	if (!err)
-		err = hs_supp_deliver(hs);
 	hs->state = HS_DONE;
 	if (err || hs->info.resumed)
 		return err;
@@ -494,4 +402,11 @@ int s12_finished(struct ktls_hs *hs, struct slice body)
 	if (!err && hs->tls12.ticket_due)
 		err = send_ticket(hs);
 	return err ? err : hs12_send_finished(hs);
+}
+
+int s12_finished(struct ktls_hs *hs, struct slice body)
+{
+	int err = hs12_take_finished(hs, body);
+
+	return err ? err : hs_ask_verify(hs, end_handshake);
 }

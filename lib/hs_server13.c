@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The server of TLS 1.3 (RFC 9846 appendix A.2) */
-#include "hs.h"
+#include "hs_cred.h"
 
 #include <errno.h>
 
@@ -78,8 +78,9 @@ static bool any_group(const struct group *group)
 	return true;
 }
 
-static int choose_cred(struct ktls_hs *hs, const struct exts *e)
+static int choose_cred(struct ktls_hs *hs, const struct client_hello *m)
 {
+	const struct exts *e = &m->exts;
 	bool named;
 
 	/* a name that is not fit to be compared and logged is no name */
@@ -290,6 +291,21 @@ static int send_certificate_request(struct ktls_hs *hs)
 	return hs_close(hs, &mark);
 }
 
+static int end_flight(struct ktls_hs *hs)
+{
+	int err = hs_send_finished(hs);
+
+	if (!err)
+		err = hs_main_secrets(hs);
+	/* 4.5.3: what follows our Finished has the application's key */
+	if (!err)
+		err = hs_tx_key(hs, &hs->server_app);
+	if (!err)
+		err = hs_rx_key(hs, &hs->client_hs);
+	hs->state = hs->config->verify != KTLS_VERIFY_NONE ? S_CERT : S_FIN;
+	return err;
+}
+
 static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 {
 	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
@@ -307,19 +323,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 		err = send_certificate_request(hs);
 	if (!err)
 		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
-	if (!err)
-		err = hs_send_certificate_verify(hs);
-	if (!err)
-		err = hs_send_finished(hs);
-	if (!err)
-		err = hs_main_secrets(hs);
-	/* 4.5.3: what follows our Finished has the application's key */
-	if (!err)
-		err = hs_tx_key(hs, &hs->server_app);
-	if (!err)
-		err = hs_rx_key(hs, &hs->client_hs);
-	hs->state = ask ? S_CERT : S_FIN;
-	return err;
+	return err ? err : hs_send_certificate_verify(hs, end_flight);
 }
 
 /* ---- messages ---------------------------------------------------------- */
@@ -350,6 +354,26 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 				hs->suite->hash);
 }
 
+/* With the credential that has been chosen */
+static int answer_hello(struct ktls_hs *hs, const struct client_hello *m)
+{
+	int err = limit_choose(hs, &m->exts);
+
+	if (!err)
+		err = status_fetch(hs, &m->exts);
+	return err ? err : send_flight(hs, m);
+}
+
+static int cred_answered(struct ktls_hs *hs)
+{
+	struct client_hello m;
+	int err = server_reparse_hello(hs, &m);
+
+	if (!err)
+		err = server_cred_answered(hs, &m, choose_cred);
+	return err ? err : answer_hello(hs, &m);
+}
+
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m)
 {
@@ -374,12 +398,10 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 	compress_take_offer(hs, &m->exts);
 	err = server_choose_alpn(hs, &m->exts);
 	if (!err)
-		err = choose_cred(hs, &m->exts);
-	if (!err)
-		err = limit_choose(hs, &m->exts);
-	if (!err)
-		err = status_fetch(hs, &m->exts);
-	return err ? err : send_flight(hs, m);
+		err = server_choose_cred(hs, m, choose_cred);
+	if (err == KTLS_LATER)
+		return hs_suspend(hs, KTLS_WANT_CRED, cred_answered);
+	return err ? err : answer_hello(hs, m);
 }
 
 int s13_certificate(struct ktls_hs *hs, struct slice body)
@@ -401,13 +423,17 @@ int s13_certificate_verify(struct ktls_hs *hs, struct slice body)
 	return hs_take_certificate_verify(hs, body);
 }
 
+/* The client is accepted */
+static int end_handshake(struct ktls_hs *hs)
+{
+	hs->state = HS_DONE;
+	return hs_rx_key(hs, &hs->client_app);
+}
+
 int s13_finished(struct ktls_hs *hs, struct slice body)
 {
 	int err = hs_take_finished(hs, body);
 
-	if (!err)
-		err = hs_rx_key(hs, &hs->client_app);
-	hs->state = HS_DONE;
-	return err;
+	return err ? err : hs_ask_verify(hs, end_handshake);
 }
 

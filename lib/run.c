@@ -64,20 +64,22 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 			err = flush(hs, fd, flags);
 			/* the peer may have said why it no longer listens */
 			if ((err == -EPIPE || err == -ECONNRESET) &&
-			    wants & KTLS_WANT_RECV) {
+			    wants & (KTLS_WANT_RECV | KTLS_WANT_ANSWER)) {
 				ktls_hs_sent(hs, SIZE_MAX);
 				hs->send_error = err;
 				err = 0;
 			}
 		} else if (wants & KTLS_WANT_RECV) {
 			err = fetch(hs, fd, flags);
+		} else if (wants & KTLS_WANT_ANSWER) {
+			return (int)wants;
 		} else {
 			return hs->error;
 		}
 		if (err < 0)
 			return hs_fail(hs, err);
 		if (err)
-			return err;
+			return err | (int)(wants & KTLS_WANT_ANSWER);
 	}
 }
 
@@ -120,7 +122,8 @@ static int run_until(struct ktls_hs *hs, int fd, long long end)
 	int want, err;
 
 	while ((want = run(hs, fd, MSG_DONTWAIT)) > 0) {
-		err = wait_for(fd, want, end);
+		err = want & KTLS_WANT_ANSWER ? -KTLS_E_STATE :
+						wait_for(fd, want, end);
 		if (err)
 			return hs_fail(hs, err);
 	}

@@ -20,8 +20,8 @@
 /* ---- options ----------------------------------------------------------- */
 
 /*
- * What is asked of the peer's certificate: of its status, too, which a server
- * of TLS 1.2 does not get.  A server's is the same whether or not it requires
+ * What is asked of the peer's certificate, and whom; of its status, too, which
+ * a server of TLS 1.2 does not get.  A server's is the same whether or not it requires
  * a certificate.
  */
 static uint8_t asked(const struct ktls_config *cfg)
@@ -30,7 +30,9 @@ static uint8_t asked(const struct ktls_config *cfg)
 
 	return (uint8_t)((cfg->verify != KTLS_VERIFY_NONE) |
 			 (client && cfg->flags & KTLS_F_STATUS) << 1 |
-			 (client && cfg->flags & KTLS_F_NEED_STATUS) << 2);
+			 (client && cfg->flags & KTLS_F_NEED_STATUS) << 2 |
+			 !!cfg->hooks.verify << 3 |
+			 !!(cfg->flags & KTLS_F_VERIFY_ELSEWHERE) << 4);
 }
 
 /*

@@ -147,6 +147,19 @@ size_t peer_len(const struct peer_chain *peer)
 	return peer->chain ? (size_t)sk_X509_num(peer->chain) : 0;
 }
 
+int peer_der(const struct peer_chain *peer, size_t i, struct wr *w)
+{
+	OSSL_SCOPE;
+	X509 *x = sk_X509_value(peer->chain, (int)i);
+	int len = i2d_X509(x, NULL);
+	uint8_t *to = len > 0 ? wr_reserve(w, (size_t)len) : NULL;
+
+	if (!to || i2d_X509(x, &to) != len)
+		return -ENOMEM;
+	w->len += (size_t)len;
+	return 0;
+}
+
 void peer_reverse(struct peer_chain *peer)
 {
 	int n = sk_X509_num(peer->chain);

@@ -46,7 +46,7 @@ struct cert {
 
 /* A chain with its key; immutable after loading */
 struct cred {
-	struct evp_pkey_st *key;
+	struct evp_pkey_st *key;	/* NULL: it is elsewhere */
 	struct x509_st *leaf;
 	struct cert *chain;
 	size_t chain_len;
@@ -76,6 +76,9 @@ struct cred {
 int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	      struct text why);
 void cred_free(struct cred *cred);
+/* The certificate's key, borrowed, and how long its signatures may be */
+struct evp_pkey_st *cred_public(const struct cred *cred);
+size_t cred_sig_max(const struct cred *cred);
 /* Is it for this host name (wildcards as RFC 9525) or IP address? */
 bool cred_is_for(const struct cred *cred, const char *name);
 /* Is one of its chain issued by one of @names (DistinguishedNames)? */
@@ -118,6 +121,8 @@ void peer_free(struct peer_chain *peer);
 /* Append one DER certificate; -KTLS_E_CERT_PARSE (also trailing bytes) */
 int peer_add(struct peer_chain *peer, struct slice der);
 size_t peer_len(const struct peer_chain *peer);
+/* Append number @i as DER to @w, as it came */
+int peer_der(const struct peer_chain *peer, size_t i, struct wr *w);
 /* What was added root first */
 void peer_reverse(struct peer_chain *peer);
 /*

@@ -163,9 +163,9 @@ static int load_chain(struct cred *cred, const struct source *s, bool agrees,
 	found_free(&f);
 	if (err)
 		return err;
-	cred->ecdh = ecdh_suites(cred->leaf);
+	cred->ecdh = agrees ? ecdh_suites(cred->leaf) : AUTH_ANY;
 	/* 9846 4.5.2.2 */
-	if (!can_sign(cred) && !(agrees && cred->ecdh)) {
+	if (!can_sign(cred) && !cred->ecdh) {
 		text_set(why, "%s: certificate 1: key usage does not allow "
 			 "digital signatures", s->name);
 		return -KTLS_E_CERT_FILE;
@@ -176,13 +176,15 @@ static int load_chain(struct cred *cred, const struct source *s, bool agrees,
 /* The certificate may restrict what the key alone could do (RSASSA-PSS) */
 static void find_schemes(struct cred *cred, EVP_PKEY *pub)
 {
+	EVP_PKEY *key = cred->key ? cred->key : pub;
+
 	for (size_t i = 0; i < sigschemes_len; i++)
 		if (sigschemes[i].tls13 && sig_fits(&sigschemes[i], pub) &&
-		    sig_fits(&sigschemes[i], cred->key))
+		    sig_fits(&sigschemes[i], key))
 			cred->schemes[cred->schemes_len++] = &sigschemes[i];
 	for (size_t i = 0; i < sigschemes_len; i++)
 		if (sig_fits12(&sigschemes[i], pub) &&
-		    sig_fits12(&sigschemes[i], cred->key))
+		    sig_fits12(&sigschemes[i], key))
 			cred->schemes12[cred->schemes12_len++] =
 				&sigschemes[i];
 }
@@ -192,7 +194,7 @@ static int match_key(struct cred *cred, const char *cert_name,
 {
 	EVP_PKEY *pub = X509_get0_pubkey(cred->leaf);
 
-	if (!pub || EVP_PKEY_eq(pub, cred->key) != 1) {
+	if (!pub || (cred->key && EVP_PKEY_eq(pub, cred->key) != 1)) {
 		text_set(why, "%s: private key does not belong to the "
 			 "certificate in %s", key_name, cert_name);
 		return -KTLS_E_KEY_MISMATCH;
@@ -218,6 +220,10 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	int err;
 
 	*cred = (struct cred){ 0 };
+	if (from->key_elsewhere && own_key) {
+		text_set(why, "credential with a key that is elsewhere");
+		return -KTLS_E_OPTION;
+	}
 	if (!from->cert_file && !from->cert_pem) {
 		text_set(why, "credential without a certificate");
 		return -KTLS_E_CERT_FILE;
@@ -225,11 +231,12 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	err = source_open(&cert, from->cert_file, from->cert_pem, "cert_pem",
 			  -KTLS_E_CERT_FILE, why);
 	if (!err)
-		err = load_chain(cred, &cert, agrees, why);
+		err = load_chain(cred, &cert, agrees && !from->key_elsewhere,
+				 why);
 	if (!err && own_key)
 		err = source_open(&key, from->key_file, from->key_pem,
 				  "key_pem", -KTLS_E_KEY_FILE, why);
-	if (!err)
+	if (!err && !from->key_elsewhere)
 		err = load_key(cred, k, why);
 	if (!err)
 		err = match_key(cred, cert.name, k->name, why);
@@ -240,6 +247,21 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	if (err)
 		cred_free(cred);
 	return err;
+}
+
+struct evp_pkey_st *cred_public(const struct cred *cred)
+{
+	OSSL_SCOPE;
+
+	return X509_get0_pubkey(cred->leaf);
+}
+
+size_t cred_sig_max(const struct cred *cred)
+{
+	OSSL_SCOPE;
+	int size = EVP_PKEY_get_size(X509_get0_pubkey(cred->leaf));
+
+	return size > 0 ? (size_t)size : 0;
 }
 
 void cred_free(struct cred *cred)

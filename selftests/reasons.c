@@ -62,6 +62,38 @@ static int choose_none_of_them(void *arg, struct ktls_hs *hs,
 	return 7;
 }
 
+static ssize_t sign_nothing(void *arg, struct ktls_hs *hs,
+			    const struct ktls_sign_request *request, void *sig,
+			    size_t size)
+{
+	(void)arg;
+	(void)hs;
+	(void)request;
+	memset(sig, 0, size);
+	return (ssize_t)size;
+}
+
+static ssize_t refuse_to_sign(void *arg, struct ktls_hs *hs,
+			      const struct ktls_sign_request *request,
+			      void *sig, size_t size)
+{
+	(void)sign_nothing(arg, hs, request, sig, size);
+	return -1;
+}
+
+static int refuse_peer(void *arg, struct ktls_hs *hs,
+		       const struct ktls_verify_request *request)
+{
+	(void)arg;
+	(void)hs;
+	(void)request;
+	return -1;
+}
+
+static const struct ktls_hooks bad_signer = { .sign = sign_nothing };
+static const struct ktls_hooks no_signer = { .sign = refuse_to_sign };
+static const struct ktls_hooks no_peer = { .verify = refuse_peer };
+
 static const struct ktls_hooks no_such_cred = {
 	.choose_cred = choose_none_of_them,
 };
@@ -254,6 +286,16 @@ static const struct reason rows[] = {
 	  .text = "not what the client says" },
 	{ WHY(RECORD_LIMIT), SERVER,
 	  ACT(TO(CLIENT_HELLO, PUT, AT(28), WITH("\0\77"))) },
+	/* answers of the application */
+	{ WHY(SIGN_REFUSED), SERVER, .key_elsewhere = true,
+	  .server.hooks = &no_signer },
+	{ WHY(SIGN_BAD), SERVER, .key_elsewhere = true,
+	  .server.hooks = &bad_signer },
+	{ WHY(SIGN_BAD), SERVER, V12, .key_elsewhere = true,
+	  .server.hooks = &bad_signer },
+	{ WHY(CERT_REFUSED), CLIENT, .client.hooks = &no_peer },
+	{ WHY(CERT_REFUSED), SERVER, V12, .server.hooks = &no_peer,
+	  .client_cert = "client", .server.verify = KTLS_VERIFY_REQUIRE },
 	/* after the handshake */
 	{ WHY(TRUNCATED), ITSELF(truncated) },
 	{ WHY(PEER_ALERT), SERVER, .text = "handshake_failure",

@@ -227,6 +227,13 @@ enum ktls_alert {
 	  "certificate cannot be obtained from its URL")		\
 	X(2135, CERT_HASH, BAD_CERTIFICATE_HASH,			\
 	  "what is at a certificate URL has another hash")		\
+	/* answers of the application */				\
+	X(2161, SIGN_REFUSED, INTERNAL_ERROR,				\
+	  "who keeps the private key does not sign")			\
+	X(2162, SIGN_BAD, INTERNAL_ERROR,				\
+	  "signature made elsewhere does not verify")			\
+	X(2163, CERT_REFUSED, ACCESS_DENIED,				\
+	  "certificate is refused by the application")			\
 	/* after the handshake */					\
 	X(2110, TRUNCATED, NONE,					\
 	  "end of stream without close_notify")				\
@@ -333,6 +340,13 @@ struct ktls_cred {
 	 */
 	const char *url;
 	const char *cert_urls;
+	/*
+	 * Not 0: the private key is in another process, an HSM, a thread pool;
+	 * see hooks.sign.  No key is loaded (@key_file and @key_pem must be
+	 * NULL, one beside the certificate is left alone), what it can sign
+	 * follows from the certificate, and it does no static ECDH.
+	 */
+	int key_elsewhere;
 };
 
 /*
@@ -376,16 +390,27 @@ struct ktls_supp {
 };
 
 /*
- * What a server that asks a client for a certificate wants.  All of it is the
- * library's, and gone when the hook returns.
+ * What a hook returns to say that it has no answer yet: the handshake waits for
+ * it (KTLS_WANT_SIGN, _CRED, _VERIFY), receives nothing, and goes on when it is
+ * given: ktls_hs_sign_answer(), ktls_hs_cred_answer(), ktls_hs_verify_answer().
+ * It is neither a length nor an index, -errno or -KTLS_E_*.
+ */
+#define KTLS_LATER	(-65536)
+
+/*
+ * What a server that asks a client for a certificate wants, or a client of a
+ * server.  All of it is the library's, and gone when the hook returns, unless
+ * that is with KTLS_LATER: see ktls_hs_cred_request().
  */
 struct ktls_cred_request {
 	size_t size;		/* of this struct, as the library has it */
 	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
 	/*
-	 * Indices into opts.creds, rising: those that can sign as the server
-	 * wants, and in TLS 1.2 are of a type that it takes.  @named[i]: 1 if
-	 * one of the chain of @fits[i] is issued by an authority that it names.
+	 * Indices into opts.creds, rising: those that can sign as the peer
+	 * wants, and in TLS 1.2 are of a type that it takes, or for a suite.
+	 * @named[i]: for a client's, 1 if one of the chain of @fits[i] is
+	 * issued by an authority that the server names; for a server's, if it
+	 * is for @server_name.
 	 */
 	const size_t *fits;
 	const uint8_t *named;
@@ -396,8 +421,50 @@ struct ktls_cred_request {
 	 */
 	const void *authorities;
 	size_t authorities_len;
-	const uint16_t *sigalgs;	/* IANA schemes, the server's order */
+	const uint16_t *sigalgs;	/* IANA schemes, the peer's order */
 	size_t sigalgs_len;
+	/* what would be chosen without the hook, one of @fits; -1: none */
+	int preferred;
+	/* whom the client wants, or ""; on both ends */
+	const char *server_name;
+};
+
+/* What is to be signed, where the key is elsewhere */
+struct ktls_sign_request {
+	size_t size;		/* of this struct, as the library has it */
+	size_t cred;		/* index into opts.creds */
+	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
+	/*
+	 * IANA SignatureScheme.  RSA-PSS has a salt as long as the digest.  Of
+	 * ECDSA in TLS 1.2 it says the hash, the curve is the key's.
+	 */
+	uint16_t scheme;
+	/*
+	 * The message itself, not its digest: CertificateVerify's content, or
+	 * in TLS 1.2 the randoms and parameters of ServerKeyExchange, or all
+	 * handshake messages so far (up to some 100 KiB).
+	 */
+	const void *content;
+	size_t content_len;
+	size_t max_len;		/* no signature of this key is longer */
+};
+
+struct ktls_der {
+	const void *der;
+	size_t len;
+};
+
+/* A peer's certificates, of which the application is to say yes or no */
+struct ktls_verify_request {
+	size_t size;		/* of this struct, as the library has it */
+	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
+	uint8_t verified;	/* 1: the library has, and found nothing wrong */
+	uint8_t status;		/* what was sent with it: enum ktls_status */
+	/* as the peer sent them, its own first; at least one */
+	const struct ktls_der *chain;
+	size_t chain_len;
+	/* client: whom it wants, name or address; server: whom the client does */
+	const char *name;
 };
 
 /*
@@ -435,12 +502,16 @@ struct ktls_hooks {
 	/*
 	 * client: a server asks for a certificate.  Returns the index of the
 	 * credential to send, one of @request->fits, or -1 to send none; the
-	 * server decides what comes of that.  Anything else fails the handshake
-	 * with -KTLS_E_CRED_CHOICE.  Without the hook, the first that fits is
-	 * sent, one issued by a named authority before others.
+	 * server decides what comes of that.  KTLS_LATER: it is answered with
+	 * ktls_hs_cred_answer().  Anything else fails the handshake with
+	 * -KTLS_E_CRED_CHOICE.  Without the hook, the first that fits is sent,
+	 * one issued by a named authority before others.  The server has been
+	 * verified by then (in TLS 1.2 but for its Finished).
 	 *
-	 * In TLS 1.2 the server's certificate has been verified by then, in TLS
-	 * 1.3 not yet; nothing of ours is sent before it has been.
+	 * server: with which it authenticates, in a full handshake, when one
+	 * fits at all; -1: there is none for that name, which is
+	 * -KTLS_E_UNKNOWN_NAME.
+	 *
 	 * ktls_hs_info(), ktls_hs_data() and ktls_hs_set_data() may be called.
 	 */
 	int (*choose_cred)(void *arg, struct ktls_hs *hs,
@@ -473,6 +544,35 @@ struct ktls_hooks {
 	ssize_t (*cert_url)(void *arg, struct ktls_hs *hs,
 			    const struct ktls_cert_url *at, void *buf,
 			    size_t size);
+	/*
+	 * Sign with a key that is elsewhere (ktls_cred.key_elsewhere): put the
+	 * signature into @sig (@size is @request->max_len) and return its
+	 * length; KTLS_LATER: it comes with ktls_hs_sign_answer(); negative:
+	 * refused, -KTLS_E_SIGN_REFUSED.  NULL: as one that always says
+	 * KTLS_LATER.  A signature that the certificate's key does not verify
+	 * is -KTLS_E_SIGN_BAD and does not go out: a faulty one may tell the
+	 * key.  Once in a full handshake at most.  ktls_hs_info(),
+	 * ktls_hs_data() and ktls_hs_set_data() may be called.
+	 */
+	ssize_t (*sign)(void *arg, struct ktls_hs *hs,
+			const struct ktls_sign_request *request, void *sig,
+			size_t size);
+	/*
+	 * Is the peer's certificate acceptable?  Asked in a full handshake, if
+	 * there is one, after the library has verified it, or in place of that
+	 * with KTLS_VERIFY_NONE (a client) or KTLS_F_VERIFY_ELSEWHERE; when the
+	 * peer has proved that it has the key, and before our Finished is sent.
+	 * (Of a TLS 1.2 server with static ECDH the proof is its Finished.)
+	 * Never in a resumption: who may no longer be let in has to be refused
+	 * by other means, or sessions turned off.
+	 *
+	 * 0: yes, and ktls_info.peer_verified is set; KTLS_LATER: it comes with
+	 * ktls_hs_verify_answer(); one of -KTLS_E_CERT_*: refused for this
+	 * reason, with its alert; other negative: -KTLS_E_CERT_REFUSED.
+	 * ktls_hs_info(), ktls_hs_data() and ktls_hs_set_data() may be called.
+	 */
+	int (*verify)(void *arg, struct ktls_hs *hs,
+		      const struct ktls_verify_request *request);
 };
 
 /*
@@ -715,6 +815,12 @@ struct ktls_opts {
  */
 #define KTLS_F_TRUSTED_CA_KEYS	(1u << 15)
 /*
+ * The library itself verifies no chain and no name: hooks.verify, which has to
+ * be there, does so alone.  No trust is read.  Not with KTLS_F_STATUS,
+ * _NEED_STATUS, _CA_NAMES or _TRUSTED_CA_KEYS, nor with KTLS_VERIFY_NONE.
+ */
+#define KTLS_F_VERIFY_ELSEWHERE	(1u << 20)
+/*
  * For established connections alone, see ktls_conn_load(): a process that has
  * their data to serve and nobody to authenticate.  A server needs no
  * credential then, and KTLS_VERIFY_DEFAULT is KTLS_VERIFY_NONE; a handshake
@@ -856,7 +962,7 @@ struct ktls_info {
 	uint16_t peer_sigalg;		/* IANA scheme the peer signed with; 0 */
 	uint16_t sigalg;		/* ... and we; 0: we did not */
 	uint8_t retried;		/* a HelloRetryRequest was needed */
-	uint8_t peer_verified;		/* chain (and name) verified */
+	uint8_t peer_verified;		/* chain (and name), or hooks.verify */
 	uint8_t resumed;		/* an earlier session was resumed */
 	uint8_t ems;			/* TLS 1.2: extended main secret */
 	uint8_t secure_renegotiation;	/* TLS 1.2: peer does RFC 5746 */
@@ -912,6 +1018,11 @@ void ktls_hs_free(struct ktls_hs *hs);	/* wipes; NULL is fine */
 #define KTLS_WANT_RECV	(1 << 1)	/* ktls_hs_in() wants bytes */
 #define KTLS_WANT_DONE	(1 << 2)	/* finished, nothing left to send */
 #define KTLS_WANT_FAIL	(1 << 3)	/* failed; SEND may be set: the alert */
+/* suspended until an answer: one at a time, without RECV; SEND may be set */
+#define KTLS_WANT_SIGN	(1 << 4)	/* ktls_hs_sign_answer() */
+#define KTLS_WANT_CRED	(1 << 5)	/* ktls_hs_cred_answer() */
+#define KTLS_WANT_VERIFY (1 << 6)	/* ktls_hs_verify_answer() */
+#define KTLS_WANT_ANSWER (KTLS_WANT_SIGN | KTLS_WANT_CRED | KTLS_WANT_VERIFY)
 
 /* What the handshake waits for: a combination of KTLS_WANT_* */
 unsigned int ktls_hs_wants(const struct ktls_hs *hs);
@@ -930,6 +1041,39 @@ int ktls_hs_received(struct ktls_hs *hs, size_t len) KTLS_MUST_CHECK;
 const void *ktls_hs_out(const struct ktls_hs *hs, size_t *len);
 /* The first @len of them have been sent. */
 void ktls_hs_sent(struct ktls_hs *hs, size_t len);
+
+/*
+ * What a suspended handshake waits for: 0, or -KTLS_E_STATE when it does not
+ * wait for that.  What @request points to is valid until the answer or the end
+ * of @hs; a thread that may outlive @hs needs a copy.
+ */
+int ktls_hs_sign_request_size(const struct ktls_hs *hs,
+			      struct ktls_sign_request *request,
+			      size_t size) KTLS_MUST_CHECK;
+int ktls_hs_cred_request_size(const struct ktls_hs *hs,
+			      struct ktls_cred_request *request,
+			      size_t size) KTLS_MUST_CHECK;
+int ktls_hs_verify_request_size(const struct ktls_hs *hs,
+				struct ktls_verify_request *request,
+				size_t size) KTLS_MUST_CHECK;
+#define ktls_hs_sign_request(hs, request) \
+	ktls_hs_sign_request_size(hs, request, sizeof(*(request)))
+#define ktls_hs_cred_request(hs, request) \
+	ktls_hs_cred_request_size(hs, request, sizeof(*(request)))
+#define ktls_hs_verify_request(hs, request) \
+	ktls_hs_verify_request_size(hs, request, sizeof(*(request)))
+
+/*
+ * The answer: what the hook of that name would have returned, KTLS_LATER apart,
+ * with the signature at @sig.  The handshake goes on from within, as far as it
+ * can without receiving: the same thread rules as for all else of @hs.  Returns
+ * 0, or the reason for which it has failed; -KTLS_E_STATE when it does not wait
+ * for that answer (nothing changes), as in a hook.
+ */
+int ktls_hs_sign_answer(struct ktls_hs *hs, const void *sig,
+			ssize_t len) KTLS_MUST_CHECK;
+int ktls_hs_cred_answer(struct ktls_hs *hs, int cred) KTLS_MUST_CHECK;
+int ktls_hs_verify_answer(struct ktls_hs *hs, int answer) KTLS_MUST_CHECK;
 
 /*
  * Begin another handshake under the keys of this one, which is done and not
@@ -981,8 +1125,10 @@ int ktls_hs_attach(struct ktls_hs *hs, int fd);
 /*
  * Run the handshake as far as @fd lets it.  Returns 0 when it is done,
  * KTLS_WANT_SEND or KTLS_WANT_RECV when a non-blocking socket is not ready
- * (poll for it, call again), or the reason for failure, once the alert has
- * been sent.  After a failure, shut the socket down for writing and read what
+ * (poll for it, call again), KTLS_WANT_SIGN, _CRED or _VERIFY when it waits for
+ * an answer (give it, call again; with KTLS_WANT_SEND when there is more to
+ * send meanwhile), or the reason for failure, once the alert has been sent.
+ * After a failure, shut the socket down for writing and read what
  * is left of it before closing, or a reset may overtake the alert.
  */
 int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
@@ -1001,7 +1147,9 @@ int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
 /*
  * Handshake and hand-off in one call, on a blocking or non-blocking @fd, in at
  * most @ms milliseconds (-1: no limit) -- -ETIMEDOUT then.  On failure the
- * reason in words goes to @error (may be NULL).
+ * reason in words goes to @error (may be NULL).  There is nobody here to answer
+ * later: hooks have to answer at once (they may take their time, which @ms does
+ * not cut short), and KTLS_LATER fails with -KTLS_E_STATE.
  */
 int ktls_connect(struct ktls_conn **conn, int fd, struct ktls_config *config,
 		 const char *server_name, int ms,

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* What the server of TLS 1.2 chooses: suite, group and credential */
+#include "hs.h"
+
+static bool is_ec(const struct group *group)
+{
+	return group->kind == KEX_EC || group->kind == KEX_ECX;
+}
+
+static bool is_ffdhe(const struct group *group)
+{
+	return group->kind == KEX_FFDHE;
+}
+
+/* RFC 7919 4: a client that names any such group means one of those it names */
+static bool names_ffdhe(struct slice theirs)
+{
+	for (size_t i = 0; i + 1 < theirs.len; i += 2)
+		if (theirs.p[i] == 1)
+			return true;
+	return false;
+}
+
+static const struct group *first_group(const struct ktls_config *cfg,
+				       bool (*usable)(const struct group *))
+{
+	for (size_t i = 0; i < cfg->groups_len; i++)
+		if (usable(cfg->groups[i]))
+			return cfg->groups[i];
+	return NULL;
+}
+
+static const struct group *choose_group(const struct ktls_hs *hs,
+					const struct exts *e,
+					enum suite_kex kex)
+{
+	bool (*usable)(const struct group *) = kex == KEX_DHE ? is_ffdhe :
+					       is_ec;
+
+	if (kex == KEX_DHE && !names_ffdhe(e->groups))
+		return first_group(hs->config, is_ffdhe);
+	/* RFC 8422 4: without the list the choice is ours, and this is safe */
+	if (kex == KEX_ECDHE && !ext_has(e, EXT_SUPPORTED_GROUPS))
+		return config_has_group(hs->config, 0x0017) ?
+		       group_find(0x0017) : NULL;
+	return server_choose_group(hs, e, usable);
+}
+
+/* Group and credential for a suite that the client has, too */
+static int choose_for(struct ktls_hs *hs, const struct suite *s,
+		      const struct exts *e, bool *named)
+{
+	if (s->kex == KEX_ECDH)
+		return ecdh_choose(hs, s->auth, e, named);
+	hs->group = choose_group(hs, e, s->kex);
+	if (!hs->group)
+		return -KTLS_E_NO_GROUP;
+	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) &&
+	       ecdh_curve_known(hs->cred, e) ? 0 : -KTLS_E_NO_SIGALG;
+}
+
+/*
+ * Suite, group and credential go together: the first that fit; @known: and
+ * whose certificate the client says that it can verify (RFC 6066 6)
+ */
+static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
+{
+	const struct ktls_config *cfg = hs->config;
+	int err = -KTLS_E_NO_SUITE;
+
+	for (size_t i = 0; i < cfg->suites_len; i++) {
+		const struct suite *s = cfg->suites[i];
+		bool named;
+		int lacks;
+
+		if (s->version != KTLS_TLS12 || !u16s_have(m->suites, s->id))
+			continue;
+		lacks = choose_for(hs, s, &m->exts, &named);
+		/* what the best of them lacks: numbered in that order */
+		if (lacks < err)
+			err = lacks;
+		if (lacks)
+			continue;
+		hs->server.named = named;
+		hs->server.ca_known = cred_trusted_by(hs->cred,
+						      m->exts.trusted_cas);
+		/* but the name counts more */
+		if (known && (!hs->server.ca_known ||
+			      (hs->info.server_name[0] && !named)))
+			continue;
+		if (hs->info.server_name[0] && !named &&
+		    cfg->flags & KTLS_F_STRICT_NAME)
+			return -KTLS_E_UNKNOWN_NAME;
+		hs->suite = s;
+		hs->info.group = hs->group->id;
+		return 0;
+	}
+	return err;
+}
+
+int server12_choose(struct ktls_hs *hs, const struct client_hello *m)
+{
+	if (m->exts.trusted_cas.len && !pick(hs, m, true))
+		return 0;
+	return pick(hs, m, false);
+}

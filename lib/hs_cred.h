@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The credential with which we authenticate, and who chooses it */
+#ifndef KTLS_HS_CRED_H
+#define KTLS_HS_CRED_H
+
+#include "hs.h"
+
+/* What a CertificateRequest asks for */
+struct cred_wish {
+	uint16_t version;
+	struct slice types;	/* ClientCertificateTypes, 1.2 only */
+	/* sigalgs, sigalgs_cert, authorities of it */
+	struct exts exts;
+};
+
+/*
+ * Choose hs->cred, or none: without a fitting one we answer with none, and the
+ * server decides.  Then @then, which calls client_use_cred() with the same
+ * @wish.  -KTLS_E_CRED_CHOICE, -ENOMEM.
+ */
+int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish,
+		       hs_step *then);
+/* The scheme to use with it, if there is one, and its status */
+int client_use_cred(struct ktls_hs *hs, const struct cred_wish *wish);
+/*
+ * Server: @pick chooses hs->cred and what goes with it, from hs->server.only if
+ * that is set; the application may prefer another that it takes.  KTLS_LATER:
+ * call server_cred_answered() in time.
+ */
+typedef int server_pick(struct ktls_hs *hs, const struct client_hello *m);
+int server_choose_cred(struct ktls_hs *hs, const struct client_hello *m,
+		       server_pick *pick);
+int server_cred_answered(struct ktls_hs *hs, const struct client_hello *m,
+			 server_pick *pick);
+/* The hello that is at hand, once more */
+int server_reparse_hello(const struct ktls_hs *hs, struct client_hello *m);
+
+#endif /* KTLS_HS_CRED_H */
