@@ -122,8 +122,13 @@ static int run_until(struct ktls_hs *hs, int fd, long long end)
 	int want, err;
 
 	while ((want = run(hs, fd, MSG_DONTWAIT)) > 0) {
-		err = want & KTLS_WANT_ANSWER ? -KTLS_E_STATE :
-						wait_for(fd, want, end);
+		if (want & KTLS_WANT_ANSWER) {
+			text_set(hs_text(hs), "nobody is here to answer later, "
+				 "which a hook, or a key elsewhere, needs");
+			err = -KTLS_E_STATE;
+		} else {
+			err = wait_for(fd, want, end);
+		}
 		if (err)
 			return hs_fail(hs, err);
 	}

@@ -160,6 +160,8 @@ static void begin(FIXTURE_DATA(app) *self, const FIXTURE_VARIANT(app) *v,
 	mine->creds_len = len;
 	mine->hooks = h;
 	mine->flags |= flags;
+	/* both have to ask for that */
+	o[OTHER(v->end)].flags |= flags & KTLS_F_DOUBLE_HANDSHAKE;
 	two_begin(&self->two, &o[0], &o[1], "localhost");
 	self->app[v->end].later = v->later;
 	ktls_hs_set_data(self->two.client, &self->app[CLIENT_END]);
@@ -227,7 +229,7 @@ static int run(struct two *t, enum end end, const struct app *a,
 		want = ktls_hs_wants(hs);
 		ASSERT_TRUE(want & KTLS_WANT_ANSWER);
 		check_suspended(hs, want);
-		*order = *order << 8 | want;
+		*order = (*order & 0xffff) << 8 | want;
 		err = answer(hs, a, want);
 		EXPECT_EQ(err, ktls_hs_error(hs));
 		/* that was it, and once is enough */
@@ -541,6 +543,43 @@ TEST_F(app, has_threads_that_sign)
 		ktls_hs_free(t->client);
 		ktls_hs_free(t->server);
 	}
+}
+
+/* ---- one handshake after the other ------------------------------------- */
+
+static void ask_twice(enum end end, bool later, unsigned int flags)
+{
+	const FIXTURE_VARIANT(app) v = { V12, end, later };
+	FIXTURE_DATA(app) self = { 0 };
+	struct ktls_cred cred = elsewhere("p256");
+	struct app *a = &self.app[end];
+	struct ktls_info info;
+	unsigned int order[2] = { 0, 0 };
+
+	begin(&self, &v, &cred, 1, &hooks, flags);
+	a->key = "p256";
+	ASSERT_OK(run(&self.two, end, a, &order[0]))
+		TH_LOG("%s, %s", ktls_hs_error_text(self.two.client),
+		       ktls_hs_error_text(self.two.server));
+	if (!flags) {
+		EXPECT_EQ(a->times, 3);
+		ASSERT_OK(ktls_hs_renegotiate(self.two.client, NULL));
+		ASSERT_OK(ktls_hs_renegotiate(self.two.server, NULL));
+		ASSERT_OK(run(&self.two, end, a, &order[1]));
+		EXPECT_EQ(order[0], order[1]);
+	}
+	EXPECT_EQ(a->times, 6);
+	ktls_hs_info(end_of(&self.two, end), &info);
+	EXPECT_EQ(info.renegotiated, 1);
+	EXPECT_EQ(info.peer_verified, 1);
+	two_end(&self.two);
+}
+
+TEST(another_handshake_asks_again)
+{
+	for (int i = 0; i < 8; i++)
+		ask_twice(i & 1 ? SERVER_END : CLIENT_END, i & 2,
+			  i & 4 ? KTLS_F_DOUBLE_HANDSHAKE : 0);
 }
 
 /* ---- options ----------------------------------------------------------- */

@@ -567,8 +567,9 @@ struct ktls_hooks {
 	 * by other means, or sessions turned off.
 	 *
 	 * 0: yes, and ktls_info.peer_verified is set; KTLS_LATER: it comes with
-	 * ktls_hs_verify_answer(); one of -KTLS_E_CERT_*: refused for this
-	 * reason, with its alert; other negative: -KTLS_E_CERT_REFUSED.
+	 * ktls_hs_verify_answer(); from -KTLS_E_CERT_PARSE to _CERT_OTHER:
+	 * refused for this reason, with its alert; all else:
+	 * -KTLS_E_CERT_REFUSED.
 	 * ktls_hs_info(), ktls_hs_data() and ktls_hs_set_data() may be called.
 	 */
 	int (*verify)(void *arg, struct ktls_hs *hs,
