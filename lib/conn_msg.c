@@ -119,6 +119,20 @@ static int take_message(void *arg, struct slice whole, bool last)
 	return find_rule(arg, whole.p[0])->fn(arg, body, last);
 }
 
+/*
+ * The kernel has taken a record for a KeyUpdate, and it was none.  In TLS 1.2
+ * it looks as well, has no other key, and stands still for good.
+ */
+static int resume(struct ktls_conn *conn)
+{
+	int err = offload_resume(conn->fd, conn->suite);
+
+	if (err != -EBUSY)
+		return err;
+	/* cannot rekey, hence never pauses */
+	return conn->config->caps.rekey_rx_error ? 0 : -KTLS_E_NO_REKEY;
+}
+
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 {
 	static const struct frag_ops ops = { begin_message, take_message };
@@ -126,15 +140,8 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 	int err = frag_feed(&conn->frag, rec, conn->config->max_message, &ops,
 			    conn);
 
-	if (err)
-		return err;
-	/* taken for a KeyUpdate by the kernel, and it was none */
-	if (!conn->urx && conn->suite->version == KTLS_TLS13 &&
-	    rec.p[0] == HT_KEY_UPDATE &&
-	    conn->rx_control == before) {
-		err = offload_resume(conn->fd, conn->suite);
-		if (err == -EBUSY)	/* cannot rekey, hence never pauses */
-			err = 0;
-	}
+	if (!err && !conn->urx && rec.p[0] == HT_KEY_UPDATE &&
+	    conn->rx_control == before)
+		err = resume(conn);
 	return err;
 }

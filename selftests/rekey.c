@@ -408,4 +408,36 @@ TEST_F(read_past, pause_of_12)
 	}
 }
 
+/*
+ * ... and for good: there is no key to wake it with.  It must not be waited
+ * for.
+ */
+TEST(end_of_12)
+{
+	const struct mode m = { suite_find(0xc02b), KTLS_PATH_KERNEL,
+				KTLS_PATH_KERNEL };
+	static const uint8_t hello[] = { HT_CLIENT_HELLO, 0, 0, 8, 24, 24 };
+	struct raw r;
+
+	mode_need(&m);
+	raw_open(&r, &m, KTLS_SERVER, NULL);
+	raw_add(&r, CT_HANDSHAKE, hello, 4);
+	raw_add(&r, CT_HANDSHAKE, hello + 4, 2);
+	raw_add(&r, CT_HANDSHAKE, "sixmor", 6);
+	raw_add(&r, CT_DATA, "data", 4);
+	raw_push(&r);
+	if (kernel_rekeys()) {
+		raw_recv_fails(&r, -KTLS_E_NO_REKEY,
+			       KTLS_ALERT_INTERNAL_ERROR);
+	} else {
+		uint8_t type, alert[2];
+
+		/* this one does not look */
+		raw_us_recv(&r, "data");
+		ASSERT_EQ(raw_recv(&r, &type, alert, 2), 2);
+		ASSERT_EQ(alert[1], KTLS_ALERT_NO_RENEGOTIATION);
+	}
+	raw_close(&r);
+}
+
 HARNESS_MAIN
