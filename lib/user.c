@@ -156,18 +156,19 @@ static ssize_t send_part(struct user_tx *utx, int fd, int in_fd,
 ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		      size_t count)
 {
+	size_t done = 0, max = record_max(&utx->rec);
 	/* first, for what is read from the file must find room */
 	ssize_t n = user_flush(utx, fd, 0);
-	size_t done = 0;
 
 	if (n < 0)
 		return n;
-	while (done < count && !user_tx_pending(utx)) {
+	/* to the first short record: by bytes the caller counts records */
+	do {
 		n = send_part(utx, fd, in_fd, offset, count - done);
 		if (n <= 0)
 			return done ? (ssize_t)done : n;
 		done += (size_t)n;
-	}
+	} while (done < count && (size_t)n == max && !user_tx_pending(utx));
 	return (ssize_t)done;
 }
 

@@ -4,6 +4,7 @@
  * takes their place where keys cannot be changed
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -254,6 +255,36 @@ TEST_F(limit, kept)
 		raw_us_recv(r, "data");
 		ASSERT_OK(ktls_conn_shutdown(r->us));
 	}
+}
+
+/* A pipe that gives a byte at a time: as many records as bytes */
+TEST_F(limit, of_small_reads)
+{
+	struct raw *r = &self->r;
+	uint8_t buf[100];
+	size_t sent = 0;
+	int fd[2];
+
+	if (variant->mode.tx != KTLS_PATH_USER ||
+	    !mode_rekeys_tx(&variant->mode))
+		return;
+	ASSERT_OK(pipe2(fd, O_DIRECT | O_CLOEXEC));
+	stream_fill(1, 0, buf, sizeof(buf));
+	while (sent < sizeof(buf)) {
+		/* as many as every pipe has room for */
+		for (size_t i = 0; i < 10; i++)
+			ASSERT_EQ(write(fd[1], buf + sent + i, 1), 1);
+		for (size_t i = 0; i < 10; ) {
+			ssize_t n = ktls_sendfile(r->us, fd[0], NULL, 10 - i);
+
+			ASSERT_GT(n, 0);
+			sent += (size_t)n;
+			i += (size_t)n;
+		}
+	}
+	EXPECT_GT(count_keys(r, sent), 10);
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* Written past us, the records count as well: who asks, learns it */
