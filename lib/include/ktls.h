@@ -25,7 +25,7 @@
  *   Ownership      strings and buffers passed in are copied, unless a comment
  *                  says otherwise; pointers returned stay the library's.
  *   Threads        a config may be used by any number of threads at once; a
- *                  ktls_hs or ktls_conn by one thread at a time.
+ *                  ktls_hs or ktls_conn by one thread at a time: see there.
  *   Growth         options carry their size, and what the library fills in is
  *                  cut to the caller's: a program keeps working with a newer
  *                  library, whose structs are longer.
@@ -1159,6 +1159,21 @@ int ktls_accept(struct ktls_conn **conn, int fd, struct ktls_config *config,
 		int ms, char *error, size_t error_size) KTLS_MUST_CHECK;
 
 /* ---- an established connection ----------------------------------------- */
+
+/*
+ * Threads that share a connection, say one that sends and one that receives,
+ * hold a lock of theirs around each call, of either direction: what is received
+ * may end the connection, or ask for a new key to send with.  For nobody to
+ * wait with the lock held, the socket is to be non-blocking, and poll(2) is
+ * called without it, for what a call was refused with -EAGAIN.
+ *
+ * What goes past us where the kernel carries a direction needs no lock: any
+ * number of threads, or processes, may write(2) at once, and what is taken of a
+ * write stays in one piece.  But nobody may write while the sending key is changed, by
+ * ktls_conn_rekey(), ktls_send() or ktls_sendfile(), nor read while ktls_recv(),
+ * ktls_conn_control() or ktls_conn_record() runs: a read-write lock does it,
+ * which those who write or read share.
+ */
 
 #define KTLS_TX	(1 << 0)
 #define KTLS_RX	(1 << 1)
