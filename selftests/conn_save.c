@@ -33,6 +33,37 @@ static void move_both(struct pair *p)
 	move(&p->server, KTLS_SERVER);
 }
 
+/* What is where it was, and what is made anew */
+static struct ktls_conn blanked(const struct ktls_conn *conn)
+{
+	struct ktls_conn c;
+
+	memcpy(&c, conn, sizeof(c));
+	c.config = NULL;
+	c.names = NULL;
+	c.peer_name = NULL;
+	c.frag = (struct frag){ .buf = { 0 } };
+	c.tx_room = 0;
+	c.utx = NULL;
+	c.urx = NULL;
+	return c;
+}
+
+/* A field that a connection has been given is in the walk as well */
+TEST_F(save, nothing_forgotten)
+{
+	struct pair *p = &self->p;
+	struct ktls_conn was, is;
+
+	if (mode_rekeys_tx(&variant->mode) && mode_rekeys_rx(&variant->mode))
+		ASSERT_OK(ktls_conn_rekey(p->client, KTLS_REKEY_BOTH));
+	ping(p->client, p->server);
+	was = blanked(p->client);
+	move_both(p);
+	is = blanked(p->client);
+	ASSERT_MEMEQ(&is, &was, sizeof(is));
+}
+
 /* Nothing that can be known of it has changed */
 TEST_F(save, goes_on)
 {
