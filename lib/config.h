@@ -32,7 +32,7 @@ struct ktls_config {
 	struct trust *trust;		/* NULL: nothing is verified */
 	struct cache *sessions;		/* NULL: none are kept here */
 	struct ktls_session_store store; /* server; or NULLs */
-	struct tickets *tickets;	/* server of 1.2; may also be flagged */
+	struct tickets *tickets;	/* server; may also be flagged */
 	uint32_t session_lifetime;	/* seconds */
 	uint8_t session_context[SESSION_CONTEXT_LEN];
 	struct supp *supp;		/* NULL: none */

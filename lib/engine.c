@@ -36,6 +36,9 @@ static int start(struct ktls_hs *hs, const char *name)
 	hs->in_need = RECORD_HEADER;
 	if (hs->config->role == KTLS_SERVER) {
 		hs->state = S_CH;
+		/* 4.3.10: behind a first hello that another saw */
+		if (cookie_awaited(hs))
+			hs->server.early_skip = EARLY_SKIP_MAX;
 		return name ? -EINVAL : 0;
 	}
 	hs->state = C_SH;
@@ -111,15 +114,15 @@ static int take_alert(struct ktls_hs *hs, struct slice content)
 
 /*
  * 5: between the first ClientHello and the peer's Finished, an unprotected
- * one of the one value is dropped, wherever it stands; before 1.3 it has its
- * place.
+ * one of the one value is dropped, wherever it stands, in front of a second
+ * hello (E.4) too; before 1.3 it has its place.
  */
 static int take_ccs(struct ktls_hs *hs, struct slice content)
 {
 	bool tls12 = hs->info.version == KTLS_TLS12 ||
 		     hs->config->max_version < KTLS_TLS13;
 
-	if (hs->state == S_CH || frag_pending(&hs->frag) ||
+	if ((hs->state == S_CH && !cookie_awaited(hs)) || frag_pending(&hs->frag) ||
 	    content.len != 1 || content.p[0] != 1)
 		return -KTLS_E_RECORD_TYPE;
 	if (tls12)

@@ -245,6 +245,7 @@ void hs_forget(struct ktls_hs *hs)
 	hs_wait_free(&hs->wait);
 	forget_client(&hs->client);
 	hs_supp_forget(hs);
+	wr_free(&hs->server.cookie);
 	wipe(&hs->server, sizeof(hs->server));
 	wr_free(&hs->tls12.premaster);
 	kex_free(&hs->tls12.kex);

@@ -82,6 +82,12 @@ struct hs_msg {
 
 #define CLIENT_SHARES_MAX	2
 
+/*
+ * How much rejected early data is dropped unread (4.3.10): more than most
+ * tickets allow, little enough that nobody can keep us busy with it.
+ */
+#define EARLY_SKIP_MAX		65536
+
 /* What only the client needs */
 struct hs_client {
 	struct kex kex[CLIENT_SHARES_MAX];
@@ -102,7 +108,7 @@ struct hs_client {
 struct hs_server {
 	const struct group *retry_group;	/* asked for; NULL: only the cookie */
 	struct secret hello_digest;	/* what CH2 must repeat */
-	struct secret cookie;		/* the one sent; len 0: none */
+	struct wr cookie;		/* the one sent; empty: none */
 	const struct cred *only;	/* to choose from; NULL: any */
 	bool named;		/* our certificate is for the name asked for */
 	bool ca_known;		/* ... and by a CA that the client named */
@@ -302,6 +308,16 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 int hs_verify_chain(struct ktls_hs *hs);
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);
+
+/* ---- the cookie of a HelloRetryRequest (hs_cookie.c) ------------------- */
+
+/* May a second hello come first, of a handshake that another began? */
+bool cookie_awaited(const struct ktls_hs *hs);
+/* hs->server.cookie, from the state before the request is sent */
+int cookie_make(struct ktls_hs *hs);
+/* ... and that from the cookie, with Hash(ClientHello1); -KTLS_E_COOKIE */
+int cookie_take(struct ktls_hs *hs, struct slice cookie,
+		struct secret *first);
 
 /* ---- record sizes (hs_limit.c) ----------------------------------------- */
 

@@ -88,6 +88,7 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 
 	if (err)
 		return err;
+	hs->server.early_skip = 0;	/* it was all before this message */
 	/* 5.1: the answer changes keys */
 	if (!hs->msg.last)
 		return -KTLS_E_UNALIGNED;

@@ -6,12 +6,6 @@
 
 #include "name.h"
 
-/*
- * How much rejected early data is dropped unread (4.3.10): more than most
- * tickets allow, little enough that nobody can keep us busy with it.
- */
-#define EARLY_SKIP_MAX	65536
-
 /* ---- what the hello must be -------------------------------------------- */
 
 /* 4.3.8: a share for each group at most once, and in the groups' order */
@@ -128,19 +122,11 @@ static int hello_digest(const struct ktls_hs *hs, struct slice body,
 	return err;
 }
 
-/* The state stays here: all that the cookie proves is the way back */
-static int make_cookie(struct ktls_hs *hs)
+/* As it stands in the transcript, whoever sent it */
+static int write_retry(struct ktls_hs *hs, const struct client_hello *ch)
 {
-	struct secret *cookie = &hs->server.cookie;
-
-	cookie->len = 32;
-	return crypto_random(cookie->b, cookie->len);
-}
-
-static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
-		      bool need_share)
-{
-	const struct secret *cookie = &hs->server.cookie;
+	const struct group *group = hs->server.retry_group;
+	const struct wr *cookie = &hs->server.cookie;
 	struct server_hello m = {
 		.version = KTLS_TLS12,
 		.random = { retry_random, RANDOM_LEN },
@@ -150,23 +136,27 @@ static int send_retry(struct ktls_hs *hs, const struct client_hello *ch,
 		.exts = {
 			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS),
 			.version = KTLS_TLS13,
-			.share_group = hs->group->id,
-			.cookie = { cookie->b, cookie->len },
+			.share_group = group ? group->id : 0,
+			.cookie = { cookie->buf, cookie->len },
 		},
 	};
 	struct wr_mark mark;
-	int err;
 
-	if (need_share)
+	if (group)
 		m.exts.set |= EXT_BIT(EXT_KEY_SHARE);
 	if (cookie->len)
 		m.exts.set |= EXT_BIT(EXT_COOKIE);
-	err = transcript_retry(&hs->transcript, hs->config->crypto);
-	if (err)
-		return err;
 	mark = hs_open(hs, HT_SERVER_HELLO);
 	write_server_hello(&hs->flight, &m);
-	err = hs_close(hs, &mark);
+	return hs_close(hs, &mark);
+}
+
+static int send_retry(struct ktls_hs *hs, const struct client_hello *ch)
+{
+	int err = transcript_retry(&hs->transcript, hs->config->crypto);
+
+	if (!err)
+		err = write_retry(hs, ch);
 	return err ? err : hs_send_ccs(hs);
 }
 
@@ -176,15 +166,40 @@ static int retry(struct ktls_hs *hs, struct slice body,
 	int err = hello_digest(hs, body, m, !need_share,
 			       &hs->server.hello_digest);
 
+	hs->server.retry_group = need_share ? hs->group : NULL;
 	if (!err && hs->config->flags & KTLS_F_COOKIE)
-		err = make_cookie(hs);
+		err = cookie_make(hs);
 	if (!err)
-		err = send_retry(hs, m, need_share);
+		err = send_retry(hs, m);
 	if (!err)
 		err = hs_flush(hs);
-	hs->server.retry_group = need_share ? hs->group : NULL;
 	hs->info.retried = 1;
 	hs->state = S_CH2;
+	return err;
+}
+
+static void keep_hello(struct ktls_hs *hs, const struct client_hello *m)
+{
+	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
+	memcpy(hs->session_id, m->session_id.p, m->session_id.len);
+	hs->session_id_len = m->session_id.len;
+}
+
+/* A second hello is the first that we see: be where we sent the request */
+static int resume_retry(struct ktls_hs *hs, const struct client_hello *m)
+{
+	struct secret first;
+	int err = cookie_take(hs, m->exts.cookie, &first);
+
+	if (!err)
+		err = transcript_retried(&hs->transcript, hs->config->crypto,
+					 hs->suite->hash, &first);
+	keep_hello(hs, m);
+	if (!err)
+		err = write_retry(hs, m);
+	wr_reset(&hs->flight);
+	hs->ccs_sent = true;
+	hs->info.retried = 1;
 	return err;
 }
 
@@ -200,12 +215,11 @@ static int check_retried(struct ktls_hs *hs, struct slice body,
 
 	if (err)
 		return err;
-	hs->server.early_skip = 0;	/* it was all before this message */
 	if (ext_has(&m->exts, EXT_EARLY_DATA) ||
 	    !secret_eq(digest.b, s->hello_digest.b, digest.len))
 		return -KTLS_E_RETRY_CHANGED;
 	if (cookie.len != s->cookie.len ||
-	    !secret_eq(cookie.p, s->cookie.b, s->cookie.len))
+	    !secret_eq(cookie.p, s->cookie.buf, s->cookie.len))
 		return -KTLS_E_COOKIE;
 	/* one share, of the group asked for */
 	if (s->retry_group &&
@@ -345,9 +359,7 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 
 static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
-	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
-	memcpy(hs->session_id, m->session_id.p, m->session_id.len);
-	hs->session_id_len = m->session_id.len;
+	keep_hello(hs, m);
 	if (ext_has(&m->exts, EXT_EARLY_DATA))
 		hs->server.early_skip = EARLY_SKIP_MAX;
 	return transcript_begin(&hs->transcript, hs->config->crypto,
@@ -377,13 +389,21 @@ static int cred_answered(struct ktls_hs *hs)
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m)
 {
-	bool again = hs->state == S_CH2, need_share;
+	bool stateless = cookie_awaited(hs) && ext_has(&m->exts, EXT_COOKIE);
+	bool again = stateless || hs->state == S_CH2, need_share;
+	const struct suite *suite;
 	int err = check_hello(m);
 
-	if (!err)
-		err = again ? check_retried(hs, body, m) : 0;
+	if (!err && stateless)
+		err = resume_retry(hs, m);
+	if (!err && again)
+		err = check_retried(hs, body, m);
+	suite = hs->suite;
 	if (!err)
 		err = negotiate(hs, m);
+	/* 4.2.3: of a config with other suites */
+	if (!err && again && hs->suite != suite)
+		err = -KTLS_E_COOKIE;
 	if (!err && !again)
 		err = first_hello(hs, m);
 	if (!err)

@@ -91,6 +91,13 @@ int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
 	}
 	cfg->session_lifetime = o->session_lifetime ? o->session_lifetime :
 						      LIFETIME;
+	/* what a cookie is sealed under, as well */
+	if (server) {
+		cfg->tickets = tickets_new(cfg->crypto, o->ticket_period ?
+					   o->ticket_period : TICKET_PERIOD);
+		if (!cfg->tickets)
+			return -ENOMEM;
+	}
 	if (cfg->min_version > KTLS_TLS12)
 		return 0;
 	if (o->session_store) {
@@ -98,12 +105,6 @@ int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
 	} else if (max != KTLS_NO_SESSIONS) {
 		cfg->sessions = cache_new(max);
 		if (!cfg->sessions)
-			return -ENOMEM;
-	}
-	if (server) {
-		cfg->tickets = tickets_new(cfg->crypto, o->ticket_period ?
-					   o->ticket_period : TICKET_PERIOD);
-		if (!cfg->tickets)
 			return -ENOMEM;
 	}
 	return make_context(cfg);

@@ -28,21 +28,25 @@ int transcript_now(const struct transcript *t, struct secret *out)
 	return hash_peek(&t->hash, out->b);
 }
 
-int transcript_retry(struct transcript *t, const struct crypto *crypto)
+int transcript_retried(struct transcript *t, const struct crypto *crypto,
+		       enum hash_id id, const struct secret *first)
 {
-	struct secret first;
-	uint8_t head[MSG_HEADER] = { HT_MESSAGE_HASH };
-	int err = transcript_now(t, &first);
+	const uint8_t head[MSG_HEADER] = { HT_MESSAGE_HASH, 0, 0, first->len };
+	int err = transcript_begin(t, crypto, id);
 
-	if (err)
-		return err;
-	head[3] = first.len;
-	err = transcript_begin(t, crypto, t->id);
 	if (!err)
 		err = hash_add(&t->hash, head, sizeof(head));
 	if (!err)
-		err = hash_add(&t->hash, first.b, first.len);
+		err = hash_add(&t->hash, first->b, first->len);
 	return err;
+}
+
+int transcript_retry(struct transcript *t, const struct crypto *crypto)
+{
+	struct secret first;
+	int err = transcript_now(t, &first);
+
+	return err ? err : transcript_retried(t, crypto, t->id, &first);
 }
 
 void transcript_free(struct transcript *t)

@@ -21,6 +21,9 @@ int transcript_add(struct transcript *t, struct slice msg);
 int transcript_now(const struct transcript *t, struct secret *out);
 /* A HelloRetryRequest is next: what was added becomes a message_hash */
 int transcript_retry(struct transcript *t, const struct crypto *crypto);
+/* The same with the hash of the first hello, before anything is added */
+int transcript_retried(struct transcript *t, const struct crypto *crypto,
+		       enum hash_id id, const struct secret *first);
 void transcript_free(struct transcript *t);
 
 #endif /* KTLS_TRANSCRIPT_H */

@@ -770,7 +770,14 @@ struct ktls_opts {
  * -KTLS_E_NO_REKEY.
  */
 #define KTLS_F_NEED_REKEY	(1u << 2)
-/* server: answer a first hello with HelloRetryRequest and a cookie, always */
+/*
+ * server, TLS 1.3: answer a first hello with HelloRetryRequest and a cookie,
+ * always.  The cookie holds the state, sealed under the ticket keys: once it is
+ * sent, the ktls_hs may be freed, and another, of this config or of one with
+ * the same ticket keys (ktls_ticket_keys_import()), suites and groups, goes on
+ * when it is given the second hello first.  It opens for 60 seconds, and for
+ * the hello that it was made for, which may be sent again meanwhile.
+ */
 #define KTLS_F_COOKIE		(1u << 3)
 /*
  * TLS 1.2: refuse peers without the extended main secret (RFC 7627).  Without
@@ -868,18 +875,19 @@ int ktls_session_import(struct ktls_config *config, const void *buf,
 			size_t len) KTLS_MUST_CHECK;
 
 /*
- * Server: the keys that seal tickets, and the sessions in a session_store, so
- * that several servers open what any of them has sealed.  One exports them,
- * the others import them, once in each ticket_period at least: the key of the
- * next period is among them, and all change to it at one time.  A server that
- * missed it goes on with keys of its own until it imports again.
+ * Server: the keys that seal tickets, the sessions in a session_store, and the
+ * cookies of KTLS_F_COOKIE, so that several servers open what any of them has
+ * sealed.  One exports them, the others import them, once in each ticket_period
+ * at least: the key of the next period is among them, and all change to it at
+ * one time.  A server that missed it goes on with keys of its own until it
+ * imports again.
  *
  * WHO HAS THEM CAN DECRYPT every connection whose ticket he has recorded, as
  * long as it was sealed under them.  They are never written anywhere by the
  * library.
  *
- * Returns 0; -KTLS_E_STATE: no server, or not of TLS 1.2; -KTLS_E_TICKET_KEYS:
- * damaged, too old, or of servers with another ticket_period.
+ * Returns 0; -KTLS_E_STATE: no server; -KTLS_E_TICKET_KEYS: damaged, too old,
+ * or of servers with another ticket_period.
  */
 #define KTLS_TICKET_KEYS_SIZE	173
 int ktls_ticket_keys_export(struct ktls_config *config,
