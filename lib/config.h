@@ -27,6 +27,7 @@ struct ktls_config {
 	uint64_t max_records;		/* 0: the suite's own */
 	uint8_t max_fragment;		/* MaxFragmentLength; 0: not asked for */
 	uint16_t record_limit;		/* RecordSizeLimit; 0: none of ours */
+	uint16_t padding;		/* of records we send; 0: none */
 
 	struct crypto *crypto;
 	struct trust *trust;		/* NULL: nothing is verified */

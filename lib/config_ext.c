@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Options about extensions of the hello */
 #include "config.h"
+#include "record.h"
 
 /* RFC 6066 4, 8449 4 */
 static const char *take_sizes(struct ktls_config *cfg,
@@ -17,6 +18,13 @@ static const char *take_sizes(struct ktls_config *cfg,
 	if (o->record_size_limit &&
 	    (o->record_size_limit < 64 || o->record_size_limit > 16385))
 		return "record_size_limit is not from 64 to 16385";
+	if (o->padding > RECORD_PLAIN_MAX)
+		return "padding is above 16384";
+	if (o->padding && o->tx == KTLS_PATH_KERNEL)
+		return "the kernel cannot pad: padding with tx KTLS_PATH_KERNEL";
+	if (o->padding && o->max_version && o->max_version < KTLS_TLS13)
+		return "padding is TLS 1.3's";
+	cfg->padding = (uint16_t)o->padding;
 	cfg->max_fragment = o->max_fragment ? code : 0;
 	cfg->record_limit = (uint16_t)o->record_size_limit;
 	return NULL;

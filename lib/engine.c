@@ -34,6 +34,7 @@ static int start(struct ktls_hs *hs, const char *name)
 	hs->info.tx_record = hs->info.rx_record = RECORD_PLAIN_MAX;
 	hs->out_version = KTLS_TLS12;
 	hs->in_need = RECORD_HEADER;
+	hs->tx.pad = hs->config->padding;
 	if (hs->config->role == KTLS_SERVER) {
 		hs->state = S_CH;
 		/* 4.3.10: behind a first hello that another saw */

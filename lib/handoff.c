@@ -28,6 +28,7 @@ static const struct {
 	[KTLS_STEP_KEYS] = { "keys refused", NULL, 0 },
 	[KTLS_STEP_RECORD_SIZE] = { "kernel cannot limit the size of records",
 				    NULL, 0 },
+	[KTLS_STEP_PADDING] = { "kernel cannot pad records", NULL, 0 },
 };
 
 char *ktls_why_text(const struct ktls_why *why, char *buf, size_t size)
@@ -99,6 +100,9 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 	    cfg->caps.max_payload_error)
 		return (struct ktls_why){ KTLS_STEP_RECORD_SIZE,
 					  cfg->caps.max_payload_error };
+	if (direction == KTLS_TX && cfg->padding &&
+	    hs->suite->version == KTLS_TLS13)
+		return (struct ktls_why){ KTLS_STEP_PADDING, 0 };
 	err = offload_keys(fd, direction, hs->suite, keys, seq);
 	if (!err)
 		return (struct ktls_why){ KTLS_STEP_NONE, 0 };

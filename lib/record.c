@@ -53,11 +53,23 @@ static void put_header(uint8_t *p, uint8_t type, uint16_t version, size_t len)
 	p[4] = (uint8_t)len;
 }
 
-/* 5.2: TLSInnerPlaintext is the content and its type, and we never pad */
+/* 5.4: zeros behind @len bytes of content, which is not shown to be empty */
+static size_t padding(const struct record *rec, size_t len)
+{
+	size_t max = record_max(rec), to;
+
+	if (!rec->pad)
+		return 0;
+	to = (len / rec->pad + (len % rec->pad || !len)) * rec->pad;
+	return (to < max ? to : max) - len;
+}
+
+/* 5.2: TLSInnerPlaintext is the content, its type and padding */
 static int seal13(struct record *rec, uint8_t type, const void *p, size_t len,
 		  struct wr *out)
 {
-	size_t body = len + 1 + AEAD_TAG_LEN;
+	size_t inner = len + 1 + padding(rec, len);
+	size_t body = inner + AEAD_TAG_LEN;
 	uint8_t nonce[AEAD_IV_LEN], *to = wr_reserve(out, RECORD_HEADER + body);
 	int err;
 
@@ -66,9 +78,10 @@ static int seal13(struct record *rec, uint8_t type, const void *p, size_t len,
 	put_header(to, CT_DATA, KTLS_TLS12, body);
 	memcpy(to + RECORD_HEADER, p, len);
 	to[RECORD_HEADER + len] = type;
+	memset(to + RECORD_HEADER + len + 1, 0, inner - len - 1);
 	mixed_nonce(rec, nonce);
 	err = aead_seal(&rec->aead, nonce, (struct slice){ to, RECORD_HEADER },
-			to + RECORD_HEADER, len + 1, to + RECORD_HEADER);
+			to + RECORD_HEADER, inner, to + RECORD_HEADER);
 	if (err)
 		return err;
 	out->len += RECORD_HEADER + body;

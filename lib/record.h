@@ -30,6 +30,7 @@ struct record {
 	uint64_t seq;			/* records under this key */
 	uint16_t max;			/* content bytes; 0: the protocol's */
 	bool max_plain;			/* ... in the open as well */
+	uint16_t pad;			/* 1.3: to multiples of it; 0: not */
 };
 
 static inline size_t record_max(const struct record *rec)

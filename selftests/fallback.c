@@ -265,6 +265,34 @@ TEST_F(refused, the_size_of_records)
 
 /* ---- of itself --------------------------------------------------------- */
 
+/* Records that are to be padded (9846 5.4) leave the other direction alone */
+TEST_F(refused, by_padding)
+{
+	bool pads = variant->version == KTLS_TLS13;
+	const struct ktls_cred cred = pki_cred("p256");
+	struct ktls_info info;
+	struct ktls_caps caps;
+
+	ASSERT_OK(ktls_probe(&caps));
+	ktls_config_put(self->config[1]);
+	self->config[1] = config(KTLS_OPTS(.role = KTLS_SERVER,
+		.creds = &cred, .creds_len = 1, .padding = 100,
+		.min_version = variant->version));
+	pair_open(&self->p, self->config[0], self->config[1]);
+	ktls_conn_info(self->p.server, &info);
+	EXPECT_EQ(info.version, variant->version);
+	if (!caps.ulp_error && pads)
+		check_why(&info.tx, KTLS_STEP_PADDING, 0);
+	if (!caps.ulp_error) {
+		EXPECT_EQ(info.rx.step, KTLS_STEP_NONE);
+		EXPECT_EQ(ktls_conn_kernel(self->p.server), pads ? KTLS_RX :
+			  KTLS_TX | KTLS_RX);
+	}
+	exchange(self->p.client, self->p.server, 1000);
+	exchange(self->p.server, self->p.client, 1000);
+	pair_close(&self->p);
+}
+
 TEST_F(refused, by_option)
 {
 	for (int tx = 0; tx < 2; tx++) {

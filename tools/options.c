@@ -107,6 +107,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_DOUBLE_HANDSHAKE:
 		o->flags |= KTLS_F_DOUBLE_HANDSHAKE;
 		return 1;
+	case OPT_PADDING:
+		return parse_number("--padding", arg, 1, 16384,
+				    &o->padding) ? 1 : -1;
 	default:
 		return 0;
 	}
@@ -146,6 +149,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.user_principal = o->user_principal,
 		.user_domain = o->user_domain,
 		.cert_compression = o->cert_compression,
+		.padding = o->padding,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

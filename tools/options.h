@@ -28,6 +28,7 @@ struct tls_options {
 	enum ktls_path tx, rx;
 	unsigned int version;		/* 0: whatever the library does */
 	unsigned int flags;		/* KTLS_F_* */
+	unsigned int padding;		/* 0: none */
 	struct suppdata supp;
 	const char *user_principal, *user_domain;
 };
@@ -46,6 +47,7 @@ enum {
 	OPT_SUPP_DATA,
 	OPT_DOUBLE_HANDSHAKE,
 	OPT_CERT_COMPRESSION,
+	OPT_PADDING,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -63,7 +65,8 @@ enum {
 	{ "no-tickets", no_argument, NULL, OPT_NO_TICKETS },		\
 	{ "supp-data", required_argument, NULL, OPT_SUPP_DATA },	\
 	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }, \
-	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }
+	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }, \
+	{ "padding", required_argument, NULL, OPT_PADDING }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -88,7 +91,9 @@ enum {
 	"                         handshake, under protection; TLS 1.2;\n" \
 	"                         both ends have to want it\n"	\
 	"  --cert-compression LIST TLS 1.3: compress certificates, best\n" \
-	"                         first, e.g. zlib:brotli:zstd\n"
+	"                         first, e.g. zlib:brotli:zstd\n" \
+	"  --padding N            TLS 1.3: pad records to multiples of N\n" \
+	"                         bytes (1 to 16384), in user space\n"
 
 /*
  * Take the option that getopt_long() returned as @opt with @arg.

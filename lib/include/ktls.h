@@ -751,6 +751,22 @@ struct ktls_opts {
 	 * was compressed to.
 	 */
 	const char *cert_compression;
+
+	/*
+	 * ---- padding ----
+	 *
+	 * TLS 1.3 (RFC 9846 5.4): the content of every record that we send,
+	 * handshake and alerts too, is padded to a multiple of @padding bytes,
+	 * or to as much as the peer takes: 16384 makes all records alike, 468
+	 * is RFC 8467's for answers of DNS, 0 pads nothing.  It hides the length
+	 * of what is sent in one call, not how many calls there are, nor when.
+	 *
+	 * The kernel cannot pad: user space carries what is sent
+	 * (KTLS_STEP_PADDING), and with @tx KTLS_PATH_KERNEL it is
+	 * -KTLS_E_OPTION, as it is with TLS 1.2 alone.  Where TLS 1.2 is
+	 * negotiated, nothing is padded.
+	 */
+	unsigned int padding;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -944,6 +960,7 @@ enum ktls_step {
 	KTLS_STEP_REKEY,	/* cannot change keys, and KTLS_F_NEED_REKEY */
 	KTLS_STEP_KEYS,		/* setsockopt(TLS_TX/TLS_RX) refused them */
 	KTLS_STEP_RECORD_SIZE,	/* cannot limit records as was agreed */
+	KTLS_STEP_PADDING,	/* cannot pad records */
 };
 
 struct ktls_why {
