@@ -49,6 +49,7 @@ struct ktls_config {
 	size_t suites_len, groups_len, sigalgs_len;
 	struct wr wire;			/* owns the lists below */
 	struct slice suites_wire, groups_wire, sigalgs_wire, versions_wire;
+	struct slice sigalgs_cert_wire;	/* empty: those above, unenforced */
 	struct slice alpn_wire;		/* ProtocolNames; empty: no ALPN */
 	/* whom we trust: server: DistinguishedNames; client: TrustedAuthoritys */
 	struct wr authorities;

@@ -186,6 +186,8 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 	const void **s = (const void **)cfg->suites;
 	const void **g = (const void **)cfg->groups;
 	const void **a = (const void **)cfg->sigalgs;
+	const void *c[SIGSCHEMES_MAX];
+	size_t c_len = 0;
 	int err = take_list(cfg, &suite_table, o->ciphers, s, &cfg->suites_len,
 			    why);
 
@@ -195,6 +197,9 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = take_list(cfg, &sigalg_table, o->sigalgs, a,
 				&cfg->sigalgs_len, why);
+	if (!err && o->sigalgs_cert)
+		err = take_list(cfg, &sigalg_table, o->sigalgs_cert, c, &c_len,
+				why);
 	if (err)
 		return err;
 	drop_versions(cfg);
@@ -203,6 +208,7 @@ static int take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 	wire_ids(cfg, s, cfg->suites_len);
 	wire_ids(cfg, g, cfg->groups_len);
 	wire_ids(cfg, a, cfg->sigalgs_len);
+	wire_ids(cfg, c, c_len);
 	return 0;
 }
 
@@ -246,6 +252,9 @@ int config_take_lists(struct ktls_config *cfg, const struct ktls_opts *o,
 	cfg->groups_wire = (struct slice){ p, 2 * cfg->groups_len };
 	p += cfg->groups_wire.len;
 	cfg->sigalgs_wire = (struct slice){ p, 2 * cfg->sigalgs_len };
+	p += cfg->sigalgs_wire.len;
+	cfg->sigalgs_cert_wire = (struct slice){ p, ids - (size_t)(p -
+						 cfg->wire.buf) };
 	cfg->versions_wire = (struct slice){ cfg->wire.buf + ids, alpn - ids };
 	cfg->alpn_wire = (struct slice){ cfg->wire.buf + alpn,
 					 cfg->wire.len - alpn };

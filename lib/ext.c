@@ -86,6 +86,13 @@ static void parse_sigalgs_cert(struct rd *r, enum ext_where where,
 	e->sigalgs_cert = rd_u16s(r, 2);
 }
 
+static void write_sigalgs_cert(struct wr *w, enum ext_where where,
+			       const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->sigalgs_cert);
+}
+
 /* RFC 7301 3.1: the answer is a list of exactly one */
 static void parse_alpn(struct rd *r, enum ext_where where, struct exts *e)
 {
@@ -184,7 +191,7 @@ static const struct ext_row {
 	[EXT_POST_HANDSHAKE_AUTH] = { 49, IN_CH, false,
 		parse_nothing, NULL },
 	[EXT_SIGNATURE_ALGORITHMS_CERT] = { 50, IN_CH | IN_CR, false,
-		parse_sigalgs_cert, NULL },
+		parse_sigalgs_cert, write_sigalgs_cert },
 	[EXT_KEY_SHARE] = { EXT_TYPE_KEY_SHARE, IN_CH | IN_SH | IN_HRR, MAY_CHANGE,
 		parse_key_share, write_key_share },
 	[EXT_RENEGOTIATION_INFO] = { 0xff01, IN_CH | IN_SH12, false,

@@ -179,6 +179,10 @@ int hs_verify_chain(struct ktls_hs *hs)
 	err = peer_verify(&hs->peer, cfg->trust,
 			  client ? KTLS_SERVER : KTLS_CLIENT, name,
 			  hs_text(hs));
+	if (!err && cfg->sigalgs_cert_wire.len)
+		err = peer_signed_with(&hs->peer, cfg->sigalgs_cert_wire,
+				       hs->info.version == KTLS_TLS12,
+				       hs_text(hs));
 	hs->info.peer_verified = !err;
 	return err;
 }

@@ -58,6 +58,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		.server_name = slice_str(hs->info.server_name),
 		.groups = cfg->groups_wire,
 		.sigalgs = cfg->sigalgs_wire,
+		.sigalgs_cert = cfg->sigalgs_cert_wire,
 		.versions = cfg->versions_wire,
 		.alpn = cfg->alpn_wire,
 		.session_ticket = { c->ticket.buf, c->ticket.len },
@@ -84,6 +85,8 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 					 cfg->authorities.len };
 	if (e->trusted_cas.len && cfg->min_version <= KTLS_TLS12)
 		e->set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
+	if (e->sigalgs_cert.len)
+		e->set |= EXT_BIT(EXT_SIGNATURE_ALGORITHMS_CERT);
 	limit_offer(hs, e);
 	cert_url_offer(hs, e);
 	if (hs_max_version(hs) >= KTLS_TLS13)

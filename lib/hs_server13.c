@@ -290,10 +290,13 @@ static int send_certificate_request(struct ktls_hs *hs)
 		.exts = {
 			.set = EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
 			.sigalgs = hs->config->sigalgs_wire,
+			.sigalgs_cert = hs->config->sigalgs_cert_wire,
 		},
 	};
 	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
 
+	if (m.exts.sigalgs_cert.len)
+		m.exts.set |= EXT_BIT(EXT_SIGNATURE_ALGORITHMS_CERT);
 	if (status_wanted(hs))
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
 	compress_offer(hs, &m.exts);

@@ -50,6 +50,9 @@ static int make_context(struct ktls_config *cfg)
 	if (!err && cfg->trust)
 		err = hash_add(&h, trust_digest(cfg->trust),
 			       TRUST_DIGEST_LEN);
+	if (!err)
+		err = hash_add(&h, cfg->sigalgs_cert_wire.p,
+			       cfg->sigalgs_cert_wire.len);
 	for (size_t i = 0; cfg->role == KTLS_CLIENT && i < cfg->creds_len &&
 	     !err; i++)
 		err = hash_add(&h, cfg->creds[i].chain[0].der,

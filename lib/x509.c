@@ -113,8 +113,9 @@ static void subject_text(const X509 *x, char *buf, size_t size)
 void peer_free(struct peer_chain *peer)
 {
 	sk_X509_pop_free(peer->chain, X509_free);
+	sk_X509_pop_free(peer->verified, X509_free);
 	X509_free(peer->issuer);
-	*peer = (struct peer_chain){ NULL, NULL, NULL };
+	*peer = (struct peer_chain){ .chain = NULL };
 }
 
 int peer_add(struct peer_chain *peer, struct slice der)
@@ -388,7 +389,9 @@ int peer_verify(struct peer_chain *peer, const struct trust *trust,
 	}
 	if (X509_verify_cert(ctx) > 0) {
 		keep_issuer(peer, X509_STORE_CTX_get0_chain(ctx));
-		return 0;
+		sk_X509_pop_free(peer->verified, X509_free);
+		peer->verified = X509_STORE_CTX_get1_chain(ctx);
+		return peer->verified ? 0 : -ENOMEM;
 	}
 	err = X509_STORE_CTX_get_error(ctx);
 	verify_text(peer, ctx, name, why);

@@ -115,6 +115,7 @@ struct peer_chain {
 	struct x509_st *leaf;
 	struct stack_st_X509 *chain;	/* with the leaf */
 	struct x509_st *issuer;		/* the leaf's, once verified */
+	struct stack_st_X509 *verified;	/* leaf to anchor; NULL: it is not */
 };
 
 void peer_free(struct peer_chain *peer);
@@ -132,6 +133,13 @@ void peer_reverse(struct peer_chain *peer);
  */
 int peer_verify(struct peer_chain *peer, const struct trust *trust,
 		enum ktls_role role, const char *name, struct text why);
+/*
+ * Are the signatures of the verified chain, but for that of its anchor, made
+ * with @schemes (9846 4.3.3)?  In 1.2 (@any_curve) a scheme of ECDSA does not
+ * say on which curve.  -KTLS_E_CERT_SIGALG.
+ */
+int peer_signed_with(const struct peer_chain *peer, struct slice schemes,
+		     bool any_curve, struct text why);
 /*
  * May the leaf's key sign handshakes, or agree on their keys (key usage)?
  * -KTLS_E_CERT_USAGE.  Holds even where nothing is verified.

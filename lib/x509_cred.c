@@ -64,39 +64,6 @@ static int load_key(struct cred *cred, const struct source *s, struct text why)
 
 /* ---- our chain --------------------------------------------------------- */
 
-/*
- * Which scheme of 9846 4.3.3 the certificate's own signature is.  Hash and
- * algorithm are in it; curve, and which kind of RSA key, in its issuer.
- */
-static const struct sigscheme *signed_with(X509 *x, X509 *issuer)
-{
-	EVP_PKEY *key = issuer ? X509_get0_pubkey(issuer) : NULL;
-	int md, type;
-	uint32_t flags;
-
-	if (!X509_get_signature_info(x, &md, &type, NULL, &flags))
-		return NULL;
-	for (size_t i = 0; i < sigschemes_len; i++) {
-		const struct sigscheme *s = &sigschemes[i];
-		static const int types[] = {
-			[SIG_ECDSA] = NID_X9_62_id_ecPublicKey,
-			[SIG_RSA_PKCS1] = NID_rsaEncryption,
-			[SIG_RSA_PSS] = NID_rsassaPss,
-		};
-		bool same = s->kind == SIG_EDDSA ?
-			    type == OBJ_sn2nid(s->key_type) :
-			    type == types[s->kind] &&
-			    md == OBJ_sn2nid(s->digest);
-
-		/* other salts than TLS's have no scheme */
-		if (s->kind == SIG_RSA_PSS && !(flags & X509_SIG_INFO_TLS))
-			same = false;
-		if (same && (!key || sig_fits(s, key)))
-			return s;
-	}
-	return NULL;
-}
-
 static int add_cert(struct cred *cred, X509 *x, X509 *issuer)
 {
 	struct cert *c = &cred->chain[cred->chain_len];
@@ -106,7 +73,7 @@ static int add_cert(struct cred *cred, X509 *x, X509 *issuer)
 		return -ENOMEM;
 	c->len = (size_t)len;
 	c->self_signed = X509_self_signed(x, 1) == 1;
-	c->signed_with = signed_with(x, c->self_signed ? x : issuer);
+	c->signed_with = x509_signed_with(x, c->self_signed ? x : issuer);
 	cred->chain_len++;
 	return cert_identify(c, x);
 }

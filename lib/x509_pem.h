@@ -22,6 +22,12 @@ void source_close(struct source *s);
 /* The OCSP response in a file (x509_status.c); -KTLS_E_CERT_FILE */
 int cred_load_status(struct cred *cred, const char *path, struct text why);
 
+/*
+ * Which scheme of 9846 4.3.3 the signature of @x is; without its issuer on
+ * any curve, by any kind of RSA key (x509_sigalg.c)
+ */
+const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer);
+
 /* By what a peer may know it (x509_authority.c) */
 int cert_identify(struct cert *c, const X509 *x);
 

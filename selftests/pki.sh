@@ -134,6 +134,7 @@ both=digitalSignature,keyAgreement
 later ecdh256 ku=$both
 later ecdh384 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-384'
 later ecdh521 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-521'
+later rsaleaf issuer=rsainter
 later ecdhany ext=bare
 later ecdhrsa ku=keyAgreement issuer=rsainter
 later rsaagree ku=$both key=rsa:2048
@@ -156,6 +157,7 @@ cp chain.pem nointer.pem
 cp chain.key nointer.key
 cat inter.pem >>chain.pem
 cat rsainter.pem >>ecdhrsa.pem
+cat rsainter.pem >>rsaleaf.pem
 
 chmod 644 ./*.pem ./*.key
 rm -rf conf ./*.db

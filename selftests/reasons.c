@@ -276,6 +276,8 @@ static const struct reason rows[] = {
 	  .server.hooks = &no_ocsp, .text = "OCSP response" },
 	{ WHY(STATUS_MISSING), CLIENT, .client.flags = KTLS_F_NEED_STATUS },
 #endif
+	{ WHY(CERT_SIGALG), CLIENT, .client.sigalgs_cert = "ed25519",
+	  .text = "is signed with ecdsa_secp256r1_sha256" },
 	{ WHY(CRED_CHOICE), CLIENT, .client.hooks = &no_such_cred,
 	  .server.verify = KTLS_VERIFY_OPTIONAL, .text = "credential 7" },
 	{ WHY(CERT_URL), SERVER, CERT_AT("http://here"),

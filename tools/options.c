@@ -90,6 +90,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_SIGALGS:
 		o->sigalgs = arg;
 		return 1;
+	case OPT_SIGALGS_CERT:
+		o->sigalgs_cert = arg;
+		return 1;
 	case OPT_ALPN:
 		o->alpn = *arg ? arg : NULL;
 		return 1;
@@ -150,6 +153,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.user_domain = o->user_domain,
 		.cert_compression = o->cert_compression,
 		.padding = o->padding,
+		.sigalgs_cert = o->sigalgs_cert,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

@@ -23,6 +23,7 @@ struct tls_options {
 	const char *ciphers;
 	const char *groups;
 	const char *sigalgs;
+	const char *sigalgs_cert;
 	const char *alpn;
 	const char *cert_compression;
 	enum ktls_path tx, rx;
@@ -48,6 +49,7 @@ enum {
 	OPT_DOUBLE_HANDSHAKE,
 	OPT_CERT_COMPRESSION,
 	OPT_PADDING,
+	OPT_SIGALGS_CERT,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -66,7 +68,8 @@ enum {
 	{ "supp-data", required_argument, NULL, OPT_SUPP_DATA },	\
 	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }, \
 	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }, \
-	{ "padding", required_argument, NULL, OPT_PADDING }
+	{ "padding", required_argument, NULL, OPT_PADDING },		\
+	{ "sigalgs-cert", required_argument, NULL, OPT_SIGALGS_CERT }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -79,6 +82,8 @@ enum {
 	"  --groups LIST          key exchange groups, likewise\n"	\
 	"  --sigalgs LIST         signature schemes, likewise\n"	\
 	"                         ('ktls probe' lists all the names)\n" \
+	"  --sigalgs-cert LIST    what the peer's certificates may be\n" \
+	"                         signed with\n"			\
 	"  --alpn LIST            application protocols, separated by\n" \
 	"                         commas (HTTP's); '' for none\n"	\
 	"  --no-tickets           TLS 1.2: resume sessions by their id only\n" \

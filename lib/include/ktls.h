@@ -219,6 +219,8 @@ enum ktls_alert {
 	  "certificate status response is not acceptable")		\
 	X(2132, STATUS_MISSING, BAD_CERTIFICATE_STATUS,			\
 	  "certificate status is required and was not sent")		\
+	X(2182, CERT_SIGALG, UNSUPPORTED_CERTIFICATE,			\
+	  "certificate is signed with an algorithm that is not allowed")\
 	X(2137, CRED_CHOICE, INTERNAL_ERROR,				\
 	  "credential that was chosen does not fit the request")	\
 	X(2133, CERT_URL, ILLEGAL_PARAMETER,				\
@@ -767,6 +769,20 @@ struct ktls_opts {
 	 * negotiated, nothing is padded.
 	 */
 	unsigned int padding;
+
+	/*
+	 * ---- what certificates must be ----
+	 *
+	 * The signature schemes that the peer's certificates may be signed
+	 * with, named as in @sigalgs (signature_algorithms_cert, RFC 9846
+	 * 4.3.3): sent in the ClientHello and in CertificateRequest, and a
+	 * chain with another is -KTLS_E_CERT_SIGALG, its anchor aside.  In TLS
+	 * 1.2 an ECDSA scheme stands for its hash, whatever the curve, and a
+	 * server's request cannot say it.  NULL: not sent; what is signed with
+	 * at least 112 bits of security is taken.  Not with KTLS_VERIFY_NONE;
+	 * with KTLS_F_VERIFY_ELSEWHERE it is said, and left to the hook.
+	 */
+	const char *sigalgs_cert;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
