@@ -183,6 +183,9 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = config_take_authorities(cfg, why);
 	if (!err)
+		err = filters_make(o->oid_filters, o->oid_filters_len,
+				   &cfg->oid_filters, why);
+	if (!err)
 		err = session_setup(cfg, o, why);
 	return err;
 }
@@ -242,6 +245,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	trust_free(cfg->trust);
 	wr_free(&cfg->wire);
 	wr_free(&cfg->authorities);
+	wr_free(&cfg->oid_filters);
 	crypto_free(cfg->crypto);
 	wipe_free(cfg, sizeof(*cfg));
 }

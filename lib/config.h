@@ -53,6 +53,7 @@ struct ktls_config {
 	struct slice alpn_wire;		/* ProtocolNames; empty: no ALPN */
 	/* whom we trust: server: DistinguishedNames; client: TrustedAuthoritys */
 	struct wr authorities;
+	struct wr oid_filters;		/* OIDFilters, a server's */
 };
 
 /* What is offered, in one allocation; once cfg->caps is there (config_list.c) */

@@ -101,6 +101,8 @@ const char *config_take_exts(struct ktls_config *cfg,
 		return "KTLS_F_NEED_STATUS is a client's";
 	if (!verified && o->flags & (KTLS_F_STATUS | KTLS_F_NEED_STATUS))
 		return "KTLS_F_STATUS without verification";
+	if (o->oid_filters_len && !(server && verified))
+		return "oid_filters are of a server that verifies";
 	if (!verified && o->sigalgs_cert)
 		return "sigalgs_cert without verification";
 	for (size_t i = 0; server && i < o->creds_len; i++)

@@ -4,6 +4,7 @@
 #include "ext_13.h"
 #include "ext_6066.h"
 #include "ext_cert.h"
+#include "ext_sct.h"
 #include "include/ktls.h"
 
 /* ---- syntax, an extension each ----------------------------------------- */
@@ -196,6 +197,10 @@ static const struct ext_row {
 		parse_key_share, write_key_share },
 	[EXT_RENEGOTIATION_INFO] = { 0xff01, IN_CH | IN_SH12, false,
 		parse_renegotiation_info, write_renegotiation_info },
+	[EXT_SCT] = { 18, IN_CH | IN_CR | IN_CT | IN_SH12, false,
+		parse_sct, write_sct },
+	[EXT_OID_FILTERS] = { 48, IN_CR, false,
+		parse_oid_filters, write_oid_filters },
 	[EXT_PRE_SHARED_KEY] = { 41, IN_CH | IN_SH, MAY_CHANGE,
 		parse_psk, NULL },
 };

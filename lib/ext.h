@@ -53,6 +53,8 @@ enum ext_id {
 	EXT_SIGNATURE_ALGORITHMS_CERT,
 	EXT_KEY_SHARE,
 	EXT_RENEGOTIATION_INFO,
+	EXT_OID_FILTERS,
+	EXT_SCT,
 	EXT_PRE_SHARED_KEY,	/* last: it must be the last in a ClientHello */
 	EXT_COUNT,
 	EXT_CUSTOM = EXT_COUNT,	/* no row: the application's */
@@ -81,6 +83,8 @@ struct exts {
 	uint16_t version;		/* SH, HRR */
 	struct slice cookie;
 	struct slice authorities;	/* DistinguishedNames */
+	struct slice oid_filters;	/* OIDFilters: CR */
+	struct slice sct;		/* whole list: CT, SH12 */
 	struct slice psk_modes;		/* uint8s */
 	struct slice psk_identities;	/* PskIdentitys: CH */
 	struct slice psk_binders;	/* PskBinderEntrys: CH */
@@ -127,6 +131,9 @@ enum { CA_PRE_AGREED, CA_KEY_SHA1, CA_NAME, CA_CERT_SHA1 };
 /* CertificateStatus, as message and as extension; no other type but OCSP */
 void rd_status(struct rd *r, uint8_t *type, struct slice *response);
 void wr_status(struct wr *w, struct slice response);
+
+/* Is it a SignedCertificateTimestampList? */
+bool scts_valid(struct slice list);
 
 /* ---- lists in their wire form ------------------------------------------ */
 

@@ -120,3 +120,24 @@ void write_authorities(struct wr *w, enum ext_where where, const struct exts *e)
 	(void)where;
 	wr_opaque(w, 2, e->authorities);
 }
+
+/* ---- oid_filters (4.3.5) ----------------------------------------------- */
+
+void parse_oid_filters(struct rd *r, enum ext_where where, struct exts *e)
+{
+	struct rd list;
+
+	(void)where;
+	e->oid_filters = rd_opaque(r, 2);
+	list = rd_init(e->oid_filters.p, e->oid_filters.len, r->bad);
+	while (rd_more(&list)) {
+		rd_nonempty(&list, 1);
+		rd_opaque(&list, 2);
+	}
+}
+
+void write_oid_filters(struct wr *w, enum ext_where where, const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 2, e->oid_filters);
+}

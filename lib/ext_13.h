@@ -23,6 +23,8 @@ EXT_WRITE(key_share);
 EXT_PARSE(psk_modes);
 EXT_PARSE(psk);
 EXT_PARSE(early_data);
+EXT_PARSE(oid_filters);
+EXT_WRITE(oid_filters);
 EXT_PARSE(authorities);
 EXT_WRITE(authorities);
 

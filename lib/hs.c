@@ -262,6 +262,8 @@ void hs_forget(struct ktls_hs *hs)
 	peer_free(&hs->peer);
 	wr_free(&hs->status);
 	hs->certs = (struct hs_certs){ 0 };
+	wr_free(&hs->sct);
+	hs->sct_due = false;
 }
 
 /* What is left afterwards is info, error and the records not yet sent */

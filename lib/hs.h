@@ -209,6 +209,8 @@ struct ktls_hs {
 	struct peer_chain peer;
 	struct wr status;			/* OCSPResponse of ours */
 	struct hs_certs certs;
+	struct wr sct;				/* timestamps of the peer's */
+	bool sct_due;				/* ours go along */
 
 	struct session session;			/* offered, resumed, or made */
 	struct hs_client client;
@@ -280,7 +282,8 @@ int hs_main_secrets(struct ktls_hs *hs);
 
 /* The body of a Certificate; @cred NULL: an empty one */
 void hs_write_certificate(struct wr *w, struct slice context,
-			  const struct cred *cred, struct slice status);
+			  const struct cred *cred, struct slice status,
+			  struct slice sct);
 int hs_send_certificate(struct ktls_hs *hs, struct slice context);
 int hs_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
 int hs_send_finished(struct ktls_hs *hs);
@@ -348,6 +351,17 @@ void compress_offer(const struct ktls_hs *hs, struct exts *e);
 void compress_take_offer(struct ktls_hs *hs, const struct exts *e);
 /* Our Certificate as a CompressedCertificate: 1, or 0 if it has to go plain */
 int compress_send(struct ktls_hs *hs, struct slice context);
+
+/* ---- timestamps of certificates (hs_sct.c) ----------------------------- */
+
+/* Do we ask for them? */
+bool sct_wanted(const struct ktls_hs *hs);
+/* With hs->cred, if @asked asks for them; then into what answers */
+void sct_choose(struct ktls_hs *hs, const struct exts *asked);
+void sct_answer(const struct ktls_hs *hs, struct exts *e);
+/* What came, kept until the chain is verified; -KTLS_E_SCT_REFUSED */
+int sct_take(struct ktls_hs *hs, struct slice list);
+int sct_deliver(struct ktls_hs *hs);
 
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 

@@ -104,19 +104,22 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 
 /* ---- Certificate (4.5.1) ----------------------------------------------- */
 
-/* 4.5.1.1: a status is of the end entity's alone */
+/* 4.5.1.1: @status and @sct are of the end entity's alone */
 void hs_write_certificate(struct wr *w, struct slice context,
-			  const struct cred *cred, struct slice status)
+			  const struct cred *cred, struct slice status,
+			  struct slice sct)
 {
 	wr_opaque(w, 1, context);
 	wr_vec(w, 3) {
 		for (size_t i = 0; cred && i < cred->chain_len; i++) {
 			const struct cert *c = &cred->chain[i];
-			struct exts e = { .status = status };
+			struct exts e = { .status = status, .sct = sct };
 
 			wr_opaque(w, 3, (struct slice){ c->der, c->len });
 			if (!i && status.len)
 				e.set |= EXT_BIT(EXT_STATUS_REQUEST);
+			if (!i && sct.len)
+				e.set |= EXT_BIT(EXT_SCT);
 			exts_write(w, IN_CT, &e);
 		}
 	}
@@ -125,13 +128,16 @@ void hs_write_certificate(struct wr *w, struct slice context,
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
 	int sent = compress_send(hs, context);
+	struct exts answer = { 0 };
 	struct wr_mark m;
 
 	if (sent)
 		return sent < 0 ? sent : 0;
+	sct_answer(hs, &answer);
 	m = hs_open(hs, HT_CERTIFICATE);
 	hs_write_certificate(&hs->flight, context, hs->cred,
-			     (struct slice){ hs->status.buf, hs->status.len });
+			     (struct slice){ hs->status.buf, hs->status.len },
+			     answer.sct);
 	return hs_close(hs, &m);
 }
 
@@ -150,8 +156,12 @@ static int take_chain(struct ktls_hs *hs, struct slice list, uint64_t asked,
 		err = peer_add(&hs->peer, der);
 		if (err)
 			return err;
-		if (peer_len(&hs->peer) == 1)
-			*status = exts.status;
+		if (peer_len(&hs->peer) > 1)
+			continue;
+		*status = exts.status;
+		err = sct_take(hs, exts.sct);
+		if (err)
+			return err;
 	}
 	return more;
 }
@@ -174,6 +184,9 @@ int hs_verify_chain(struct ktls_hs *hs)
 		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */
 	peer_subject(&hs->peer, hs->info.peer_subject,
 		     sizeof(hs->info.peer_subject));
+	if (!err && !x509_matches(hs->peer.leaf, (struct slice){
+				  cfg->oid_filters.buf, cfg->oid_filters.len }))
+		err = -KTLS_E_CERT_FILTER;
 	if (err || !cfg->trust)
 		return err;
 	err = peer_verify(&hs->peer, cfg->trust,
@@ -183,6 +196,8 @@ int hs_verify_chain(struct ktls_hs *hs)
 		err = peer_signed_with(&hs->peer, cfg->sigalgs_cert_wire,
 				       hs->info.version == KTLS_TLS12,
 				       hs_text(hs));
+	if (!err)
+		err = sct_deliver(hs);
 	hs->info.peer_verified = !err;
 	return err;
 }

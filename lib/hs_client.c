@@ -91,6 +91,8 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	cert_url_offer(hs, e);
 	if (hs_max_version(hs) >= KTLS_TLS13)
 		compress_offer(hs, e);
+	if (sct_wanted(hs))
+		e->set |= EXT_BIT(EXT_SCT);
 	if (status_wanted(hs))
 		e->set |= EXT_BIT(EXT_STATUS_REQUEST);
 }

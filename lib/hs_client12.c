@@ -80,6 +80,8 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	if (!err)
 		err = limit_take(hs, e);
 	if (!err)
+		err = sct_take(hs, e->sct);
+	if (!err)
 		err = hs_supp_take_answer(hs, m);
 	if (err || hs->info.resumed)
 		return err;

@@ -32,7 +32,7 @@ static int pack_cred(const struct ktls_config *cfg, struct cred *cred,
 	struct wr plain = { 0 };
 	int err = 0;
 
-	hs_write_certificate(&plain, none, cred, status ? ocsp : none);
+	hs_write_certificate(&plain, none, cred, status ? ocsp : none, none);
 	if (!wr_ok(&plain))
 		err = -ENOMEM;
 	for (size_t i = 0; !err && (codec = compress_at(cfg->compress, i)); i++)
@@ -82,7 +82,8 @@ static const struct wr *packed(const struct ktls_hs *hs, struct slice context)
 	struct slice status = { hs->status.buf, hs->status.len };
 	const struct cred *cred = hs->cred;
 
-	if (!cred || context.len)
+	/* timestamps do not get shorter, and few ask for them */
+	if (!cred || context.len || hs->sct_due)
 		return NULL;
 	if (!status.len)
 		return cred->packed[0];

@@ -26,6 +26,9 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	struct slice sigalgs = wish->exts.sigalgs;
 	const struct sigscheme *s;
 
+	/* 9846 4.3.5 */
+	if (!x509_matches(cred->leaf, wish->exts.oid_filters))
+		return NULL;
 	if (wish->version >= KTLS_TLS13)
 		return hs_common_scheme(cfg, cred, sigalgs);
 	s = hs12_common_scheme(cfg, cred, AUTH_ANY, sigalgs);
@@ -227,6 +230,7 @@ int client_use_cred(struct ktls_hs *hs, const struct cred_wish *wish)
 {
 	if (hs->cred)
 		hs->scheme = scheme_for(hs->config, hs->cred, wish);
+	sct_choose(hs, &wish->exts);
 	return status_fetch(hs, &wish->exts);
 }
 

@@ -56,6 +56,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 	if (hs->server.cert_urls)
 		m.exts.set |= EXT_BIT(EXT_CLIENT_CERTIFICATE_URL);
 	limit_answer(hs, &m.exts);
+	sct_answer(hs, &m.exts);
 	if (hs->status.len)
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
 	if (alpn_len)
@@ -252,6 +253,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *m)
 		err = name_session(hs, m);
 	if (!err)
 		err = status_fetch(hs, &m->exts);
+	sct_choose(hs, &m->exts);
 	if (!err)
 		err = send_server_hello(hs, m);
 	if (!err)

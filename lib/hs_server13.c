@@ -302,6 +302,12 @@ static int send_certificate_request(struct ktls_hs *hs)
 	compress_offer(hs, &m.exts);
 	m.exts.authorities = (struct slice){ hs->config->authorities.buf,
 					     hs->config->authorities.len };
+	if (sct_wanted(hs))
+		m.exts.set |= EXT_BIT(EXT_SCT);
+	m.exts.oid_filters = (struct slice){ hs->config->oid_filters.buf,
+					     hs->config->oid_filters.len };
+	if (m.exts.oid_filters.len)
+		m.exts.set |= EXT_BIT(EXT_OID_FILTERS);
 	if (m.exts.authorities.len)
 		m.exts.set |= EXT_BIT(EXT_CERTIFICATE_AUTHORITIES);
 	write_certificate_request(&hs->flight, &m);
@@ -376,6 +382,7 @@ static int answer_hello(struct ktls_hs *hs, const struct client_hello *m)
 
 	if (!err)
 		err = status_fetch(hs, &m->exts);
+	sct_choose(hs, &m->exts);
 	return err ? err : send_flight(hs, m);
 }
 
@@ -429,7 +436,8 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 
 int s13_certificate(struct ktls_hs *hs, struct slice body)
 {
-	uint64_t asked = status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0;
+	uint64_t asked = (status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0) |
+			 (sct_wanted(hs) ? EXT_BIT(EXT_SCT) : 0);
 	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
 				      asked);
 	bool none = !peer_len(&hs->peer);

@@ -51,6 +51,8 @@ static int make_context(struct ktls_config *cfg)
 		err = hash_add(&h, trust_digest(cfg->trust),
 			       TRUST_DIGEST_LEN);
 	if (!err)
+		err = hash_add(&h, cfg->oid_filters.buf, cfg->oid_filters.len);
+	if (!err)
 		err = hash_add(&h, cfg->sigalgs_cert_wire.p,
 			       cfg->sigalgs_cert_wire.len);
 	for (size_t i = 0; cfg->role == KTLS_CLIENT && i < cfg->creds_len &&

@@ -66,6 +66,7 @@ struct cred {
 	 * of the config's codecs; empty: not worth it.
 	 */
 	struct wr packed[2][COMPRESS_MAX];
+	struct wr sct;			/* SignedCertificateTimestampList */
 };
 
 /*
@@ -109,6 +110,16 @@ const uint8_t *trust_digest(const struct trust *trust);
 int trust_names(const struct trust *trust, struct wr *w, size_t max);
 int trust_authorities(const struct trust *trust, struct wr *w, size_t max);
 
+/* ---- oid_filters (x509_filter.c) --------------------------------------- */
+
+#define FILTERS_MAX	16384	/* bytes of a server's */
+
+/* Append OIDFilters; -KTLS_E_OPTION, -ENOMEM */
+int filters_make(const struct ktls_oid_filter *filters, size_t n,
+		 struct wr *w, struct text why);
+/* Does @x say what @filters (OIDFilters) want, as far as we know these? */
+bool x509_matches(struct x509_st *x, struct slice filters);
+
 /* ---- the peer's chain -------------------------------------------------- */
 
 struct peer_chain {
@@ -124,6 +135,8 @@ int peer_add(struct peer_chain *peer, struct slice der);
 size_t peer_len(const struct peer_chain *peer);
 /* Append number @i as DER to @w, as it came */
 int peer_der(const struct peer_chain *peer, size_t i, struct wr *w);
+/* ... that of the leaf's issuer, once verified */
+int peer_issuer_der(const struct peer_chain *peer, struct wr *w);
 /* What was added root first */
 void peer_reverse(struct peer_chain *peer);
 /*

@@ -209,6 +209,8 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 		err = match_key(cred, cert.name, k->name, why);
 	if (!err && from->ocsp_file)
 		err = cred_load_status(cred, from->ocsp_file, why);
+	if (!err && from->sct_file)
+		err = cred_load_sct(cred, from->sct_file, why);
 	source_close(&cert);
 	source_close(&key);
 	if (err)
@@ -239,6 +241,7 @@ void cred_free(struct cred *cred)
 	}
 	free(cred->chain);
 	wr_free(&cred->ocsp);
+	wr_free(&cred->sct);
 	wr_free(&cred->cert_url);
 	for (size_t i = 0; i < COMPRESS_MAX; i++) {
 		wr_free(&cred->packed[0][i]);

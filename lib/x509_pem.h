@@ -28,6 +28,9 @@ int cred_load_status(struct cred *cred, const char *path, struct text why);
  */
 const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer);
 
+/* The timestamps in a file (x509_sct.c); -KTLS_E_CERT_FILE */
+int cred_load_sct(struct cred *cred, const char *path, struct text why);
+
 /* By what a peer may know it (x509_authority.c) */
 int cert_identify(struct cert *c, const X509 *x);
 

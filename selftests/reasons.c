@@ -53,6 +53,19 @@ static ssize_t no_response(void *arg, size_t cred, void *buf, size_t size)
 static const struct ktls_hooks no_ocsp = { .ocsp = no_response };
 #endif
 
+/* Key usage: keyAgreement */
+static const struct ktls_oid_filter filter = { "2.5.29.15", "\3\2\3\x08", 4 };
+
+static int no_timestamps(void *arg, struct ktls_hs *hs,
+			 const struct ktls_sct *sct)
+{
+	(void)arg;
+	(void)hs;
+	return sct->list_len ? 0 : -1;
+}
+
+static const struct ktls_hooks need_sct = { .sct = no_timestamps };
+
 static int choose_none_of_them(void *arg, struct ktls_hs *hs,
 			       const struct ktls_cred_request *request)
 {
@@ -278,6 +291,10 @@ static const struct reason rows[] = {
 #endif
 	{ WHY(CERT_SIGALG), CLIENT, .client.sigalgs_cert = "ed25519",
 	  .text = "is signed with ecdsa_secp256r1_sha256" },
+	{ WHY(CERT_FILTER), SERVER, V12, .client_cert = "client",
+	  .server.verify = KTLS_VERIFY_REQUIRE, .server.oid_filters = &filter,
+	  .server.oid_filters_len = 1 },
+	{ WHY(SCT_REFUSED), CLIENT, .client.hooks = &need_sct },
 	{ WHY(CRED_CHOICE), CLIENT, .client.hooks = &no_such_cred,
 	  .server.verify = KTLS_VERIFY_OPTIONAL, .text = "credential 7" },
 	{ WHY(CERT_URL), SERVER, CERT_AT("http://here"),

@@ -221,6 +221,10 @@ enum ktls_alert {
 	  "certificate status is required and was not sent")		\
 	X(2182, CERT_SIGALG, UNSUPPORTED_CERTIFICATE,			\
 	  "certificate is signed with an algorithm that is not allowed")\
+	X(2183, CERT_FILTER, UNSUPPORTED_CERTIFICATE,			\
+	  "certificate lacks an extension that was asked for")		\
+	X(2184, SCT_REFUSED, ACCESS_DENIED,				\
+	  "timestamps of the certificate are refused")			\
 	X(2137, CRED_CHOICE, INTERNAL_ERROR,				\
 	  "credential that was chosen does not fit the request")	\
 	X(2133, CERT_URL, ILLEGAL_PARAMETER,				\
@@ -349,6 +353,11 @@ struct ktls_cred {
 	 * follows from the certificate, and it does no static ECDH.
 	 */
 	int key_elsewhere;
+	/*
+	 * A SignedCertificateTimestampList (RFC 6962 3.3, with its length in
+	 * front), to be sent along when the peer asks.  NULL: none.
+	 */
+	const char *sct_file;
 };
 
 /*
@@ -409,7 +418,8 @@ struct ktls_cred_request {
 	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
 	/*
 	 * Indices into opts.creds, rising: those that can sign as the peer
-	 * wants, and in TLS 1.2 are of a type that it takes, or for a suite.
+	 * wants, in TLS 1.2 are of a type that it takes, or for a suite, and
+	 * match a server's oid_filters.
 	 * @named[i]: for a client's, 1 if one of the chain of @fits[i] is
 	 * issued by an authority that the server names; for a server's, if it
 	 * is for @server_name.
@@ -482,6 +492,23 @@ struct ktls_cert_url {
 	/* 1: application/pkix-pkipath; 0: one application/pkix-cert */
 	int pkipath;
 	uint8_t sha1[20];	/* of what is there: the library compares */
+};
+
+/*
+ * What came with the peer's certificate, which has been verified; the
+ * library's, gone when the hook returns.
+ */
+struct ktls_sct {
+	size_t size;		/* of this struct, as the library has it */
+	/*
+	 * SignedCertificateTimestampList, its length in front, of right
+	 * syntax, as o2i_SCT_LIST() of libcrypto takes it; 0: none was sent
+	 */
+	const void *list;
+	size_t list_len;
+	/* DER: what the timestamps are for, and its issuer (or itself) */
+	const void *cert, *issuer;
+	size_t cert_len, issuer_len;
 };
 
 /*
@@ -576,6 +603,18 @@ struct ktls_hooks {
 	 */
 	int (*verify)(void *arg, struct ktls_hs *hs,
 		      const struct ktls_verify_request *request);
+	/*
+	 * Timestamps of the peer's certificate (signed_certificate_timestamp,
+	 * RFC 6962 3.3): with this hook a client asks for them, and a server
+	 * of TLS 1.3 that verifies.  Called once in a full handshake, when the
+	 * chain has been verified, also if none were sent: 0, or else the
+	 * handshake fails with -KTLS_E_SCT_REFUSED.  The library looks at their
+	 * syntax alone: which logs are to be believed, and whether timestamps
+	 * in the certificate or its OCSP response count, is the application's
+	 * to say.  Not where the library verifies nothing.  ktls_hs_info(),
+	 * ktls_hs_data() and ktls_hs_set_data() may be called.
+	 */
+	int (*sct)(void *arg, struct ktls_hs *hs, const struct ktls_sct *sct);
 };
 
 /*
@@ -606,6 +645,19 @@ struct ktls_session_store {
 			 void *buf, size_t size);
 	/* It may not be there */
 	void (*forget)(void *arg, const void *id, size_t id_len);
+};
+
+/*
+ * What an extension of a client's certificate has to say (oid_filters, RFC 9846
+ * 4.3.5): that of @oid ("2.5.29.37") all of @value, the DER of the extension's
+ * own value.  Key usage (2.5.29.15) and extended key usage (2.5.29.37, never
+ * anyExtendedKeyUsage) have rules for it; clients are told of others, and only
+ * those that know them heed them: the server does not look.
+ */
+struct ktls_oid_filter {
+	const char *oid;
+	const void *value;
+	size_t value_len;
 };
 
 /*
@@ -783,6 +835,15 @@ struct ktls_opts {
 	 * with KTLS_F_VERIFY_ELSEWHERE it is said, and left to the hook.
 	 */
 	const char *sigalgs_cert;
+
+	/*
+	 * server that verifies: filters for clients' certificates, at most
+	 * 16384 bytes of them, no @oid twice.  A client of TLS 1.3 sends a
+	 * certificate only if it matches those that it knows; of either
+	 * version, one that does not is -KTLS_E_CERT_FILTER.
+	 */
+	const struct ktls_oid_filter *oid_filters;
+	size_t oid_filters_len;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
