@@ -24,7 +24,8 @@
 			 KTLS_F_USER_MAPPING | KTLS_F_NEED_RENEGOTIATION_INFO | \
 			 KTLS_F_STATUS | KTLS_F_NEED_STATUS | \
 			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS | \
-			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED)
+			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED | \
+			 KTLS_F_GREASE)
 
 /* ---- options ----------------------------------------------------------- */
 

@@ -263,6 +263,7 @@ void hs_forget(struct ktls_hs *hs)
 	wr_free(&hs->status);
 	hs->certs = (struct hs_certs){ 0 };
 	wr_free(&hs->sct);
+	wr_free(&hs->grease.lists);
 	hs->sct_due = false;
 }
 

@@ -159,6 +159,12 @@ struct hs_certs {
 	uint8_t packers;	/* of the config's codecs, the peer's: bits */
 };
 
+/* GREASE of this handshake (RFC 8701) */
+struct hs_grease {
+	uint8_t seed[8];	/* each value's, the same in all its hellos */
+	struct wr lists;	/* with the values in them */
+};
+
 /* How the socket took the ULP; written by the layer that has sockets */
 struct hs_attach {
 	bool tried;
@@ -219,6 +225,7 @@ struct ktls_hs {
 	struct hs_limit limit;
 	struct hs_binding binding;
 	struct hs_supp supp;
+	struct hs_grease grease;
 	void *data;		/* the caller's */
 	struct hs_attach attach;
 };
@@ -439,6 +446,15 @@ int hs_supp_take(struct ktls_hs *hs, struct slice body);
 /* To the application, once the peer's Finished is right */
 int hs_supp_deliver(struct ktls_hs *hs);
 void hs_supp_forget(struct ktls_hs *hs);
+
+/* ---- GREASE (hs_grease.c) ---------------------------------------------- */
+
+int grease_start(struct ktls_hs *hs);
+/* Client: a share in front of ours, then values in all lists of the hello */
+void grease_share(const struct ktls_hs *hs, struct wr *shares);
+int grease_hello(struct ktls_hs *hs, struct client_hello *m);
+/* Server: in what it asks of a client */
+int grease_request(struct ktls_hs *hs, struct exts *e);
 
 /* ---- entry points of the roles ----------------------------------------- */
 

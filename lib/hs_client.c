@@ -33,6 +33,7 @@ static int make_shares(struct ktls_hs *hs)
 
 	if (hs_max_version(hs) < KTLS_TLS13)
 		return 0;
+	grease_share(hs, &c->shares);
 	err = client_add_share(hs, &c->kex[0], cfg->groups[0]);
 	if (cfg->groups[0]->kind != KEX_KEM)
 		return err;
@@ -113,6 +114,8 @@ int client_send_hello(struct ktls_hs *hs)
 
 	client_exts(hs, &m.exts);
 	err = hs_supp_offer(hs, &m.exts);
+	if (!err)
+		err = grease_hello(hs, &m);
 	if (err)
 		return err;
 	c->asked = m.exts.set;
@@ -144,6 +147,8 @@ int client_start(struct ktls_hs *hs)
 		hs->session_id_len = SESSION_ID_MAX;
 		err = crypto_random(hs->session_id, SESSION_ID_MAX);
 	}
+	if (!err)
+		err = grease_start(hs);
 	if (!err)
 		err = make_shares(hs);
 	/* 5.1: an initial hello's record SHOULD say 0x0301, others 0x0303 */

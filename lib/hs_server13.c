@@ -286,6 +286,7 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 
 static int send_certificate_request(struct ktls_hs *hs)
 {
+	int err = grease_start(hs);
 	struct certificate_request m = {
 		.exts = {
 			.set = EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
@@ -293,7 +294,7 @@ static int send_certificate_request(struct ktls_hs *hs)
 			.sigalgs_cert = hs->config->sigalgs_cert_wire,
 		},
 	};
-	struct wr_mark mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
+	struct wr_mark mark;
 
 	if (m.exts.sigalgs_cert.len)
 		m.exts.set |= EXT_BIT(EXT_SIGNATURE_ALGORITHMS_CERT);
@@ -310,6 +311,11 @@ static int send_certificate_request(struct ktls_hs *hs)
 		m.exts.set |= EXT_BIT(EXT_OID_FILTERS);
 	if (m.exts.authorities.len)
 		m.exts.set |= EXT_BIT(EXT_CERTIFICATE_AUTHORITIES);
+	if (!err)
+		err = grease_request(hs, &m.exts);
+	if (err)
+		return err;
+	mark = hs_open(hs, HT_CERTIFICATE_REQUEST);
 	write_certificate_request(&hs->flight, &m);
 	return hs_close(hs, &mark);
 }

@@ -110,6 +110,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_DOUBLE_HANDSHAKE:
 		o->flags |= KTLS_F_DOUBLE_HANDSHAKE;
 		return 1;
+	case OPT_GREASE:
+		o->flags |= KTLS_F_GREASE;
+		return 1;
 	case OPT_PADDING:
 		return parse_number("--padding", arg, 1, 16384,
 				    &o->padding) ? 1 : -1;

@@ -50,6 +50,7 @@ enum {
 	OPT_CERT_COMPRESSION,
 	OPT_PADDING,
 	OPT_SIGALGS_CERT,
+	OPT_GREASE,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -69,7 +70,8 @@ enum {
 	{ "double-handshake", no_argument, NULL, OPT_DOUBLE_HANDSHAKE }, \
 	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }, \
 	{ "padding", required_argument, NULL, OPT_PADDING },		\
-	{ "sigalgs-cert", required_argument, NULL, OPT_SIGALGS_CERT }
+	{ "sigalgs-cert", required_argument, NULL, OPT_SIGALGS_CERT },	\
+	{ "grease", no_argument, NULL, OPT_GREASE }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -98,7 +100,8 @@ enum {
 	"  --cert-compression LIST TLS 1.3: compress certificates, best\n" \
 	"                         first, e.g. zlib:brotli:zstd\n" \
 	"  --padding N            TLS 1.3: pad records to multiples of N\n" \
-	"                         bytes (1 to 16384), in user space\n"
+	"                         bytes (1 to 16384), in user space\n" \
+	"  --grease               offer meaningless values too (RFC 8701)\n"
 
 /*
  * Take the option that getopt_long() returned as @opt with @arg.

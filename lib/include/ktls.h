@@ -928,6 +928,12 @@ struct ktls_opts {
  * with this config is -KTLS_E_STATE.
  */
 #define KTLS_F_ESTABLISHED	(1u << 28)
+/*
+ * Offer, among what is meant, values that mean nothing (GREASE, RFC 8701), so
+ * that peers which do not ignore what they do not know are found out early: a
+ * client in its hello, a server of TLS 1.3 where it asks for a certificate.
+ */
+#define KTLS_F_GREASE		(1u << 25)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
