@@ -341,35 +341,6 @@ void limit_answer(const struct ktls_hs *hs, struct exts *e);
 void limit_tx_keys(struct ktls_hs *hs);
 void limit_rx_keys(struct ktls_hs *hs);
 
-/* ---- status of certificates (hs_status.c) ------------------------------ */
-
-/* Do we ask for it? What came, and whether it had to */
-bool status_wanted(const struct ktls_hs *hs);
-int status_take(struct ktls_hs *hs, struct slice response);
-int status_require(struct ktls_hs *hs);
-/* The response for hs->cred into hs->status, if @asked asks for one */
-int status_fetch(struct ktls_hs *hs, const struct exts *asked);
-int status_send(struct ktls_hs *hs);
-
-/* ---- compression of certificates (hs_compress.c) ----------------------- */
-
-/* What we take, in a hello or a CertificateRequest; what the peer takes */
-void compress_offer(const struct ktls_hs *hs, struct exts *e);
-void compress_take_offer(struct ktls_hs *hs, const struct exts *e);
-/* Our Certificate as a CompressedCertificate: 1, or 0 if it has to go plain */
-int compress_send(struct ktls_hs *hs, struct slice context);
-
-/* ---- timestamps of certificates (hs_sct.c) ----------------------------- */
-
-/* Do we ask for them? */
-bool sct_wanted(const struct ktls_hs *hs);
-/* With hs->cred, if @asked asks for them; then into what answers */
-void sct_choose(struct ktls_hs *hs, const struct exts *asked);
-void sct_answer(const struct ktls_hs *hs, struct exts *e);
-/* What came, kept until the chain is verified; -KTLS_E_SCT_REFUSED */
-int sct_take(struct ktls_hs *hs, struct slice list);
-int sct_deliver(struct ktls_hs *hs);
-
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
 /* Without the extended main secret no other handshake is bound to this one */
@@ -420,15 +391,6 @@ int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
 int ecdh_begin(struct ktls_hs *hs);
 /* The curve of any certificate, ephemeral suites' as well */
 bool ecdh_curve_known(const struct cred *cred, const struct exts *e);
-
-/* ---- client_certificate_url (hs_cert_url.c) ---------------------------- */
-
-/* Client: does it offer to send one, has it to, and the message */
-void cert_url_offer(const struct ktls_hs *hs, struct exts *e);
-bool cert_url_due(const struct ktls_hs *hs);
-int cert_url_send(struct ktls_hs *hs);
-/* Server, in a full handshake: is it agreed to? */
-void cert_url_agree(struct ktls_hs *hs, const struct exts *asked);
 
 /* ---- SupplementalData (hs_supp.c) -------------------------------------- */
 
@@ -507,5 +469,7 @@ int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
 int s12_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
 int s12_finished(struct ktls_hs *hs, struct slice body);
+
+#include "hs_cert.h"
 
 #endif /* KTLS_HS_H */
