@@ -71,7 +71,7 @@ static void walk_why(struct pack *p, struct ktls_why *why, bool kernel)
 
 	pack_u8(p, &step);
 	pack_u16(p, &error);
-	pack_check(p, step <= KTLS_STEP_RECORD_SIZE && error <= ERROR_MAX &&
+	pack_check(p, step <= KTLS_STEP_PADDING && error <= ERROR_MAX &&
 		   (step == KTLS_STEP_NONE) == kernel);
 	why->step = (enum ktls_step)step;
 	why->error = error;
@@ -170,7 +170,8 @@ static void walk_base(struct pack *p, struct ktls_conn *conn)
 	pack_bool(p, &urx);
 	if (p->w || p->bad)
 		return;
-	if ((utx && user_tx_new(&conn->utx, &(struct record){ 0 })) ||
+	if ((utx && user_tx_new(&conn->utx, &(struct record){
+				.pad = conn->config->padding })) ||
 	    (urx && user_rx_new(&conn->urx, &(struct record){ 0 })))
 		p->no_memory = true;
 }

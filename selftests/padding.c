@@ -109,6 +109,19 @@ static void check_waiting(int fd, size_t unit, size_t max, size_t records)
 	EXPECT_EQ(check_records(buf, (size_t)n, unit, max), records);
 }
 
+/* Where another process goes on with it, it is padded still */
+static void move(struct ktls_conn **conn, struct ktls_config *cfg)
+{
+	static uint8_t buf[1 << 17];
+	int fd = ktls_conn_fd(*conn);
+	ssize_t n = ktls_conn_save(*conn, buf, sizeof(buf), 0);
+
+	ASSERT_GT(n, 0);
+	ASSERT_LE(n, sizeof(buf));
+	ktls_conn_free(*conn);
+	ASSERT_OK(ktls_conn_load(conn, cfg, fd, buf, (size_t)n, 0));
+}
+
 TEST_F(padded, connection)
 {
 	static const size_t lens[] = { 1, 2, 467, 468, 469, 5000, 16384 };
@@ -136,6 +149,7 @@ TEST_F(padded, connection)
 		}
 		EXPECT_MEMEQ(sent, got, lens[i]);
 	}
+	move(&j.conn[1], self->two.server_config);
 	ASSERT_OK(ktls_conn_rekey(j.conn[1], 0));
 	ASSERT_EQ(ktls_send(j.conn[1], "new key", 7, 0), 7);
 	ASSERT_OK(ktls_conn_shutdown(j.conn[1]));

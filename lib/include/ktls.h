@@ -818,7 +818,8 @@ struct ktls_opts {
 	 * The kernel cannot pad: user space carries what is sent
 	 * (KTLS_STEP_PADDING), and with @tx KTLS_PATH_KERNEL it is
 	 * -KTLS_E_OPTION, as it is with TLS 1.2 alone.  Where TLS 1.2 is
-	 * negotiated, nothing is padded.
+	 * negotiated, nothing is padded.  A connection that ktls_conn_load()
+	 * makes pads as its new config says.
 	 */
 	unsigned int padding;
 
