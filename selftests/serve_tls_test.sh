@@ -228,6 +228,22 @@ groups()
 	until_true grep -q 'group=secp384r1' "$log"
 }
 
+# Nothing but the wire shows these: they work, and what must not be is refused
+extended()
+{
+	serve_p256 --padding 512 --grease --retry "$www"
+	is plain "$(get /)" page
+	is padded "$(get --padding 16384 --grease /)" page
+	has "in user space" "$(get -v --padding 1000 / 2>&1)" \
+		'sending: in user space'
+	is "certificates as wanted" \
+		"$(get --sigalgs-cert ecdsa_secp256r1_sha256 /)" page
+	has "and others" "$(get --sigalgs-cert ed25519 / 2>&1)" \
+		'is signed with ecdsa_secp256r1_sha256'
+	has "no number" "$(get --padding 16385 / 2>&1)" \
+		'not a number from 1 to 16384'
+}
+
 compressed()
 {
 	serve_p256 --cert-compression zstd:zlib "$www"
@@ -331,5 +347,5 @@ SERVER_TRAFFIC_SECRET_0"
 }
 
 run_tests by_name by_signature strict_name files throw_away client_cert \
-	client_optional versions suites groups compressed \
+	client_optional versions suites groups extended compressed \
 	retry alpn strangers key_log
