@@ -582,6 +582,50 @@ TEST(another_handshake_asks_again)
 			  i & 4 ? KTLS_F_DOUBLE_HANDSHAKE : 0);
 }
 
+/* ---- who has the key --------------------------------------------------- */
+
+/* ... signs what TLS signs, and lends itself to nothing else */
+TEST(a_signer_signs_for_tls_alone)
+{
+	char content[64 + 34 + 32 + 1], why[256];
+	struct ktls_sign_request r = {
+		.size = sizeof(r), .version = V13, .scheme = 0x0403,
+		.content = content, .content_len = sizeof(content) - 1,
+	};
+	struct ktls_cred cred = pki_cred("p256"), none = elsewhere("p256");
+	struct ktls_signer *s;
+	uint8_t sig[128];
+
+	memset(content, ' ', 64);
+	snprintf(content + 64, sizeof(content) - 64, "%s",
+		 "TLS 1.3, server CertificateVerify");
+	ASSERT_OK(ktls_signer_new(&s, &cred, why, sizeof(why)));
+	EXPECT_GT(ktls_signer_sign(s, &r, sig, sizeof(sig)), 0);
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, 8), -EMSGSIZE);
+	r.scheme = 0x0503;
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, sizeof(sig)), -EINVAL);
+	/* 1.2's is not 1.3's, and 1.1 is nobody's */
+	r.version = V12;
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, sizeof(sig)), -EINVAL);
+	r.content_len = 64;
+	EXPECT_GT(ktls_signer_sign(s, &r, sig, sizeof(sig)), 0);
+	r.scheme = 0x0403;
+	r.version = V13;
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, sizeof(sig)), -EINVAL);
+	r.version = 0x0302;
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, sizeof(sig)), -EINVAL);
+	r.version = V13;
+	r.content_len = sizeof(content) - 1;
+	content[3] = 'x';
+	EXPECT_EQ(ktls_signer_sign(s, &r, sig, sizeof(sig)), -EINVAL);
+	ktls_signer_free(s);
+	EXPECT_EQ(ktls_signer_new(&s, &none, why, sizeof(why)), -EINVAL);
+	EXPECT_FALSE(s);
+	none = pki_cred("p384");
+	none.cert_file = pki("p256");
+	EXPECT_EQ(ktls_signer_new(&s, &none, NULL, 0), -KTLS_E_KEY_MISMATCH);
+}
+
 /* ---- options ----------------------------------------------------------- */
 
 static void refused(const struct ktls_opts *opts, int err, const char *text)

@@ -346,6 +346,58 @@ SERVER_TRAFFIC_SECRET_0"
 	has "no such place" "$out" 'SSLKEYLOGFILE .*No such file'
 }
 
+# How often a process has the private key in its memory, in either byte order
+has_key()	# PID KEY
+{
+	within openssl pkey -in "$2" -text -noout | within python3 -c '
+import re, sys
+text = sys.stdin.read()
+key = bytes.fromhex(re.search("priv:([0-9a-f:\\s]+)", text)[1].replace(
+	":", "").replace(" ", "").replace("\n", ""))[-32:]
+found = 0
+with open("/proc/%s/mem" % sys.argv[1], "rb", 0) as mem:
+	for line in open("/proc/%s/maps" % sys.argv[1]):
+		at, to = (int(x, 16) for x in line.split()[0].split("-"))
+		if line.split()[1][:2] != "rw":
+			continue
+		try:
+			mem.seek(at)
+			b = mem.read(min(to - at, 1 << 26))
+		except OSError:
+			continue
+		found += b.count(key) + b.count(key[::-1])
+print(found)
+' "$1"
+}
+
+key_process()
+{
+	local keeper found
+
+	serve --key-process -c "$pki/p256.pem" -k "$pki/p256.key" \
+		-c "$pki/rsa2048.pem" -k "$pki/rsa2048.key" "$www"
+	keeper=$(pgrep -P "$server")
+	is 1.3 "$(shown -tls1_3 -sigalgs ECDSA+SHA256)" p256
+	is "1.3, RSA" "$(shown -tls1_3 -sigalgs RSA-PSS+SHA256)" rsa2048
+	is 1.2 "$(shown -tls1_2 -sigalgs ECDSA+SHA256)" p256
+	is "1.2, RSA" "$(shown -tls1_2 -sigalgs RSA+SHA384)" rsa2048
+	is page "$(web /)" page
+	has "limits of who has the keys" "$(<"/proc/$keeper/limits")" \
+		'^Max open files +0 +0 '
+	has privileges "$(<"/proc/$keeper/status")" '^NoNewPrivs:.1$'
+	# a sanitizer keeps what was freed; others may not look
+	if [ "$(id -u)" = 0 ] && [ "$build" = "$top/build" ]; then
+		is "key in the server" "$(has_key "$server" "$pki/p256.key")" 0
+		found=$(has_key "$keeper" "$pki/p256.key")
+		[ "$found" -gt 0 ]
+	fi
+	kill -KILL "$keeper"
+	refused 80 internal_error
+	ends 1 "$ktls" serve --key-process -c "$pki/p256.pem" \
+		-k "$pki/p384.key" "$www"
+	has mismatch "$out" 'does not belong'
+}
+
 run_tests by_name by_signature strict_name files throw_away client_cert \
 	client_optional versions suites groups extended compressed \
-	retry alpn strangers key_log
+	retry alpn strangers key_log key_process

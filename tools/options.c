@@ -124,14 +124,19 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 int tls_config(struct ktls_config **config, enum ktls_role role,
 	       const struct tls_options *o)
 {
-	const struct ktls_hooks *hooks;
+	const struct ktls_hooks *log_hooks;
+	struct ktls_hooks hooks = { 0 };
 	char why[512] = "";
-	int err = keylog_open(&hooks);
+	int err = keylog_open(&log_hooks);
 	/* the default is not enough for the largest of files */
 	size_t max_message = o->supp.len ? suppdata_room(&o->supp) : 0;
 
 	if (err)
 		return err;
+	if (log_hooks)
+		hooks = *log_hooks;
+	if (o->keeper)
+		hooks.sign = keeper_sign;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
 		.flags = o->flags,
@@ -148,7 +153,8 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.alpn = o->alpn,
 		.tx = o->tx,
 		.rx = o->rx,
-		.hooks = hooks,
+		.hooks = &hooks,
+		.arg = o->keeper,
 		.max_message = max_message,
 		.supp = o->supp.types,
 		.supp_len = o->supp.len,

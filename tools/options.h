@@ -9,6 +9,7 @@
 
 #include <ktls.h>
 
+#include "keeper.h"
 #include "suppdata.h"
 
 #define CREDS_MAX	16
@@ -32,6 +33,7 @@ struct tls_options {
 	unsigned int padding;		/* 0: none */
 	struct suppdata supp;
 	const char *user_principal, *user_domain;
+	struct keeper *keeper;		/* NULL: this process has the keys */
 };
 
 /* Values of getopt_long(); options that have a letter use the letter */

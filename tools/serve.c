@@ -30,6 +30,8 @@ static const char help[] =
 	"                         made, self-signed, to be thrown away\n"
 	"  -k, --key FILE         private key for the -c before it; without,\n"
 	"                         it is looked for in the same file\n"
+	"  --key-process          have the private keys in another process,\n"
+	"                         which does nothing but sign with them\n"
 	"  --client-ca FILE       ask for a client's certificate, and verify\n"
 	"                         it with those in FILE\n"
 	"  --client-optional      ... but serve those that have none\n"
@@ -79,6 +81,7 @@ enum {
 	OPT_IDLE_TIMEOUT,
 	OPT_DRAIN_TIMEOUT,
 	OPT_USER_MAPPING,
+	OPT_KEY_PROCESS,
 };
 
 static const struct option options[] = {
@@ -93,6 +96,7 @@ static const struct option options[] = {
 	{ "idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT },
 	{ "drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT },
 	{ "user-mapping", no_argument, NULL, OPT_USER_MAPPING },
+	{ "key-process", no_argument, NULL, OPT_KEY_PROCESS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -105,6 +109,7 @@ struct serve {
 	size_t listen_len;
 	unsigned int max_conns;
 	int timeout, idle_timeout, drain_timeout;
+	struct keeper keeper;
 	bool client_optional;
 	bool quiet;
 	bool verbose;
@@ -168,6 +173,9 @@ static int take_option(struct serve *o, int opt, const char *arg)
 		return 0;
 	case OPT_USER_MAPPING:
 		o->tls.flags |= KTLS_F_USER_MAPPING;
+		return 0;
+	case OPT_KEY_PROCESS:
+		o->tls.keeper = &o->keeper;
 		return 0;
 	case OPT_RETRY:
 		o->tls.flags |= KTLS_F_COOKIE;
@@ -266,6 +274,9 @@ static int set_up_tls(struct server *s, struct serve *o)
 
 	if (!o->tls.creds_len)
 		err = throw_away_cert(o, &cert);
+	if (!err && o->tls.keeper)
+		err = keeper_start(o->tls.keeper, o->tls.creds,
+				   o->tls.creds_len);
 	if (!err)
 		err = tls_config(&s->config, KTLS_SERVER, &o->tls);
 	selfsigned_free(&cert);

@@ -1186,6 +1186,25 @@ int ktls_hs_cred_answer(struct ktls_hs *hs, int cred) KTLS_MUST_CHECK;
 int ktls_hs_verify_answer(struct ktls_hs *hs, int answer) KTLS_MUST_CHECK;
 
 /*
+ * For the process that has the key, where that is one of a program's own: load
+ * it, and sign what a request asks for; of that version, scheme and content
+ * count.  It signs nothing that is not of the form that the version has, and
+ * needs no config.  Several threads may use one signer at once.
+ *
+ * ktls_signer_new() returns 0 or as ktls_config_new(), with the reason in words
+ * in @error (may be NULL), and -EINVAL for a key that is elsewhere;
+ * ktls_signer_sign() the length of the signature, at most @size, -EINVAL (not
+ * with this key, or not TLS's), -EMSGSIZE, -ENOMEM or -KTLS_E_CRYPTO.
+ */
+struct ktls_signer;
+int ktls_signer_new(struct ktls_signer **signer, const struct ktls_cred *cred,
+		    char *error, size_t error_size) KTLS_MUST_CHECK;
+void ktls_signer_free(struct ktls_signer *signer);	/* NULL is fine */
+ssize_t ktls_signer_sign(const struct ktls_signer *signer,
+			 const struct ktls_sign_request *request, void *sig,
+			 size_t size) KTLS_MUST_CHECK;
+
+/*
  * Begin another handshake under the keys of this one, which is done and not
  * yet handed off: a server asks for it with a HelloRequest and waits for the
  * client's hello, a client sends its own.  TLS 1.2 only, and only where both
