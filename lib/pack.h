@@ -103,7 +103,7 @@ static inline void pack_secret(struct pack *p, struct secret *s)
 	pack_short(p, s->b, HASH_MAX, &s->len);
 }
 
-/* A run of bytes that is elsewhere; read, it is what was handed to the reader */
+/* A run of bytes elsewhere; read, it is in what was handed to the reader */
 static inline void pack_slice(struct pack *p, struct slice *s, size_t max)
 {
 	if (p->w) {
