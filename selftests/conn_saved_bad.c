@@ -17,6 +17,7 @@ FIXTURE(bad) {
 	struct saved s;
 };
 MODES(bad, moved_paths);
+FIXTURE_TIMEOUT(bad, 120);
 
 /* A server with all that a connection may have about it */
 FIXTURE_SETUP(bad)
