@@ -164,6 +164,16 @@ int hash_peek(const struct hash *h, uint8_t *out)
 	       EVP_DigestFinal_ex(copy, out, NULL) ? 0 : -KTLS_E_CRYPTO;
 }
 
+int hash_copy(struct hash *to, const struct hash *from)
+{
+	OSSL_SCOPE;
+
+	to->ctx = EVP_MD_CTX_new();
+	if (!to->ctx)
+		return -ENOMEM;
+	return EVP_MD_CTX_copy_ex(to->ctx, from->ctx) ? 0 : -KTLS_E_CRYPTO;
+}
+
 void hash_free(struct hash *h)
 {
 	EVP_MD_CTX_free(h->ctx);

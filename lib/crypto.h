@@ -46,6 +46,8 @@ int hash_begin(struct hash *h, const struct crypto *crypto, enum hash_id id);
 int hash_add(struct hash *h, const void *p, size_t len);
 /* The hash so far; the running one goes on.  @out: HASH_MAX bytes. */
 int hash_peek(const struct hash *h, uint8_t *out);
+/* ... as it is, in another that has not begun */
+int hash_copy(struct hash *to, const struct hash *from);
 void hash_free(struct hash *h);
 /* RFC 6066: names a certificate, proves nothing */
 int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20]);

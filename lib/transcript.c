@@ -49,6 +49,12 @@ int transcript_retry(struct transcript *t, const struct crypto *crypto)
 	return err ? err : transcript_retried(t, crypto, t->id, &first);
 }
 
+int transcript_copy(struct transcript *to, const struct transcript *from)
+{
+	*to = (struct transcript){ .id = from->id };
+	return hash_copy(&to->hash, &from->hash);
+}
+
 void transcript_free(struct transcript *t)
 {
 	hash_free(&t->hash);

@@ -24,6 +24,8 @@ int transcript_retry(struct transcript *t, const struct crypto *crypto);
 /* The same with the hash of the first hello, before anything is added */
 int transcript_retried(struct transcript *t, const struct crypto *crypto,
 		       enum hash_id id, const struct secret *first);
+/* Another that goes on from here, of 1.3 */
+int transcript_copy(struct transcript *to, const struct transcript *from);
 void transcript_free(struct transcript *t);
 
 #endif /* KTLS_TRANSCRIPT_H */
