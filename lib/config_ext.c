@@ -105,6 +105,11 @@ const char *config_take_exts(struct ktls_config *cfg,
 		return "oid_filters are of a server that verifies";
 	if (!verified && o->sigalgs_cert)
 		return "sigalgs_cert without verification";
+	if (server && !verified && o->flags & KTLS_F_POST_HANDSHAKE_AUTH)
+		return "KTLS_F_POST_HANDSHAKE_AUTH without verification";
+	if (o->flags & KTLS_F_AUTH_LATER &&
+	    !(o->flags & KTLS_F_POST_HANDSHAKE_AUTH))
+		return "KTLS_F_AUTH_LATER without KTLS_F_POST_HANDSHAKE_AUTH";
 	for (size_t i = 0; server && i < o->creds_len; i++)
 		if (o->creds[i].url || o->creds[i].cert_urls)
 			return "a credential's url is a client's";

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "auth_post.h"
 #include "keylog.h"
 #include "msg.h"
 #include "offload.h"
@@ -104,6 +105,8 @@ static enum ktls_alert alert_of(int err)
 void conn_wipe(struct ktls_conn *conn)
 {
 	frag_free(&conn->frag);
+	post_free(conn->post);
+	conn->post = NULL;
 	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
 	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
 	wipe(&conn->exporter, sizeof(conn->exporter));
@@ -228,6 +231,9 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 		return -EPIPE;
 	if (!conn_can_rekey(conn))
 		return -KTLS_E_NO_REKEY;
+	err = post_push(conn, flags);
+	if (err)
+		return err;
 	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), flags);
 	/* an errno has changed nothing, and an alert may be to be read */
 	if (n < 0)

@@ -13,6 +13,7 @@
 struct pack;
 struct user_tx;
 struct user_rx;
+struct post_auth;
 
 struct ktls_conn {
 	struct ktls_config *config;
@@ -49,6 +50,7 @@ struct ktls_conn {
 	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
 	struct user_tx *utx;		/* NULL: the kernel's */
 	struct user_rx *urx;
+	struct post_auth *post;		/* NULL: not agreed to */
 };
 
 /* A piece of one record, as received */
@@ -69,6 +71,15 @@ void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert);
 bool conn_can_rekey(const struct ktls_conn *conn);
 /* ktls_conn_rekey() with the flags of send(2) */
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
+
+/* The strings of @info, and whom a client wanted: 0, -ENOMEM (handoff.c) */
+int conn_set_names(struct ktls_conn *conn, const struct ktls_info *info,
+		   const char *peer_name);
+/*
+ * Before something is sent: what must come first, and room for so many
+ * records under one key, if a new one has it (io.c)
+ */
+int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags);
 
 /* Handshake messages: the content of one record (conn_msg.c) */
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "auth_post.h"
 #include "msg.h"
 #include "offload.h"
 
@@ -91,6 +92,12 @@ static const struct conn_rule {
 } conn_rules[] = {
 	{ KTLS_TLS13, KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
 	{ KTLS_TLS13, 0, HT_KEY_UPDATE, take_key_update },
+	{ KTLS_TLS13, KTLS_CLIENT, HT_CERTIFICATE_REQUEST,
+	  post_take_request },
+	{ KTLS_TLS13, KTLS_SERVER, HT_CERTIFICATE, post_take_certificate },
+	{ KTLS_TLS13, KTLS_SERVER, HT_CERTIFICATE_VERIFY,
+	  post_take_certificate_verify },
+	{ KTLS_TLS13, KTLS_SERVER, HT_FINISHED, post_take_finished },
 	{ KTLS_TLS12, KTLS_CLIENT, HT_HELLO_REQUEST, refuse_renegotiation },
 	{ KTLS_TLS12, KTLS_SERVER, HT_CLIENT_HELLO, refuse_renegotiation },
 };
@@ -109,7 +116,8 @@ static const struct conn_rule *find_rule(const struct ktls_conn *conn,
 
 static int begin_message(void *arg, uint8_t type)
 {
-	return find_rule(arg, type) ? 0 : -KTLS_E_UNEXPECTED;
+	return find_rule(arg, type) && post_allows(arg, type) ?
+	       0 : -KTLS_E_UNEXPECTED;
 }
 
 static int take_message(void *arg, struct slice whole, bool last)

@@ -4,6 +4,7 @@
  * that struct ktls_conn gains and that is not made anew has its line in one of
  * the walks below, and FORMAT goes up.
  */
+#include "auth_post.h"
 #include "conn.h"
 
 #include <errno.h>
@@ -235,6 +236,8 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 		return -EINVAL;
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
+	if (post_busy(conn))
+		return -EBUSY;
 	walk(&p, conn);
 	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :
 			      -ENOMEM;

@@ -190,7 +190,7 @@ static const struct ext_row {
 	[EXT_CERTIFICATE_AUTHORITIES] = { 47, IN_CH | IN_CR, false,
 		parse_authorities, write_authorities },
 	[EXT_POST_HANDSHAKE_AUTH] = { 49, IN_CH, false,
-		parse_nothing, NULL },
+		parse_nothing, write_nothing },
 	[EXT_SIGNATURE_ALGORITHMS_CERT] = { 50, IN_CH | IN_CR, false,
 		parse_sigalgs_cert, write_sigalgs_cert },
 	[EXT_KEY_SHARE] = { EXT_TYPE_KEY_SHARE, IN_CH | IN_SH | IN_HRR, MAY_CHANGE,

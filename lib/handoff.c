@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth_post.h"
 #include "conn.h"
 #include "hs.h"
 #include "offload.h"
@@ -110,23 +111,27 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 				  KTLS_STEP_KEYS, -err };
 }
 
-static bool pack_names(struct ktls_conn *conn, const struct ktls_hs *hs)
+int conn_set_names(struct ktls_conn *conn, const struct ktls_info *info,
+		   const char *peer_name)
 {
-	const struct ktls_info *info = &hs->info;
 	const char *from[] = { info->alpn, info->server_name,
 			       info->peer_subject, info->user_principal,
-			       info->user_domain, hs->peer_name };
+			       info->user_domain, peer_name };
 	size_t n = sizeof(from) / sizeof(*from), len = 0;
 	char *p;
 
 	for (size_t i = 0; i < n; i++)
 		len += strlen(from[i]) + 1;
-	conn->names = p = malloc(len);
-	for (size_t i = 0; p && i < n; i++) {
+	p = malloc(len);
+	if (!p)
+		return -ENOMEM;
+	free(conn->names);
+	conn->names = p;
+	for (size_t i = 0; i < n; i++) {
 		conn->peer_name = p;
 		p = stpcpy(p, from[i]) + 1;
 	}
-	return p;
+	return 0;
 }
 
 static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
@@ -137,7 +142,9 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 
 	if (!conn)
 		return NULL;
-	if (!pack_names(conn, hs)) {
+	if (conn_set_names(conn, info, hs->peer_name) ||
+	    post_new(&conn->post, hs)) {
+		free(conn->names);
 		free(conn);
 		return NULL;
 	}
@@ -249,6 +256,7 @@ void ktls_conn_free(struct ktls_conn *conn)
 	user_tx_free(conn->utx);
 	user_rx_free(conn->urx);
 	frag_free(&conn->frag);
+	post_free(conn->post);
 	free(conn->names);
 	ktls_config_put(conn->config);
 	wipe_free(conn, sizeof(*conn));

@@ -113,6 +113,7 @@ struct hs_server {
 	bool named;		/* our certificate is for the name asked for */
 	bool ca_known;		/* ... and by a CA that the client named */
 	bool cert_urls;		/* CertificateURL may come */
+	bool post_auth;		/* the client offers it for later */
 	bool unobtained;	/* it came, and what it is about did not */
 	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
 };
@@ -440,6 +441,12 @@ const struct group *server_choose_group(const struct ktls_hs *hs,
 /* Suite, group and credential together (hs_choice12.c) */
 int server12_choose(struct ktls_hs *hs, const struct client_hello *m);
 int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
+/* For a certificate in this handshake? */
+bool server_asks(const struct ktls_hs *hs);
+/* CertificateRequest, and the Certificate that answers it */
+int server13_ask(struct ktls_hs *hs, struct slice context);
+int server13_answer(struct ktls_hs *hs, struct slice body,
+		    struct slice context);
 int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m);
 

@@ -69,6 +69,9 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	if (hs_max_version(hs) >= KTLS_TLS13)
 		e->set |= EXT_BIT(EXT_SUPPORTED_VERSIONS) |
 			  EXT_BIT(EXT_KEY_SHARE);
+	if (hs_max_version(hs) >= KTLS_TLS13 &&
+	    cfg->flags & KTLS_F_POST_HANDSHAKE_AUTH)
+		e->set |= EXT_BIT(EXT_POST_HANDSHAKE_AUTH);
 	if (cfg->min_version <= KTLS_TLS12)
 		e->set |= EXT_BIT(EXT_EC_POINT_FORMATS) |
 			  EXT_BIT(EXT_EXTENDED_MAIN_SECRET) |

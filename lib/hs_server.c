@@ -78,6 +78,12 @@ int server_choose_alpn(struct ktls_hs *hs, const struct exts *e)
 	return -KTLS_E_NO_ALPN;
 }
 
+bool server_asks(const struct ktls_hs *hs)
+{
+	return hs->config->verify != KTLS_VERIFY_NONE &&
+	       !(hs->config->flags & KTLS_F_AUTH_LATER);
+}
+
 /* ---- the hello --------------------------------------------------------- */
 
 static int s_client_hello(struct ktls_hs *hs, struct slice body)

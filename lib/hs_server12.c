@@ -234,7 +234,7 @@ static enum hs_state await_client(const struct ktls_hs *hs, bool asked)
 
 static int end_flight(struct ktls_hs *hs)
 {
-	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
+	bool ask = server_asks(hs);
 	int err = ask ? send_certificate_request(hs) : 0;
 
 	hs->state = await_client(hs, ask);
@@ -246,7 +246,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *m)
 {
 	int err;
 
-	hs->transcript.keep = hs->config->verify != KTLS_VERIFY_NONE;
+	hs->transcript.keep = server_asks(hs);
 	cert_url_agree(hs, &m->exts);
 	err = begin(hs, m);
 	if (!err)

@@ -284,10 +284,11 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 	return hs_close(hs, &mark);
 }
 
-static int send_certificate_request(struct ktls_hs *hs)
+int server13_ask(struct ktls_hs *hs, struct slice context)
 {
 	int err = grease_start(hs);
 	struct certificate_request m = {
+		.context = context,
 		.exts = {
 			.set = EXT_BIT(EXT_SIGNATURE_ALGORITHMS),
 			.sigalgs = hs->config->sigalgs_wire,
@@ -331,13 +332,13 @@ static int end_flight(struct ktls_hs *hs)
 		err = hs_tx_key(hs, &hs->server_app);
 	if (!err)
 		err = hs_rx_key(hs, &hs->client_hs);
-	hs->state = hs->config->verify != KTLS_VERIFY_NONE ? S_CERT : S_FIN;
+	hs->state = server_asks(hs) ? S_CERT : S_FIN;
 	return err;
 }
 
 static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 {
-	bool ask = hs->config->verify != KTLS_VERIFY_NONE;
+	bool ask = server_asks(hs);
 	struct kex_secret secret = { 0 };
 	int err = send_server_hello(hs, ch, &secret);
 
@@ -349,7 +350,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 	if (!err)
 		err = send_encrypted_extensions(hs, &ch->exts);
 	if (!err && ask)
-		err = send_certificate_request(hs);
+		err = server13_ask(hs, (struct slice){ NULL, 0 });
 	if (!err)
 		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
 	return err ? err : hs_send_certificate_verify(hs, end_flight);
@@ -377,6 +378,7 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 	keep_hello(hs, m);
 	if (ext_has(&m->exts, EXT_EARLY_DATA))
 		hs->server.early_skip = EARLY_SKIP_MAX;
+	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
 	return transcript_begin(&hs->transcript, hs->config->crypto,
 				hs->suite->hash);
 }
@@ -440,17 +442,23 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 	return err ? err : answer_hello(hs, m);
 }
 
-int s13_certificate(struct ktls_hs *hs, struct slice body)
+int server13_answer(struct ktls_hs *hs, struct slice body,
+		    struct slice context)
 {
 	uint64_t asked = (status_wanted(hs) ? EXT_BIT(EXT_STATUS_REQUEST) : 0) |
 			 (sct_wanted(hs) ? EXT_BIT(EXT_SCT) : 0);
-	int err = hs_take_certificate(hs, body, (struct slice){ NULL, 0 },
-				      asked);
-	bool none = !peer_len(&hs->peer);
+	int err = hs_take_certificate(hs, body, context, asked);
 
-	if (!err && none && hs->config->verify == KTLS_VERIFY_REQUIRE)
-		err = -KTLS_E_CERT_REQUIRED;
-	hs->state = none ? S_FIN : S_CV;
+	return !err && !peer_len(&hs->peer) &&
+	       hs->config->verify == KTLS_VERIFY_REQUIRE ?
+	       -KTLS_E_CERT_REQUIRED : err;
+}
+
+int s13_certificate(struct ktls_hs *hs, struct slice body)
+{
+	int err = server13_answer(hs, body, (struct slice){ NULL, 0 });
+
+	hs->state = peer_len(&hs->peer) ? S_CV : S_FIN;
 	return err;
 }
 

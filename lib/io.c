@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "auth_post.h"
 #include "conn.h"
 
 /* Records kept back for a KeyUpdate and an alert */
@@ -48,8 +49,10 @@ static int look_for_room(struct ktls_conn *conn)
 static int close_tx(struct ktls_conn *conn, int flags)
 {
 	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
-	int err = conn->utx ? user_flush(conn->utx, conn->fd, flags) : 0;
+	int err = post_push(conn, flags);
 
+	if (!err && conn->utx)
+		err = user_flush(conn->utx, conn->fd, flags);
 	/* 6.1: unless an error alert has gone out */
 	if (!err && !conn->tx_closed && !conn->error) {
 		ssize_t n = conn_write(conn, CT_ALERT, close_notify,
@@ -78,8 +81,24 @@ static int out_of_keys(struct ktls_conn *conn, int flags)
 	return conn->tx_error;
 }
 
-/* Before data: what must come first, and how much may follow it */
-static int prepare(struct ktls_conn *conn, size_t *len, int flags)
+/* @records under one key, or as many as a new one has room for */
+static int make_room(struct ktls_conn *conn, uint64_t records, int flags)
+{
+	int err = look_for_room(conn);
+
+	if (err || conn->tx_room >= records)
+		return err;
+	conn->tx_room = 0;	/* what was left of the last look */
+	err = look_for_room(conn);
+	if (err || conn->tx_room >= records)
+		return err;
+	err = conn_rekey(conn, false, flags);
+	if (err == -KTLS_E_NO_REKEY)
+		return out_of_keys(conn, flags);
+	return err ? err : look_for_room(conn);
+}
+
+int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags)
 {
 	int err;
 
@@ -87,16 +106,17 @@ static int prepare(struct ktls_conn *conn, size_t *len, int flags)
 		return conn->error ? conn->error : conn->tx_error;
 	if (conn->tx_closed)
 		return -EPIPE;
-	err = conn->rekey_due ? conn_rekey(conn, false, flags) : 0;
-	if (!err)
-		err = look_for_room(conn);
-	if (!err && !conn->tx_room) {
+	err = post_push(conn, flags);
+	if (!err && conn->rekey_due)
 		err = conn_rekey(conn, false, flags);
-		if (err == -KTLS_E_NO_REKEY)
-			return out_of_keys(conn, flags);
-		if (!err)
-			err = look_for_room(conn);
-	}
+	return err ? err : make_room(conn, records, flags);
+}
+
+/* Before data: what must come first, and how much may follow it */
+static int prepare(struct ktls_conn *conn, size_t *len, int flags)
+{
+	int err = conn_prepare(conn, 1, flags);
+
 	if (!err && *len / conn->tx_record >= conn->tx_room)
 		*len = (size_t)conn->tx_room * conn->tx_record;
 	return err;
@@ -164,11 +184,20 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		    sendfile_nosignal(conn->fd, in_fd, offset, count));
 }
 
+static int flush(struct ktls_conn *conn, int flags)
+{
+	int err = post_push(conn, flags);
+
+	if (!err && conn->utx && user_tx_pending(conn->utx))
+		err = user_flush(conn->utx, conn->fd, flags);
+	return err;
+}
+
 int ktls_flush(struct ktls_conn *conn)
 {
 	if (conn->spent)
 		return conn->error;
-	return conn->utx ? user_flush(conn->utx, conn->fd, 0) : 0;
+	return flush(conn, 0);
 }
 
 int ktls_conn_shutdown(struct ktls_conn *conn)
@@ -178,7 +207,7 @@ int ktls_conn_shutdown(struct ktls_conn *conn)
 
 unsigned int ktls_conn_events(struct ktls_conn *conn)
 {
-	unsigned int events = 0;
+	unsigned int events = post_events(conn);
 
 	if (conn->rx_closed)
 		events |= KTLS_EV_CLOSED;
@@ -207,6 +236,7 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 	size_t len = p->len;
 	int err = 0;
 
+	post_told(conn);	/* by a record that the caller handed in */
 	if (len > RECORD_PLAIN_MAX)
 		return conn_fail(conn, -KTLS_E_RECORD_OVERFLOW);
 	if (!p->last) {
@@ -229,7 +259,14 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 		wipe_free(rec, RECORD_PLAIN_MAX);
 	else
 		wipe(rec, len);
-	return err;
+	/* it is for the caller to see, who may be waiting for nothing else */
+	return err > 0 && post_told(conn) ? -EINTR : err;
+}
+
+/* Data now would stand between messages, or the pieces of one (5.1, 4.7.2) */
+static bool data_allowed(const struct ktls_conn *conn)
+{
+	return !frag_pending(&conn->frag) && !post_taking(conn);
 }
 
 /* Why nothing more can be received: 1 if it can, 0 after close_notify */
@@ -265,8 +302,7 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
 	if (!len || flags & ~MSG_DONTWAIT)
 		return -EINVAL;
 	/* an answer is waited for: what it answers must be on its way */
-	if (conn->utx && user_tx_pending(conn->utx))
-		(void)user_flush(conn->utx, conn->fd, MSG_DONTWAIT);
+	(void)flush(conn, MSG_DONTWAIT);
 	while ((err = rx_state(conn)) > 0) {
 		err = conn_read(conn, buf, len, flags, &p);
 		if (err)
@@ -275,7 +311,7 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
 			err = take_control(conn, buf, &p);
 			if (err < 0)
 				return err;
-		} else if (frag_pending(&conn->frag)) {
+		} else if (!data_allowed(conn)) {
 			return conn_fail(conn, -KTLS_E_RECORD_TYPE);
 		} else if (p.len) {
 			conn->rx_empty = 0;
@@ -301,8 +337,8 @@ int ktls_conn_control(struct ktls_conn *conn)
 		err = kernel_read(conn->fd, buf, 1, MSG_PEEK | MSG_DONTWAIT,
 				  &p);
 		if (!err && p.type == CT_DATA)
-			return frag_pending(&conn->frag) ?
-			       conn_fail(conn, -KTLS_E_RECORD_TYPE) : 1;
+			return data_allowed(conn) ? 1 :
+			       conn_fail(conn, -KTLS_E_RECORD_TYPE);
 		if (!err)
 			err = kernel_read(conn->fd, buf, sizeof(buf),
 					  MSG_DONTWAIT, &p);

@@ -252,6 +252,14 @@ enum ktls_alert {
 	  "this kernel cannot change the keys of a connection")		\
 	X(2115, KEY_LIMIT, NONE,					\
 	  "limit of the key is reached and it cannot be changed")	\
+	X(2166, NO_POST_AUTH, NONE,					\
+	  "client does not authenticate after the handshake")		\
+	X(2167, REQUEST_CONTEXT, ILLEGAL_PARAMETER,			\
+	  "certificate request without a context of its own")		\
+	X(2168, REQUEST_FLOOD, UNEXPECTED_MESSAGE,			\
+	  "too many certificate requests that wait")			\
+	X(2169, LATE_ANSWER, INTERNAL_ERROR,				\
+	  "application answers later, and the connection cannot wait")	\
 	/* here */							\
 	X(2120, CRYPTO, INTERNAL_ERROR, "libcrypto failed")		\
 	X(2121, NO_KERNEL, INTERNAL_ERROR,				\
@@ -542,6 +550,11 @@ struct ktls_hooks {
 	 * -KTLS_E_UNKNOWN_NAME.
 	 *
 	 * ktls_hs_info(), ktls_hs_data() and ktls_hs_set_data() may be called.
+	 * Also called by ktls_conn_authenticate(): @hs is then for these alone
+	 * and gone when the hook returns; what it says is of the connection.
+	 * There KTLS_LATER fails the connection with -KTLS_E_LATE_ANSWER, as it
+	 * does in @sign there, and in @verify of an answer to
+	 * ktls_conn_request_auth().
 	 */
 	int (*choose_cred)(void *arg, struct ktls_hs *hs,
 			   const struct ktls_cred_request *request);
@@ -922,6 +935,19 @@ struct ktls_opts {
  * _NEED_STATUS, _CA_NAMES or _TRUSTED_CA_KEYS, nor with KTLS_VERIFY_NONE.
  */
 #define KTLS_F_VERIFY_ELSEWHERE	(1u << 20)
+/*
+ * Authentication of the client after the handshake of TLS 1.3 (RFC 9846 4.7.2).
+ * client: offer it, and see ktls_conn_authenticate(); a request that comes
+ * without the flag ends the connection.  server: keep what
+ * ktls_conn_request_auth() needs of a connection whose client offers it, some
+ * hundred bytes; not with KTLS_VERIFY_NONE.
+ */
+#define KTLS_F_POST_HANDSHAKE_AUTH	(1u << 21)
+/*
+ * server, with KTLS_F_POST_HANDSHAKE_AUTH: no handshake asks for a certificate,
+ * of TLS 1.2 neither: @verify is for the answers to ktls_conn_request_auth()
+ */
+#define KTLS_F_AUTH_LATER	(1u << 22)
 /*
  * For established connections alone, see ktls_conn_load(): a process that has
  * their data to serve and nobody to authenticate.  A server needs no
@@ -1350,7 +1376,8 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
  * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
- * sent.  Failures but -EAGAIN, -EINTR and -EKEYEXPIRED (a KeyUpdate received
+ * sent.  Failures but -EAGAIN, -EINTR (a signal, or KTLS_EV_AUTH or
+ * KTLS_EV_UNANSWERED may have changed) and -EKEYEXPIRED (a KeyUpdate received
  * past us waits for ktls_conn_record()) are final, -KTLS_E_TRUNCATED and an
  * errno for this direction only.  Read until -EAGAIN before poll(2), which does
  * not see what user space holds, nor a KeyUpdate that the kernel has read ahead
@@ -1387,6 +1414,10 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 #define KTLS_EV_FLUSH	(1 << 2)	/* ktls_flush() has work */
 #define KTLS_EV_KEY_LIMIT (1 << 3)	/* the key is used up and cannot be
 					   changed: ktls_conn_shutdown() */
+#define KTLS_EV_AUTH	(1 << 4)	/* client: the server wants to know who
+					   it is: ktls_conn_authenticate() */
+#define KTLS_EV_UNANSWERED (1 << 5)	/* server: not all answers are here to
+					   ktls_conn_request_auth() */
 
 /*
  * What waits to be done, KTLS_EV_*.  Reads the live record counter from the
@@ -1405,7 +1436,44 @@ unsigned int ktls_conn_events(struct ktls_conn *conn);
 int ktls_conn_rekey(struct ktls_conn *conn,
 		    unsigned int flags) KTLS_MUST_CHECK;
 
-/* Push out what the user-space record layer holds: 0, -EAGAIN or a failure. */
+/*
+ * Authentication of the client after the handshake (RFC 9846 4.7.2), where both
+ * ends have set KTLS_F_POST_HANDSHAKE_AUTH.  The hooks that choose, sign and
+ * verify are asked as in the handshake, and have to answer at once.  Neither end's messages go out but
+ * in these calls, and what of them is left by a full socket (KTLS_EV_FLUSH) in
+ * the next call that sends; no raw write(2) before that.
+ *
+ * Server: ask the client for a certificate.  The answer is taken by whatever
+ * receives; until it is there, KTLS_EV_UNANSWERED is set.  Then ktls_conn_info()
+ * tells who the client is: @peer_subject, @peer_verified, @peer_sigalg and
+ * @peer_status are those of the new certificate, and as they were if it has
+ * sent none.  With KTLS_VERIFY_REQUIRE that fails the connection
+ * (-KTLS_E_CERT_REQUIRED), and a certificate that does not verify always does.
+ * ktls_recv() and ktls_conn_control() return -EINTR when an answer has come, so
+ * that one may wait for it in them.  What was received before it came from
+ * whoever the client was before; data on its way may still be in front of it.
+ *
+ * Returns 0; -KTLS_E_NO_POST_AUTH (the client has not offered it, or this is
+ * TLS 1.2), -KTLS_E_STATE (no server, or not with the flag), -EBUSY (four
+ * requests are without an answer), -EPIPE (nothing can be received, or sent,
+ * any more) or -EAGAIN, after which nothing has been sent; or a failure as of
+ * ktls_send().
+ */
+int ktls_conn_request_auth(struct ktls_conn *conn) KTLS_MUST_CHECK;
+/*
+ * Client: answer all requests that wait (KTLS_EV_AUTH), with the credential
+ * that hooks.choose_cred or, without it, the library chooses, or with none.
+ * ktls_recv() and ktls_conn_control() return -EINTR when a request has come.
+ * No other thread may send meanwhile.  Returns 0, also when none waits; -EAGAIN
+ * (call again); -KTLS_E_STATE (no client, or not with the flag); or a failure
+ * as of ktls_send().
+ */
+int ktls_conn_authenticate(struct ktls_conn *conn) KTLS_MUST_CHECK;
+
+/*
+ * Push out what the user-space record layer holds, and messages that are not
+ * out yet: 0, -EAGAIN or a failure.
+ */
 int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
 /*
@@ -1478,6 +1546,11 @@ uint8_t ktls_conn_alert(const struct ktls_conn *conn);
  * one of before a rekey; but where user space sends, the same state taken up
  * twice encrypts twice under the same nonces: such a store must give a
  * connection out once.
+ *
+ * Authentication after the handshake (KTLS_F_POST_HANDSHAKE_AUTH) ends with it:
+ * libcrypto does not give away the hash of the handshake.  A request for it
+ * ends the connection from then on, and -EBUSY is returned while one has not
+ * been answered.
  *
  * A failed connection is not saved: the reason for that is returned.  Others:
  * -EINVAL (flags), -KTLS_E_STATE (no ticket keys), -ENOMEM, -KTLS_E_CRYPTO.

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+#include "auth_post.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "hs_cred.h"
+
+#define CONTEXT_LEN	32
+/* Of an answer, what is neither certificates nor their status */
+#define ANSWER_REST	2048
+#define STATUS_MAX	16384
+
+/* ---- birth and death --------------------------------------------------- */
+
+static bool agreed(const struct ktls_hs *hs)
+{
+	return hs->suite->version == KTLS_TLS13 &&
+	       hs->config->flags & KTLS_F_POST_HANDSHAKE_AUTH &&
+	       (hs->config->role == KTLS_CLIENT || hs->server.post_auth);
+}
+
+int post_new(struct post_auth **post, struct ktls_hs *hs)
+{
+	*post = NULL;
+	if (!agreed(hs))
+		return 0;
+	*post = calloc(1, sizeof(**post));
+	if (!*post)
+		return -ENOMEM;
+	(*post)->data = hs->data;
+	(*post)->transcript = hs->transcript;
+	hs->transcript = (struct transcript){ 0 };	/* moved */
+	return 0;
+}
+
+void post_free(struct post_auth *post)
+{
+	if (!post)
+		return;
+	transcript_free(&post->transcript);
+	for (size_t i = 0; i < REQUESTS_MAX; i++)
+		wr_free(&post->request[i]);
+	wr_free(&post->out);
+	ktls_hs_free(post->hs);
+	wipe_free(post, sizeof(*post));
+}
+
+/* ---- requests ---------------------------------------------------------- */
+
+/* A message's body begins with its context */
+static struct slice request_body(const struct wr *request)
+{
+	return (struct slice){ request->buf + MSG_HEADER,
+			       request->len - MSG_HEADER };
+}
+
+static struct slice request_context(const struct wr *request)
+{
+	struct slice body = request_body(request);
+
+	return (struct slice){ body.p + 1, body.p[0] };
+}
+
+int post_find(const struct post_auth *post, struct slice context)
+{
+	for (unsigned int i = 0; i < post->requests; i++)
+		if (slice_eq(request_context(&post->request[i]), context))
+			return (int)i;
+	return -1;
+}
+
+int post_add(struct post_auth *post, struct slice whole)
+{
+	struct wr *w = &post->request[post->requests];
+
+	wr_slice(w, whole);
+	if (!wr_ok(w)) {
+		wr_free(w);
+		return -ENOMEM;
+	}
+	post->requests++;
+	return 0;
+}
+
+void post_drop(struct post_auth *post, unsigned int i)
+{
+	struct wr *last = &post->request[--post->requests];
+
+	wr_free(&post->request[i]);
+	for (; &post->request[i] != last; i++)
+		post->request[i] = post->request[i + 1];
+	*last = (struct wr){ 0 };
+}
+
+/* ---- a handshake of one flight ----------------------------------------- */
+
+/*
+ * What the handshake's own functions need, at the end of its transcript; the
+ * answer's MAC has the key of the traffic in its direction (4.5).
+ */
+static int begin(const struct ktls_conn *conn, struct ktls_hs **out)
+{
+	bool client = conn->config->role == KTLS_CLIENT;
+	struct ktls_hs *hs = calloc(1, sizeof(*hs));
+	int err;
+
+	*out = hs;
+	if (!hs)
+		return -ENOMEM;
+	hs->config = ktls_config_get(conn->config);
+	hs->state = HS_DONE;
+	hs->suite = conn->suite;
+	hs->data = conn->post->data;
+	hs->client_hs = client ? conn->tx_secret : conn->rx_secret;
+	ktls_conn_info(conn, &hs->info);
+	memcpy(hs->peer_name, conn->peer_name, strlen(conn->peer_name));
+	err = transcript_copy(&hs->transcript, &conn->post->transcript);
+	if (!err)
+		return 0;
+	ktls_hs_free(hs);
+	*out = NULL;
+	return err;
+}
+
+int post_begin_answer(const struct ktls_conn *conn, const struct wr *request,
+		      struct ktls_hs **hs)
+{
+	int err = begin(conn, hs);
+
+	if (err)
+		return err;
+	err = transcript_add(&(*hs)->transcript,
+			     (struct slice){ request->buf, request->len });
+	if (!err)
+		return 0;
+	ktls_hs_free(*hs);
+	*hs = NULL;
+	return err;
+}
+
+/* ---- sending ----------------------------------------------------------- */
+
+int post_push(struct ktls_conn *conn, int flags)
+{
+	struct post_auth *post = conn->post;
+
+	if (!post || !post->out.len)
+		return 0;
+	while (post->sent < post->out.len) {
+		size_t left = post->out.len - post->sent;
+		ssize_t n = conn_write(conn, CT_HANDSHAKE,
+				       post->out.buf + post->sent,
+				       left < conn->tx_record ? left :
+				       conn->tx_record, flags);
+
+		if (n < 0)
+			return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
+		post->sent += (size_t)n;
+	}
+	wr_free(&post->out);
+	post->sent = 0;
+	conn->tx_room = 0;	/* to be counted anew */
+	return 0;
+}
+
+/* How many records, at most, @len bytes are */
+static uint64_t records(const struct ktls_conn *conn, size_t len)
+{
+	return len / conn->tx_record + 1;
+}
+
+/* ---- the server asks --------------------------------------------------- */
+
+static int ask(struct ktls_conn *conn)
+{
+	struct post_auth *post = conn->post;
+	uint8_t context[CONTEXT_LEN];
+	struct ktls_hs *hs;
+	int err = begin(conn, &hs);
+
+	if (err)
+		return err;
+	/* 4.4.2: unique, and not to be known before */
+	err = crypto_random(context, sizeof(context));
+	if (!err)
+		err = server13_ask(hs, (struct slice){ context,
+						       sizeof(context) });
+	if (!err)
+		err = post_add(post, (struct slice){ hs->flight.buf,
+							hs->flight.len });
+	if (!err) {
+		post->out = hs->flight;
+		hs->flight = (struct wr){ 0 };
+	}
+	ktls_hs_free(hs);
+	return err;
+}
+
+int ktls_conn_request_auth(struct ktls_conn *conn)
+{
+	const struct ktls_config *cfg = conn->config;
+	int err;
+
+	if (conn->error)
+		return conn->error;
+	if (cfg->role != KTLS_SERVER ||
+	    !(cfg->flags & KTLS_F_POST_HANDSHAKE_AUTH))
+		return -KTLS_E_STATE;
+	if (!conn->post)
+		return -KTLS_E_NO_POST_AUTH;
+	if (conn->rx_closed || conn->rx_error)
+		return -EPIPE;
+	if (conn->post->requests == REQUESTS_MAX)
+		return -EBUSY;
+	err = conn_prepare(conn, records(conn, cfg->authorities.len +
+					 cfg->oid_filters.len + ANSWER_REST),
+			   0);
+	if (!err)
+		err = ask(conn);
+	if (err)
+		return err;
+	err = post_push(conn, 0);
+	return err == -EAGAIN || err == -EINTR ? 0 : err;
+}
+
+/* ---- the client answers ------------------------------------------------ */
+
+/* The largest that it can become */
+static size_t answer_max(const struct ktls_config *cfg)
+{
+	size_t max = 0;
+
+	for (size_t i = 0; i < cfg->creds_len; i++) {
+		size_t len = STATUS_MAX;
+
+		for (size_t j = 0; j < cfg->creds[i].chain_len; j++)
+			len += cfg->creds[i].chain[j].len + 3 + 2;
+		max = len > max ? len : max;
+	}
+	return max + ANSWER_REST;
+}
+
+int post_at_once(const struct ktls_hs *hs, int err)
+{
+	return !err && hs->wait.want ? -KTLS_E_LATE_ANSWER : err;
+}
+
+static int parse_wish(const struct ktls_hs *hs, struct certificate_request *m,
+		      struct cred_wish *wish)
+{
+	const struct wr *body = &hs->client.request;
+	int err = parse_certificate_request((struct slice){ body->buf,
+							    body->len }, m);
+
+	*wish = (struct cred_wish){ .version = KTLS_TLS13, .exts = m->exts };
+	return err;
+}
+
+static int send_answer(struct ktls_hs *hs)
+{
+	struct certificate_request m;
+	struct cred_wish wish;
+	int err = parse_wish(hs, &m, &wish);
+
+	if (!err)
+		err = client_use_cred(hs, &wish);
+	if (!err)
+		err = hs_send_certificate(hs, m.context);
+	if (err)
+		return err;
+	return hs->cred ? hs_send_certificate_verify(hs, hs_send_finished) :
+			  hs_send_finished(hs);
+}
+
+static int write_answer(struct ktls_hs *hs, struct slice request)
+{
+	struct certificate_request m;
+	struct cred_wish wish;
+	int err;
+
+	wr_slice(&hs->client.request, request);
+	if (!wr_ok(&hs->client.request))
+		return -ENOMEM;
+	err = parse_wish(hs, &m, &wish);
+	if (!err)
+		err = client_choose_cred(hs, &wish, send_answer);
+	return post_at_once(hs, err);
+}
+
+static int answer(struct ktls_conn *conn)
+{
+	struct post_auth *post = conn->post;
+	struct ktls_hs *hs;
+	int err = post_begin_answer(conn, &post->request[0], &hs);
+
+	if (err)
+		return conn_fail(conn, err);
+	err = write_answer(hs, request_body(&post->request[0]));
+	if (!err) {
+		post_drop(post, 0);
+		post->out = hs->flight;
+		hs->flight = (struct wr){ 0 };
+		post->data = hs->data;
+		conn->sigalg = hs->info.sigalg;
+	}
+	ktls_hs_free(hs);
+	return err ? conn_fail(conn, err) : 0;
+}
+
+int ktls_conn_authenticate(struct ktls_conn *conn)
+{
+	int err;
+
+	if (conn->error)
+		return conn->error;
+	if (conn->config->role != KTLS_CLIENT ||
+	    !(conn->config->flags & KTLS_F_POST_HANDSHAKE_AUTH))
+		return -KTLS_E_STATE;
+	err = post_push(conn, 0);
+	while (!err && conn->post && conn->post->requests) {
+		err = conn_prepare(conn, records(conn,
+						 answer_max(conn->config)), 0);
+		if (!err)
+			err = answer(conn);
+		if (!err)
+			err = post_push(conn, 0);
+	}
+	return err;
+}
+
+/* ---- what may come, and what waits ------------------------------------- */
+
+bool post_taking(const struct ktls_conn *conn)
+{
+	return conn->post && conn->post->hs;
+}
+
+bool post_allows(const struct ktls_conn *conn, uint8_t type)
+{
+	const struct post_auth *post = conn->post;
+
+	/* 4.7.2: an answer's messages come one after the other */
+	if (post_taking(conn))
+		return type == post->awaited;
+	switch (type) {
+	case HT_CERTIFICATE_REQUEST:
+		return post;
+	case HT_CERTIFICATE:
+		return post && post->requests;
+	case HT_CERTIFICATE_VERIFY:
+	case HT_FINISHED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+bool post_told(struct ktls_conn *conn)
+{
+	bool told = conn->post && conn->post->told;
+
+	if (told)
+		conn->post->told = false;
+	return told;
+}
+
+bool post_busy(const struct ktls_conn *conn)
+{
+	const struct post_auth *post = conn->post;
+
+	return post && (post->out.len || post->requests || post->hs);
+}
+
+unsigned int post_events(const struct ktls_conn *conn)
+{
+	const struct post_auth *post = conn->post;
+	unsigned int events = 0;
+
+	if (!post)
+		return 0;
+	if (post->out.len)
+		events |= KTLS_EV_FLUSH;
+	if (conn->config->role == KTLS_SERVER)
+		return post->requests || post->hs ?
+		       events | KTLS_EV_UNANSWERED : events;
+	return post->requests && !conn->tx_closed ?
+	       events | KTLS_EV_AUTH : events;
+}
