@@ -17,8 +17,8 @@ test-kernel  := alert close control data fdpass foreign keys limit offload plain
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
 
 # with and without kTLS below them
-test-both    := conn_pass conn_save conn_saved_bad fallback flow renego \
-	rekey_load
+test-both    := conn_pass conn_save conn_saved_bad fallback flow \
+	post_attack post_auth rekey_load renego
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))

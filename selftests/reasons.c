@@ -111,6 +111,17 @@ static const struct ktls_hooks no_such_cred = {
 	.choose_cred = choose_none_of_them,
 };
 
+static int choose_later(void *arg, struct ktls_hs *hs,
+			const struct ktls_cred_request *request)
+{
+	(void)arg;
+	(void)hs;
+	(void)request;
+	return KTLS_LATER;
+}
+
+static const struct ktls_hooks later = { .choose_cred = choose_later };
+
 static ssize_t a_byte(void *arg, struct ktls_hs *hs,
 		      const struct ktls_cert_url *at, void *buf, size_t size)
 {
@@ -323,6 +334,13 @@ static const struct reason rows[] = {
 	{ WHY(KEYUPDATE_FLOOD), ITSELF(keyupdate_flood) },
 	{ WHY(NO_REKEY), V12, ITSELF(no_rekey) },
 	{ WHY(KEY_LIMIT), V12, .client.max_records = 8, ITSELF(key_limit) },
+	{ WHY(NO_POST_AUTH), ITSELF(no_post_auth) },
+	{ WHY(REQUEST_CONTEXT), .client.flags = KTLS_F_POST_HANDSHAKE_AUTH,
+	  ITSELF(requests) },
+	{ WHY(LATE_ANSWER), .client.flags = KTLS_F_POST_HANDSHAKE_AUTH,
+	  .client.hooks = &later, ITSELF(late_answer) },
+	{ WHY(REQUEST_FLOOD), .client.flags = KTLS_F_POST_HANDSHAKE_AUTH,
+	  ITSELF(requests) },
 #ifdef KTLS_TICKET_KEYS_SIZE
 	{ WHY(SESSION), V12, ITSELF(session) },
 	{ WHY(TICKET_KEYS), V12, ITSELF(ticket_keys) },

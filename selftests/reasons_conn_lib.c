@@ -4,6 +4,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "reasons_lib.h"
 
+#include <errno.h>
 #include <openssl/rand.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -99,6 +100,60 @@ void reason_key_limit(const struct reason *r)
 	while (sent--)
 		raw_want(&raw, "d", 1);
 	raw_want_alert(&raw, KTLS_ALERT_CLOSE_NOTIFY);
+	raw_close(&raw);
+}
+
+/* A client that has not offered it; the connection goes on */
+void reason_no_post_auth(const struct reason *r)
+{
+	const struct mode m = { suite_find(0x1301), KTLS_PATH_USER,
+				KTLS_PATH_USER };
+	const struct ktls_opts more = {
+		.size = sizeof(more), .verify = KTLS_VERIFY_OPTIONAL,
+		.flags = KTLS_F_POST_HANDSHAKE_AUTH,
+	};
+	struct raw raw;
+
+	raw_open(&raw, &m, KTLS_SERVER, &more);
+	EXPECT_EQ(ktls_conn_request_auth(raw.us), -r->err);
+	ASSERT_EQ(ktls_send(raw.us, "d", 1, 0), 1);
+	raw_want(&raw, "d", 1);
+	raw_close(&raw);
+}
+
+void reason_late_answer(const struct reason *r)
+{
+	static const uint8_t msg[] = { HT_CERTIFICATE_REQUEST, 0, 0, 12, 1, 0,
+				       0, 8, 0, 13, 0, 4, 0, 2, 4, 3 };
+	struct raw raw;
+	char c;
+
+	connect_raw(&raw, r);
+	raw_send(&raw, CT_HANDSHAKE, msg, sizeof(msg));
+	ASSERT_EQ(ktls_recv(raw.us, &c, 1, 0), -EINTR);
+	EXPECT_EQ(ktls_conn_authenticate(raw.us), -r->err);
+	raw_failed(&raw, -r->err, (uint8_t)ktls_error_alert(r->err));
+	raw_close(&raw);
+}
+
+/* The same again, or one after the other */
+void reason_requests(const struct reason *r)
+{
+	uint8_t msg[] = { HT_CERTIFICATE_REQUEST, 0, 0, 12, 1, 0,
+			  0, 8, 0, 13, 0, 4, 0, 2, 4, 3 };
+	struct raw raw;
+	char c;
+
+	connect_raw(&raw, r);
+	for (int i = 0; i < 5; i++) {
+		raw_add(&raw, CT_HANDSHAKE, msg, sizeof(msg));
+		if (r->err == KTLS_E_REQUEST_FLOOD)
+			msg[5]++;
+	}
+	raw_push(&raw);
+	while (ktls_recv(raw.us, &c, 1, 0) == -EINTR)
+		;
+	raw_failed(&raw, -r->err, (uint8_t)ktls_error_alert(r->err));
 	raw_close(&raw);
 }
 
