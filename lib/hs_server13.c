@@ -301,7 +301,9 @@ int server13_ask(struct ktls_hs *hs, struct slice context)
 		m.exts.set |= EXT_BIT(EXT_SIGNATURE_ALGORITHMS_CERT);
 	if (status_wanted(hs))
 		m.exts.set |= EXT_BIT(EXT_STATUS_REQUEST);
-	compress_offer(hs, &m.exts);
+	/* not afterwards: what is compressed in advance has no context */
+	if (!context.len)
+		compress_offer(hs, &m.exts);
 	m.exts.authorities = (struct slice){ hs->config->authorities.buf,
 					     hs->config->authorities.len };
 	if (sct_wanted(hs))
