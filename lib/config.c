@@ -26,7 +26,7 @@
 			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS | \
 			 KTLS_F_POST_HANDSHAKE_AUTH | KTLS_F_AUTH_LATER | \
 			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED | \
-			 KTLS_F_GREASE)
+			 KTLS_F_GREASE | KTLS_F_RAW_KEYS_ONLY)
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -66,7 +66,7 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 		 (!server && o->verify == KTLS_VERIFY_OPTIONAL))
 		bad = "verify does not fit the role";
 	else if (server && !o->creds_len && !(o->flags & KTLS_F_ESTABLISHED))
-		bad = "a server needs a certificate";
+		bad = "a server needs a certificate or a raw key";
 	else if (o->max_records && o->max_records < MIN_RECORDS)
 		bad = "max_records is below 8";
 	else if (o->flags & KTLS_F_DOUBLE_HANDSHAKE &&
@@ -167,6 +167,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	int err = take_scalars(cfg, o, why);
 
 	if (!err)
+		err = config_take_raw_keys(cfg, o, why);
+	if (!err)
 		err = crypto_new(&cfg->crypto);
 	if (!err)
 		err = take_caps(cfg, why);
@@ -179,7 +181,7 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err && o->cert_compression)
 		err = config_take_compression(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE &&
-	    !(cfg->flags & KTLS_F_VERIFY_ELSEWHERE))
+	    !(cfg->flags & (KTLS_F_VERIFY_ELSEWHERE | KTLS_F_RAW_KEYS_ONLY)))
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
 	if (!err)
@@ -245,6 +247,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	supp_free(cfg->supp);
 	compress_free(cfg->compress);
 	trust_free(cfg->trust);
+	raw_trust_free(cfg->raw_trust);
 	wr_free(&cfg->wire);
 	wr_free(&cfg->authorities);
 	wr_free(&cfg->oid_filters);

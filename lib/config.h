@@ -30,7 +30,8 @@ struct ktls_config {
 	uint16_t padding;		/* of records we send; 0: none */
 
 	struct crypto *crypto;
-	struct trust *trust;		/* NULL: nothing is verified */
+	struct trust *trust;		/* NULL: no certificate is verified */
+	struct raw_trust *raw_trust;	/* NULL: no raw key is taken */
 	struct cache *sessions;		/* NULL: none are kept here */
 	struct ktls_session_store store; /* server; or NULLs */
 	struct tickets *tickets;	/* server; may also be flagged */
@@ -67,6 +68,9 @@ int config_take_authorities(struct ktls_config *cfg, struct text why);
 /* Certificates in short, once cfg->creds are there (hs_compress.c) */
 int config_take_compression(struct ktls_config *cfg, const struct ktls_opts *o,
 			    struct text why);
+/* Raw public keys, first of all; it may raise the version (hs_cert_type.c) */
+int config_take_raw_keys(struct ktls_config *cfg, const struct ktls_opts *o,
+			 struct text why);
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
 
 #endif /* KTLS_CONFIG_H */

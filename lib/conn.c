@@ -311,6 +311,7 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.peer_status = conn->peer_status,
 		.cert_compression = conn->cert_compression,
 		.peer_cert_compression = conn->peer_cert_compression,
+		.peer_raw_key = conn->peer_raw_key,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

@@ -28,7 +28,7 @@ struct ktls_conn {
 	uint8_t alert_sent, alert_received, peer_status;
 	uint16_t tx_record, rx_record;	/* content bytes of a record */
 	uint16_t cert_compression, peer_cert_compression;
-	bool retried, peer_verified, resumed, ems, secure_renegotiation;
+	bool retried, peer_raw_key, peer_verified, resumed, ems, secure_renegotiation;
 	uint8_t renegotiated;
 	bool rx_closed;			/* close_notify received */
 	bool tx_closed;			/* ... sent */

@@ -17,7 +17,7 @@
 #include "sched12.h"
 #include "ticket.h"
 
-#define FORMAT		2
+#define FORMAT		3
 #define DIGEST_LEN	32
 #define ERROR_MAX	4095	/* an errno or KTLS_E_* */
 #define RECORD_MIN	63	/* RFC 8449 4, and one for the type in 1.3 */
@@ -87,6 +87,7 @@ static void walk_info(struct pack *p, struct ktls_conn *conn)
 	pack_u16(p, &conn->peer_sigalg);
 	pack_u16(p, &conn->cert_compression);
 	pack_u16(p, &conn->peer_cert_compression);
+	pack_bool(p, &conn->peer_raw_key);
 	pack_u8(p, &conn->alert_sent);
 	pack_u8(p, &conn->alert_received);
 	pack_u8(p, &conn->peer_status);

@@ -39,6 +39,8 @@ enum ext_id {
 	EXT_EC_POINT_FORMATS,
 	EXT_SIGNATURE_ALGORITHMS,
 	EXT_ALPN,
+	EXT_CLIENT_CERTIFICATE_TYPE,
+	EXT_SERVER_CERTIFICATE_TYPE,
 	EXT_PADDING,
 	EXT_EXTENDED_MAIN_SECRET,
 	EXT_COMPRESS_CERTIFICATE,
@@ -91,6 +93,8 @@ struct exts {
 	uint16_t psk_choice;		/* SH */
 	uint32_t max_early_data;	/* NST */
 	struct slice compress;		/* uint16s */
+	struct slice client_types;	/* CertificateTypes; one but in CH */
+	struct slice server_types;
 	struct slice shares;		/* KeyShareEntrys: CH */
 	uint16_t share_group;		/* SH, HRR */
 	struct slice share;		/* SH */

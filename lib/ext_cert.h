@@ -5,6 +5,14 @@
 
 #include "ext.h"
 
+/* RFC 7250 3 */
+void parse_client_types(struct rd *r, enum ext_where where, struct exts *e);
+void parse_server_types(struct rd *r, enum ext_where where, struct exts *e);
+void write_client_types(struct wr *w, enum ext_where where,
+			const struct exts *e);
+void write_server_types(struct wr *w, enum ext_where where,
+			const struct exts *e);
+
 /* RFC 8879 3 */
 void parse_compress_certificate(struct rd *r, enum ext_where where,
 				struct exts *e);

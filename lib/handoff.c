@@ -159,6 +159,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->peer_status = info->peer_status;
 	conn->cert_compression = info->cert_compression;
 	conn->peer_cert_compression = info->peer_cert_compression;
+	conn->peer_raw_key = info->peer_raw_key;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;

@@ -155,8 +155,13 @@ struct hs_supp {
 	struct wr taken;	/* SupplementalDataEntrys, to be delivered */
 };
 
-/* The form of certificates (RFC 8879) */
+/* CertificateType (RFC 7250) */
+enum { CERT_X509 = 0, CERT_RAW = 2 };
+
+/* The form of certificates (RFC 7250, 8879) */
 struct hs_certs {
+	uint8_t ours, theirs;	/* their types */
+	bool unasked;		/* server: the client has none that we take */
 	uint8_t packers;	/* of the config's codecs, the peer's: bits */
 };
 

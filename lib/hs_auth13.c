@@ -81,6 +81,7 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		    const char *name, bool *named)
 {
 	const struct ktls_config *cfg = hs->config;
+	const bool raw = hs->certs.ours == CERT_RAW;
 	int best = -1;
 
 	*named = false;
@@ -91,7 +92,7 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		bool is_for = s && *name && cred_is_for(c, name);
 		int score = 4 * is_for + hs_cred_score(c, peer);
 
-		if (!s || score <= best ||
+		if (!s || score <= best || c->raw != raw ||
 		    (hs->server.only && hs->server.only != c))
 			continue;
 		best = score;
@@ -213,6 +214,10 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 		return err;
 	if (!slice_eq(m.context, context))
 		return -KTLS_E_CERT_CONTEXT;
+	if (hs->certs.theirs == CERT_RAW)
+		return cert_type_take_raw(hs, m.list, asked);
+	if (m.list.len && hs->config->flags & KTLS_F_RAW_KEYS_ONLY)
+		return -KTLS_E_CERT_TYPE;
 	err = take_chain(hs, m.list, asked, &status);
 	if (err || !peer_len(&hs->peer))
 		return err;

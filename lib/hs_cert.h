@@ -20,6 +20,24 @@ int status_require(struct ktls_hs *hs);
 int status_fetch(struct ktls_hs *hs, const struct exts *asked);
 int status_send(struct ktls_hs *hs);
 
+/* ---- types of certificates (hs_cert_type.c) ---------------------------- */
+
+/* Client: what it has and takes; the server's choice */
+void cert_type_offer(const struct ktls_hs *hs, struct exts *e);
+int cert_type_take(struct ktls_hs *hs, const struct exts *e);
+/*
+ * Server: its credential, the type of the client's, and the answer.
+ * -KTLS_E_CERT_TYPE; -KTLS_E_NO_SIGALG.
+ */
+int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch,
+			  bool *named);
+int cert_type_choose_peer(struct ktls_hs *hs, const struct exts *ch);
+void cert_type_answer(const struct ktls_hs *hs, const struct exts *ch,
+		      struct exts *e);
+/* The list of a Certificate of the raw type */
+int cert_type_take_raw(struct ktls_hs *hs, struct slice list,
+		       uint64_t asked);
+
 /* ---- compression of certificates (hs_compress.c) ----------------------- */
 
 /* What we take, in a hello or a CertificateRequest; what the peer takes */

@@ -93,8 +93,10 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		e->set |= EXT_BIT(EXT_SIGNATURE_ALGORITHMS_CERT);
 	limit_offer(hs, e);
 	cert_url_offer(hs, e);
-	if (hs_max_version(hs) >= KTLS_TLS13)
+	if (hs_max_version(hs) >= KTLS_TLS13) {
 		compress_offer(hs, e);
+		cert_type_offer(hs, e);
+	}
 	if (sct_wanted(hs))
 		e->set |= EXT_BIT(EXT_SCT);
 	if (status_wanted(hs))

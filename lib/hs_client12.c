@@ -78,6 +78,8 @@ int client12_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	if (!err && m->session_id.len && slice_eq(m->session_id, ours))
 		err = resume(hs);
 	if (!err)
+		err = cert_type_take(hs, e);
+	if (!err)
 		err = limit_take(hs, e);
 	if (!err)
 		err = sct_take(hs, e->sct);

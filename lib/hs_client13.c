@@ -124,6 +124,8 @@ int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 	if (!err && ext_has(&e, EXT_ALPN))
 		err = client_take_alpn(hs, e.alpn);
 	if (!err)
+		err = cert_type_take(hs, &e);
+	if (!err)
 		err = limit_take(hs, &e);
 	hs->state = C_CERT_CR;
 	return err;
@@ -184,7 +186,8 @@ static int wish(const struct ktls_hs *hs, struct cred_wish *w)
 	int err = parse_certificate_request((struct slice){ body->buf,
 							    body->len }, &m);
 
-	*w = (struct cred_wish){ .version = KTLS_TLS13, .exts = m.exts };
+	*w = (struct cred_wish){ .version = KTLS_TLS13, .exts = m.exts,
+				 .raw = hs->certs.ours == CERT_RAW };
 	return err;
 }
 

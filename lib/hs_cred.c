@@ -26,8 +26,9 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	struct slice sigalgs = wish->exts.sigalgs;
 	const struct sigscheme *s;
 
-	/* 9846 4.3.5 */
-	if (!x509_matches(cred->leaf, wish->exts.oid_filters))
+	/* 9846 4.3.5; a raw key has no extensions, and is trusted as it is */
+	if (cred->raw != wish->raw ||
+	    (!cred->raw && !x509_matches(cred->leaf, wish->exts.oid_filters)))
 		return NULL;
 	if (wish->version >= KTLS_TLS13)
 		return hs_common_scheme(cfg, cred, sigalgs);

@@ -11,6 +11,7 @@ struct cred_wish {
 	struct slice types;	/* ClientCertificateTypes, 1.2 only */
 	/* sigalgs, sigalgs_cert, authorities of it */
 	struct exts exts;
+	bool raw;		/* a raw public key (RFC 7250) */
 };
 
 /*

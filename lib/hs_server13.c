@@ -76,11 +76,13 @@ static int choose_cred(struct ktls_hs *hs, const struct client_hello *m)
 {
 	const struct exts *e = &m->exts;
 	bool named;
+	int err;
 
 	/* a name that is not fit to be compared and logged is no name */
 	host_name(e->server_name, hs->info.server_name);
-	if (!hs_choose_cred(hs, e, hs->info.server_name, &named))
-		return -KTLS_E_NO_SIGALG;
+	err = cert_type_choose_cred(hs, e, &named);
+	if (err)
+		return err;
 	hs->server.named = named;
 	if (e->server_name.len && !named &&
 	    hs->config->flags & KTLS_F_STRICT_NAME)
@@ -276,6 +278,7 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 	if (hs->server.named && ext_has(ch, EXT_SERVER_NAME))
 		e.set |= EXT_BIT(EXT_SERVER_NAME);
 	limit_answer(hs, &e);
+	cert_type_answer(hs, ch, &e);
 	if (alpn_len)
 		e.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
@@ -323,6 +326,12 @@ int server13_ask(struct ktls_hs *hs, struct slice context)
 	return hs_close(hs, &mark);
 }
 
+/* Is the client asked for a certificate? */
+static bool asks(const struct ktls_hs *hs)
+{
+	return server_asks(hs) && !hs->certs.unasked;
+}
+
 static int end_flight(struct ktls_hs *hs)
 {
 	int err = hs_send_finished(hs);
@@ -334,13 +343,12 @@ static int end_flight(struct ktls_hs *hs)
 		err = hs_tx_key(hs, &hs->server_app);
 	if (!err)
 		err = hs_rx_key(hs, &hs->client_hs);
-	hs->state = server_asks(hs) ? S_CERT : S_FIN;
+	hs->state = asks(hs) ? S_CERT : S_FIN;
 	return err;
 }
 
 static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 {
-	bool ask = server_asks(hs);
 	struct kex_secret secret = { 0 };
 	int err = send_server_hello(hs, ch, &secret);
 
@@ -351,7 +359,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 		err = hs_tx_key(hs, &hs->server_hs);
 	if (!err)
 		err = send_encrypted_extensions(hs, &ch->exts);
-	if (!err && ask)
+	if (!err && asks(hs))
 		err = server13_ask(hs, (struct slice){ NULL, 0 });
 	if (!err)
 		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
@@ -388,8 +396,10 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 /* With the credential that has been chosen */
 static int answer_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
-	int err = limit_choose(hs, &m->exts);
+	int err = cert_type_choose_peer(hs, &m->exts);
 
+	if (!err)
+		err = limit_choose(hs, &m->exts);
 	if (!err)
 		err = status_fetch(hs, &m->exts);
 	sct_choose(hs, &m->exts);

@@ -64,7 +64,7 @@ int status_fetch(struct ktls_hs *hs, const struct exts *asked)
 	const struct cred *cred = hs->cred;
 
 	/* in a hello it says of which kind, in a CertificateRequest nothing */
-	if (!cred || !ext_has(asked, EXT_STATUS_REQUEST) ||
+	if (!cred || cred->raw || !ext_has(asked, EXT_STATUS_REQUEST) ||
 	    (hs->config->role == KTLS_SERVER &&
 	     asked->status_type != STATUS_OCSP))
 		return 0;

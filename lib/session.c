@@ -55,6 +55,9 @@ static int make_context(struct ktls_config *cfg)
 	if (!err)
 		err = hash_add(&h, cfg->sigalgs_cert_wire.p,
 			       cfg->sigalgs_cert_wire.len);
+	if (!err && cfg->raw_trust)
+		err = hash_add(&h, raw_trust_digests(cfg->raw_trust).p,
+			       raw_trust_digests(cfg->raw_trust).len);
 	for (size_t i = 0; cfg->role == KTLS_CLIENT && i < cfg->creds_len &&
 	     !err; i++)
 		err = hash_add(&h, cfg->creds[i].chain[0].der,

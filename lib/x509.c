@@ -87,6 +87,8 @@ bool cred_is_for(const struct cred *cred, const char *name)
 	uint8_t ip[16];
 	size_t ip_len = name_address(name, ip);
 
+	if (cred->raw)
+		return false;
 	if (ip_len)
 		return X509_check_ip(cred->leaf, ip, ip_len, 0) == 1;
 	return is_host(name) &&
@@ -115,7 +117,8 @@ void peer_free(struct peer_chain *peer)
 	sk_X509_pop_free(peer->chain, X509_free);
 	sk_X509_pop_free(peer->verified, X509_free);
 	X509_free(peer->issuer);
-	*peer = (struct peer_chain){ .chain = NULL };
+	EVP_PKEY_free(peer->raw);
+	*peer = (struct peer_chain){ .raw = NULL };
 }
 
 int peer_add(struct peer_chain *peer, struct slice der)
@@ -138,6 +141,9 @@ int peer_add(struct peer_chain *peer, struct slice der)
 
 bool peer_same(const struct peer_chain *a, const struct peer_chain *b)
 {
+	if (a->raw || b->raw)
+		return a->raw && b->raw &&
+		       !memcmp(a->raw_digest, b->raw_digest, RAW_DIGEST_LEN);
 	if (!a->leaf || !b->leaf)
 		return a->leaf == b->leaf;
 	return !X509_cmp(a->leaf, b->leaf);
@@ -145,17 +151,18 @@ bool peer_same(const struct peer_chain *a, const struct peer_chain *b)
 
 size_t peer_len(const struct peer_chain *peer)
 {
-	return peer->chain ? (size_t)sk_X509_num(peer->chain) : 0;
+	return peer->chain ? (size_t)sk_X509_num(peer->chain) : !!peer->raw;
 }
 
 int peer_der(const struct peer_chain *peer, size_t i, struct wr *w)
 {
 	OSSL_SCOPE;
 	X509 *x = sk_X509_value(peer->chain, (int)i);
-	int len = i2d_X509(x, NULL);
+	EVP_PKEY *raw = peer->raw;
+	int len = raw ? i2d_PUBKEY(raw, NULL) : i2d_X509(x, NULL);
 	uint8_t *to = len > 0 ? wr_reserve(w, (size_t)len) : NULL;
 
-	if (!to || i2d_X509(x, &to) != len)
+	if (!to || (raw ? i2d_PUBKEY(raw, &to) : i2d_X509(x, &to)) != len)
 		return -ENOMEM;
 	w->len += (size_t)len;
 	return 0;
@@ -216,7 +223,7 @@ struct evp_pkey_st *peer_key(const struct peer_chain *peer)
 {
 	OSSL_SCOPE;
 
-	return X509_get0_pubkey(peer->leaf);
+	return peer->raw ? peer->raw : X509_get0_pubkey(peer->leaf);
 }
 
 enum suite_auth peer_signed_by(const struct peer_chain *peer)
@@ -235,7 +242,9 @@ void peer_subject(const struct peer_chain *peer, char *buf, size_t size)
 {
 	OSSL_SCOPE;
 
-	if (peer->leaf)
+	if (peer->raw)
+		raw_name(peer->raw_digest, buf, size);
+	else if (peer->leaf)
 		subject_text(peer->leaf, buf, size);
 	else if (size)
 		buf[0] = '\0';

@@ -47,7 +47,8 @@ struct cert {
 /* A chain with its key; immutable after loading */
 struct cred {
 	struct evp_pkey_st *key;	/* NULL: it is elsewhere */
-	struct x509_st *leaf;
+	struct x509_st *leaf;		/* NULL: @raw */
+	bool raw;			/* @chain is a SubjectPublicKeyInfo */
 	struct cert *chain;
 	size_t chain_len;
 	/* handshake signature schemes that the key can make, best first */
@@ -122,12 +123,37 @@ bool x509_matches(struct x509_st *x, struct slice filters);
 
 /* ---- the peer's chain -------------------------------------------------- */
 
+#define RAW_DIGEST_LEN	32		/* SHA-256 */
+#define RAW_PREFIX	"sha256:"	/* no subject begins so: "CN = ..." */
+#define RAW_NAME_SIZE	(sizeof(RAW_PREFIX) + 2 * RAW_DIGEST_LEN)
+
 struct peer_chain {
+	struct evp_pkey_st *raw;	/* without a chain; NULL: none */
+	uint8_t raw_digest[RAW_DIGEST_LEN];
 	struct x509_st *leaf;
 	struct stack_st_X509 *chain;	/* with the leaf */
 	struct x509_st *issuer;		/* the leaf's, once verified */
 	struct stack_st_X509 *verified;	/* leaf to anchor; NULL: it is not */
 };
+
+/* Raw public keys (RFC 7250; x509_raw.c): those that are trusted */
+struct raw_trust;
+/*
+ * Public keys in PEM, a file of one in DER, SHA-256 hashes of them; each may
+ * be NULL.  -KTLS_E_CA_FILE, _OPTION, -ENOMEM.
+ */
+int raw_trust_new(struct raw_trust **trust, const char *file,
+		  const char *pem, const char *hashes, struct text why);
+void raw_trust_free(struct raw_trust *trust);
+/* The same for the same keys */
+struct slice raw_trust_digests(const struct raw_trust *trust);
+/* The peer's SubjectPublicKeyInfo; -KTLS_E_CERT_PARSE (also trailing bytes) */
+int peer_add_raw(struct peer_chain *peer, struct slice der);
+/* -KTLS_E_RAW_KEY, _CERT_WEAK */
+int peer_verify_raw(const struct peer_chain *peer,
+		    const struct raw_trust *trust, struct text why);
+/* What it is called: RAW_PREFIX, hex; cut to @size */
+void raw_name(const uint8_t digest[RAW_DIGEST_LEN], char *buf, size_t size);
 
 void peer_free(struct peer_chain *peer);
 /* Append one DER certificate; -KTLS_E_CERT_PARSE (also trailing bytes) */

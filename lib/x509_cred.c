@@ -40,7 +40,7 @@ static struct slice find_key(const struct source *s)
 	return (struct slice){ NULL, 0 };
 }
 
-static int load_key(struct cred *cred, const struct source *s, struct text why)
+int cred_load_key(struct cred *cred, const struct source *s, struct text why)
 {
 	struct slice at = find_key(s);
 	AUTO(BIO) bio = NULL;
@@ -177,6 +177,16 @@ static int match_key(struct cred *cred, const char *cert_name,
 	return 0;
 }
 
+static int load_raw(struct cred *cred, const struct ktls_cred *from,
+		    struct text why)
+{
+	int err = cred_load_raw(cred, from, why);
+
+	if (err)
+		cred_free(cred);
+	return err;
+}
+
 int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	      struct text why)
 {
@@ -192,7 +202,9 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 		return -KTLS_E_OPTION;
 	}
 	if (!from->cert_file && !from->cert_pem) {
-		text_set(why, "credential without a certificate");
+		if (own_key)
+			return load_raw(cred, from, why);
+		text_set(why, "credential without a certificate or a key");
 		return -KTLS_E_CERT_FILE;
 	}
 	err = source_open(&cert, from->cert_file, from->cert_pem, "cert_pem",
@@ -204,7 +216,7 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 		err = source_open(&key, from->key_file, from->key_pem,
 				  "key_pem", -KTLS_E_KEY_FILE, why);
 	if (!err && !from->key_elsewhere)
-		err = load_key(cred, k, why);
+		err = cred_load_key(cred, k, why);
 	if (!err)
 		err = match_key(cred, cert.name, k->name, why);
 	if (!err && from->ocsp_file)
@@ -222,13 +234,13 @@ struct evp_pkey_st *cred_public(const struct cred *cred)
 {
 	OSSL_SCOPE;
 
-	return X509_get0_pubkey(cred->leaf);
+	return cred->raw ? cred->key : X509_get0_pubkey(cred->leaf);
 }
 
 size_t cred_sig_max(const struct cred *cred)
 {
 	OSSL_SCOPE;
-	int size = EVP_PKEY_get_size(X509_get0_pubkey(cred->leaf));
+	int size = EVP_PKEY_get_size(cred_public(cred));
 
 	return size > 0 ? (size_t)size : 0;
 }

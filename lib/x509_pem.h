@@ -31,6 +31,12 @@ const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer);
 /* The timestamps in a file (x509_sct.c); -KTLS_E_CERT_FILE */
 int cred_load_sct(struct cred *cred, const char *path, struct text why);
 
+/* The private key in a source (x509_cred.c); -KTLS_E_KEY_FILE */
+int cred_load_key(struct cred *cred, const struct source *s, struct text why);
+/* A credential that is a key alone (x509_raw.c) */
+int cred_load_raw(struct cred *cred, const struct ktls_cred *from,
+		  struct text why);
+
 /* By what a peer may know it (x509_authority.c) */
 int cert_identify(struct cert *c, const X509 *x);
 

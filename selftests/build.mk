@@ -36,7 +36,8 @@ $(O)/selftests/support.a: $(test-objs)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-test-gnutls := export gnutls gnutls_exts gnutls_post gnutls_supp
+test-gnutls := export gnutls gnutls_exts gnutls_post gnutls_rawkey \
+	gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 
 $(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \

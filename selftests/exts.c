@@ -33,6 +33,8 @@ static const struct row {
 	  false },
 	{ 4, IN_CH, BODY(""), BODY(""), false },
 	{ 5, IN_CH | IN_CR | IN_CT, BODY("\1\0\0\0\0"), BODY(""), false },
+	{ 19, IN_CH | IN_EE, BODY("\3\2\0\2"), BODY("\2"), false },
+	{ 20, IN_CH | IN_EE, BODY("\1\2"), BODY("\0"), false },
 	{ 27, IN_CH | IN_CR, BODY("\6\0\1\0\2\0\2"), BODY("\2\0\3"), false },
 	{ 28, IN_CH | IN_EE, BODY("\100\1"), BODY("\0\100"), false },
 	{ 10, IN_CH | IN_EE, BODY("\0\4\0\35\0\27"), BODY("\0\2\0\35"),
@@ -392,6 +394,11 @@ TEST(malformed)
 		{ 16, IN_CH, BODY("\0\3\0\1a") },		/* empty name */
 		{ 16, IN_EE, BODY("\0\4\1a\1b") },		/* two */
 		{ 16, IN_EE, BODY("\0\0") },
+		{ 19, IN_CH, BODY("\0") },
+		{ 19, IN_CH, BODY("\2\0") },
+		{ 19, IN_EE, BODY("\0\2") },			/* two */
+		{ 20, IN_CH, BODY("\1\0\2") },
+		{ 20, IN_EE, BODY("") },
 		{ 27, IN_CH, BODY("\0") },
 		{ 27, IN_CR, BODY("\3\0\1\0") },		/* odd */
 		{ 43, IN_CH, BODY("\0") },

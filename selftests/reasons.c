@@ -138,6 +138,9 @@ static const struct ktls_hooks byte_there = { .cert_url = a_byte };
 #define ZLIB	.client.cert_compression = "zlib", \
 	.server.cert_compression = "zlib"
 
+#define ZEROS	"0000000000000000"
+#define NO_KEY	ZEROS ZEROS ZEROS ZEROS
+
 #define CERT_AT(where)	V12, .client_cert = "client", .client_url = where, \
 	.server = { .verify = KTLS_VERIFY_REQUIRE, .hooks = &byte_there }
 
@@ -287,6 +290,15 @@ static const struct reason rows[] = {
 			    "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
 	  .server.ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256",
 	  ACT(TO(SERVER_HELLO, SUITES, WITH("\300\61"))) },
+	{ WHY(CERT_TYPE), SERVER, .server_raw = true },
+	{ WHY(CERT_TYPE), CLIENT, .client.raw_key_hashes = NO_KEY,
+	  .client.flags = KTLS_F_RAW_KEYS_ONLY, .server_raw = true,
+	  ACT(TO(ENCRYPTED_EXTENSIONS, REPLACE, WITH("\10\0\0\2\0\0"))) },
+	{ WHY(CERT_TYPE_CHOICE), CLIENT, .client.raw_key_hashes = NO_KEY,
+	  ACT(TO(ENCRYPTED_EXTENSIONS, REPLACE,
+		 WITH("\10\0\0\7\0\5\0\24\0\1\1"))) },
+	{ WHY(RAW_KEY), CLIENT, .client.raw_key_hashes = NO_KEY,
+	  .server_raw = true, .text = "sha256:" },
 	{ WHY(COMPRESS_CHOICE), CLIENT, ZLIB,
 	  ACT(TO(COMPRESSED_CERTIFICATE, WRITE, AT(4), WITH("\0\3"))) },
 	{ WHY(COMPRESS_CHOICE), SERVER, ZLIB, .client_cert = "client",

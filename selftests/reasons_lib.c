@@ -166,6 +166,8 @@ void reason_set_up(struct mitm *m, const struct reason *r)
 	c = pki_cred(r->client_cert ? r->client_cert : "client");
 	c.url = r->client_url;
 	s = pki_cred(r->server_cert ? r->server_cert : "p256");
+	if (r->server_raw)
+		s.cert_file = NULL;
 	if (r->key_elsewhere) {
 		s.key_file = NULL;
 		s.key_elsewhere = 1;

@@ -42,6 +42,7 @@ struct reason {
 	uint16_t version;	/* only this one; 0: as it comes */
 	struct ktls_opts client, server;
 	const char *client_cert, *client_url, *server_cert, *name;
+	bool server_raw;	/* the server has the key alone */
 	bool key_elsewhere;	/* the server's */
 	struct act act[ACTS_MAX];	/* on what the other sends */
 

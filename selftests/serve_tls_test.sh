@@ -266,6 +266,32 @@ compressed()
 	has "no such algorithm" "$out" 'unknown compression "gzip"'
 }
 
+raw_key()
+{
+	local hash
+
+	openssl pkey -in "$pki/client.key" -pubout -out "$dir/client.pub"
+	hash=$(openssl pkey -in "$pki/p256.key" -pubout -outform DER |
+		sha256sum | cut -d' ' -f1)
+	serve --raw-key "$pki/p256.key" --peer-keys "$dir/client.pub" "$www"
+	is page "$(within "$ktls" get -v --raw-key "$pki/client.key" \
+		--peer-key-hashes "$hash" "$url/" 2>"$dir/said")" page
+	has "who it is" "$(<"$dir/said")" "server: \"?sha256:$hash.* verified"
+	until_true grep -q ' client="*sha256:' "$log"
+	ends 3 "$ktls" get --raw-key "$pki/p256.key" \
+		--peer-key-hashes "$hash" "$url/"
+	until_true grep -q 'not one of those that are trusted' "$log"
+	ends 3 "$ktls" get --peer-key-hashes "${hash//[0-9]/a}" "$url/"
+	has "no key" "$out" unsupported_certificate
+	ends 3 "$ktls" get --raw-key "$pki/client.key" \
+		--peer-key-hashes "${hash//[0-9]/a}" "$url/"
+	has "another key" "$out" 'raw public key sha256:[0-9a-f]{64} is not'
+	ends 3 "$ktls" get --cafile "$pki/ca.pem" "$url/"
+	has "no raw keys" "$out" unsupported_certificate
+	ends 1 "$ktls" get --peer-key-hashes 00 "$url/"
+	has "no hash" "$out" '"00" is not a SHA-256 hash'
+}
+
 retry()
 {
 	serve_p256 --retry "$www"
@@ -400,4 +426,4 @@ key_process()
 
 run_tests by_name by_signature strict_name files throw_away client_cert \
 	client_optional versions suites groups extended compressed \
-	retry alpn strangers key_log key_process
+	raw_key retry alpn strangers key_log key_process

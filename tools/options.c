@@ -34,6 +34,14 @@ static int add_key(struct tls_options *o, const char *file)
 	return 1;
 }
 
+static int add_raw_key(struct tls_options *o, const char *file)
+{
+	if (add_cert(o, NULL) < 0)
+		return -1;
+	o->creds[o->creds_len - 1].key_file = file;
+	return 1;
+}
+
 static int set_version(struct tls_options *o, const char *arg)
 {
 	static const struct {
@@ -104,6 +112,14 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 		return 1;
 	case OPT_SUPP_DATA:
 		return suppdata_add(&o->supp, arg) ? 1 : -1;
+	case OPT_RAW_KEY:
+		return add_raw_key(o, arg);
+	case OPT_PEER_KEYS:
+		o->peer_keys = arg;
+		return 1;
+	case OPT_PEER_KEY_HASHES:
+		o->peer_key_hashes = arg;
+		return 1;
 	case OPT_CERT_COMPRESSION:
 		o->cert_compression = arg;
 		return 1;
@@ -124,6 +140,9 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 int tls_config(struct ktls_config **config, enum ktls_role role,
 	       const struct tls_options *o)
 {
+	bool keys = o->peer_keys || o->peer_key_hashes;
+	/* who names keys, and no CA, means these */
+	bool only = keys && !o->ca_file && !o->ca_dir;
 	const struct ktls_hooks *log_hooks;
 	struct ktls_hooks hooks = { 0 };
 	char why[512] = "";
@@ -139,7 +158,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		hooks.sign = keeper_sign;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
-		.flags = o->flags,
+		.flags = o->flags | (only ? KTLS_F_RAW_KEYS_ONLY : 0),
 		.min_version = (uint16_t)o->version,
 		.max_version = (uint16_t)o->version,
 		.ciphers = o->ciphers,
@@ -149,7 +168,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.creds_len = o->creds_len,
 		.ca_file = o->ca_file,
 		.ca_dir = o->ca_dir,
-		.verify = o->verify,
+		.verify = keys && !o->verify ? KTLS_VERIFY_REQUIRE : o->verify,
 		.alpn = o->alpn,
 		.tx = o->tx,
 		.rx = o->rx,
@@ -163,6 +182,8 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.cert_compression = o->cert_compression,
 		.padding = o->padding,
 		.sigalgs_cert = o->sigalgs_cert,
+		.raw_keys_file = o->peer_keys,
+		.raw_key_hashes = o->peer_key_hashes,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

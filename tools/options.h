@@ -27,6 +27,7 @@ struct tls_options {
 	const char *sigalgs_cert;
 	const char *alpn;
 	const char *cert_compression;
+	const char *peer_keys, *peer_key_hashes;
 	enum ktls_path tx, rx;
 	unsigned int version;		/* 0: whatever the library does */
 	unsigned int flags;		/* KTLS_F_* */
@@ -53,6 +54,9 @@ enum {
 	OPT_PADDING,
 	OPT_SIGALGS_CERT,
 	OPT_GREASE,
+	OPT_RAW_KEY,
+	OPT_PEER_KEYS,
+	OPT_PEER_KEY_HASHES,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -73,7 +77,10 @@ enum {
 	{ "cert-compression", required_argument, NULL, OPT_CERT_COMPRESSION }, \
 	{ "padding", required_argument, NULL, OPT_PADDING },		\
 	{ "sigalgs-cert", required_argument, NULL, OPT_SIGALGS_CERT },	\
-	{ "grease", no_argument, NULL, OPT_GREASE }
+	{ "grease", no_argument, NULL, OPT_GREASE },			\
+	{ "raw-key", required_argument, NULL, OPT_RAW_KEY },		\
+	{ "peer-keys", required_argument, NULL, OPT_PEER_KEYS },	\
+	{ "peer-key-hashes", required_argument, NULL, OPT_PEER_KEY_HASHES }
 
 #define TLS_HELP							\
 	"  --tls VERSION          this version only, e.g. 1.3\n"	\
@@ -103,7 +110,13 @@ enum {
 	"                         first, e.g. zlib:brotli:zstd\n" \
 	"  --padding N            TLS 1.3: pad records to multiples of N\n" \
 	"                         bytes (1 to 16384), in user space\n" \
-	"  --grease               offer meaningless values too (RFC 8701)\n"
+	"  --grease               offer meaningless values too (RFC 8701)\n" \
+	"  --raw-key FILE         TLS 1.3: a private key (PEM) that is shown\n" \
+	"                         without a certificate\n"		\
+	"  --peer-keys FILE       TLS 1.3: the peer proves itself by one of\n" \
+	"                         these public keys (PEM) ...\n"	\
+	"  --peer-key-hashes LIST ... or one with such a SHA-256 hash (64\n" \
+	"                         hex digits; separated by colons)\n"
 
 /*
  * Take the option that getopt_long() returned as @opt with @arg.

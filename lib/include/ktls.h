@@ -208,6 +208,12 @@ enum ktls_alert {
 	  "certificate is not acceptable")				\
 	X(2142, CERT_SUITE, UNSUPPORTED_CERTIFICATE,			\
 	  "certificate is not of the kind that the suite is for")	\
+	X(2173, CERT_TYPE, UNSUPPORTED_CERTIFICATE,			\
+	  "no common type of certificate")				\
+	X(2174, CERT_TYPE_CHOICE, ILLEGAL_PARAMETER,			\
+	  "peer chose a type of certificate that was not offered")	\
+	X(2175, RAW_KEY, CERTIFICATE_UNKNOWN,				\
+	  "raw public key is not trusted")				\
 	X(2171, COMPRESS_CHOICE, ILLEGAL_PARAMETER,			\
 	  "certificate is compressed in a way that was not offered")	\
 	X(2172, COMPRESS_BAD, BAD_CERTIFICATE,				\
@@ -331,6 +337,10 @@ enum ktls_verify {
  * memory (@*_pem, NUL-terminated).  The chain begins with the certificate of
  * the key; the root may be left out.  Without a key, it is looked for in the
  * certificate's source.
+ *
+ * A key without a certificate is a raw public key (RFC 7250, TLS 1.3): what is
+ * sent is its SubjectPublicKeyInfo, and only to a peer that takes it; others
+ * get another of the credentials, or there is none.
  */
 struct ktls_cred {
 	const char *cert_file;
@@ -480,7 +490,10 @@ struct ktls_verify_request {
 	uint16_t version;	/* KTLS_TLS12, KTLS_TLS13 */
 	uint8_t verified;	/* 1: the library has, and found nothing wrong */
 	uint8_t status;		/* what was sent with it: enum ktls_status */
-	/* as the peer sent them, its own first; at least one */
+	/*
+	 * As the peer sent them, its own first; at least one.  A raw public key
+	 * (ktls_info.peer_raw_key): its SubjectPublicKeyInfo alone.
+	 */
 	const struct ktls_der *chain;
 	size_t chain_len;
 	/* client: whom it wants, name or address; server: whom the client does */
@@ -858,6 +871,26 @@ struct ktls_opts {
 	 */
 	const struct ktls_oid_filter *oid_filters;
 	size_t oid_filters_len;
+
+	/*
+	 * Peers that may prove who they are by a raw public key, without a
+	 * certificate (RFC 7250, TLS 1.3): the keys ("BEGIN PUBLIC KEY") in a
+	 * PEM file, or one in DER (SubjectPublicKeyInfo), as PEM text, and
+	 * SHA-256 hashes of SubjectPublicKeyInfos, 64 hex digits each,
+	 * separated by colons.  A key that is not among them is
+	 * -KTLS_E_RAW_KEY; without any, none is ever taken, nor asked for.  Not
+	 * with KTLS_VERIFY_NONE or KTLS_F_AUTH_LATER.
+	 *
+	 * A key has no name: any of them is right for any server_name.  A
+	 * client of several servers that must not pose as each other has a
+	 * config for each.  It has no end of validity either, and no status:
+	 * with KTLS_F_NEED_STATUS it does not do.
+	 *
+	 * Certificates are taken as well, unless KTLS_F_RAW_KEYS_ONLY.
+	 */
+	const char *raw_keys_file;
+	const char *raw_keys_pem;
+	const char *raw_key_hashes;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -961,6 +994,13 @@ struct ktls_opts {
  * client in its hello, a server of TLS 1.3 where it asks for a certificate.
  */
 #define KTLS_F_GREASE		(1u << 25)
+
+/*
+ * The peer has to have one of the raw keys of the options, and no certificate
+ * is taken; TLS 1.3 alone.  A peer that does no raw keys is
+ * -KTLS_E_CERT_TYPE.
+ */
+#define KTLS_F_RAW_KEYS_ONLY	(1u << 23)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
@@ -1121,6 +1161,11 @@ struct ktls_info {
 	char user_domain[256];
 	/* IANA algorithm of our certificate's compression, of the peer's; 0 */
 	uint16_t cert_compression, peer_cert_compression;
+	/*
+	 * The peer had a raw public key; @peer_subject is "sha256:" and 64 hex
+	 * digits, the hash of its SubjectPublicKeyInfo
+	 */
+	uint8_t peer_raw_key;
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
