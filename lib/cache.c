@@ -118,15 +118,25 @@ static struct shard *shard_of(struct cache *c, uint64_t hash)
 	return &c->shards[hash & (c->shards_len - 1)];
 }
 
-static struct entry **find(struct shard *s, uint64_t hash, struct slice key)
+static struct entry **bucket(struct shard *s, uint64_t hash)
 {
-	struct entry **p = &s->buckets[(hash / SHARDS_MAX) & (s->buckets_len - 1)];
+	return &s->buckets[(hash / SHARDS_MAX) & (s->buckets_len - 1)];
+}
 
+/* The next of @key, from @p on; of several the newest stands first */
+static struct entry **find_from(struct entry **p, uint64_t hash,
+				struct slice key)
+{
 	for (; *p; p = &(*p)->next)
 		if ((*p)->hash == hash && (*p)->key_len == key.len &&
 		    !memcmp((*p)->bytes, key.p, key.len))
 			break;
 	return p;
+}
+
+static struct entry **find(struct shard *s, uint64_t hash, struct slice key)
+{
+	return find_from(bucket(s, hash), hash, key);
 }
 
 static void unlink_entry(struct shard *s, struct entry **p)
@@ -142,10 +152,28 @@ static void unlink_entry(struct shard *s, struct entry **p)
 
 static void drop_oldest(struct shard *s)
 {
-	struct entry *e = s->oldest;
+	struct entry **p = bucket(s, s->oldest->hash);
 
-	unlink_entry(s, find(s, e->hash, (struct slice){ e->bytes,
-							  e->key_len }));
+	while (*p != s->oldest)
+		p = &(*p)->next;
+	unlink_entry(s, p);
+}
+
+/* Of those of @key keep the @max newest */
+static void thin_out(struct shard *s, uint64_t hash, struct slice key,
+		     size_t max)
+{
+	struct entry **p = find(s, hash, key);
+
+	while (*p) {
+		if (max) {
+			max--;
+			p = &(*p)->next;
+		} else {
+			unlink_entry(s, p);
+		}
+		p = find_from(p, hash, key);
+	}
 }
 
 /* ---- the calls --------------------------------------------------------- */
@@ -166,8 +194,8 @@ static struct entry *entry_new(uint64_t hash, struct slice key,
 	return e;
 }
 
-int cache_put(struct cache *cache, struct slice key, struct slice value,
-	      time_t expires)
+int cache_add(struct cache *cache, struct slice key, struct slice value,
+	      time_t expires, size_t max)
 {
 	uint64_t hash = hash_key(cache, key);
 	struct shard *s = shard_of(cache, hash);
@@ -177,14 +205,12 @@ int cache_put(struct cache *cache, struct slice key, struct slice value,
 	if (!e)
 		return -ENOMEM;
 	pthread_mutex_lock(&s->lock);
-	p = find(s, hash, key);
-	if (*p)
-		unlink_entry(s, p);
+	thin_out(s, hash, key, max - 1);
 	/* secrets are kept no longer than they serve */
 	while (s->oldest && (s->len == s->max || s->oldest->expires <= now))
 		drop_oldest(s);
-	/* the bucket may have changed */
-	p = find(s, hash, key);
+	p = bucket(s, hash);
+	e->next = *p;
 	*p = e;
 	e->older = s->newest;
 	*(s->newest ? &s->newest->newer : &s->oldest) = e;
@@ -192,6 +218,12 @@ int cache_put(struct cache *cache, struct slice key, struct slice value,
 	s->len++;
 	pthread_mutex_unlock(&s->lock);
 	return 0;
+}
+
+int cache_put(struct cache *cache, struct slice key, struct slice value,
+	      time_t expires)
+{
+	return cache_add(cache, key, value, expires, 1);
 }
 
 bool cache_get(struct cache *cache, struct slice key, bool take,
@@ -204,10 +236,9 @@ bool cache_get(struct cache *cache, struct slice key, bool take,
 	bool found;
 
 	pthread_mutex_lock(&s->lock);
-	p = find(s, hash, key);
-	if (*p && (*p)->expires <= now)
+	for (p = find(s, hash, key); *p && (*p)->expires <= now;
+	     p = find_from(p, hash, key))
 		unlink_entry(s, p);
-	p = find(s, hash, key);
 	found = *p;
 	if (found)
 		wr_bytes(w, (*p)->bytes + (*p)->key_len, (*p)->value_len);
@@ -221,11 +252,8 @@ void cache_del(struct cache *cache, struct slice key)
 {
 	uint64_t hash = hash_key(cache, key);
 	struct shard *s = shard_of(cache, hash);
-	struct entry **p;
 
 	pthread_mutex_lock(&s->lock);
-	p = find(s, hash, key);
-	if (*p)
-		unlink_entry(s, p);
+	thin_out(s, hash, key, 0);
 	pthread_mutex_unlock(&s->lock);
 }

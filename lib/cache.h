@@ -19,7 +19,13 @@ void cache_free(struct cache *cache);		/* wipes; NULL is fine */
 /* Keep a copy until @expires, in place of what was there: 0 or -ENOMEM */
 int cache_put(struct cache *cache, struct slice key, struct slice value,
 	      time_t expires);
-/* Append the value to @w and, if @take, forget it: true if there was one */
+/* ... or beside it, so that the @max (1 or more) newest are there */
+int cache_add(struct cache *cache, struct slice key, struct slice value,
+	      time_t expires, size_t max);
+/*
+ * Append the value, the newest, to @w and, if @take, forget it: true if there
+ * was one
+ */
 bool cache_get(struct cache *cache, struct slice key, bool take,
 	       struct wr *w);
 void cache_del(struct cache *cache, struct slice key);

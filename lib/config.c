@@ -26,7 +26,8 @@
 			 KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS | \
 			 KTLS_F_POST_HANDSHAKE_AUTH | KTLS_F_AUTH_LATER | \
 			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED | \
-			 KTLS_F_GREASE | KTLS_F_RAW_KEYS_ONLY)
+			 KTLS_F_GREASE | KTLS_F_RAW_KEYS_ONLY | \
+			 KTLS_F_PSK_KE | KTLS_F_SINGLE_USE)
 
 /* ---- options ----------------------------------------------------------- */
 

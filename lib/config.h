@@ -34,7 +34,8 @@ struct ktls_config {
 	struct raw_trust *raw_trust;	/* NULL: no raw key is taken */
 	struct cache *sessions;		/* NULL: none are kept here */
 	struct ktls_session_store store; /* server; or NULLs */
-	struct tickets *tickets;	/* server; may also be flagged */
+	struct tickets *tickets;	/* server; its flags may forbid them */
+	unsigned int tickets_count;	/* 1.3: after a full handshake */
 	uint32_t session_lifetime;	/* seconds */
 	uint8_t session_context[SESSION_CONTEXT_LEN];
 	struct supp *supp;		/* NULL: none */

@@ -110,6 +110,7 @@ void conn_wipe(struct ktls_conn *conn)
 	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
 	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
 	wipe(&conn->exporter, sizeof(conn->exporter));
+	wipe(&conn->resumption, sizeof(conn->resumption));
 }
 
 int conn_fail(struct ktls_conn *conn, int err)

@@ -37,6 +37,10 @@ struct ktls_conn {
 	struct ktls_why tx_why, rx_why;
 	uint8_t session_id[32];		/* 1.2: to be forgotten by */
 	uint8_t session_id_len;
+	struct secret resumption;	/* 1.3: len 0: no tickets */
+	uint32_t tickets;		/* ... sent */
+	uint32_t session_lifetime;	/* ... of all of them, from */
+	uint64_t session_made;
 	struct secret tx_secret, rx_secret;	/* 1.3 */
 	struct secret exporter;		/* 1.2: the main secret, */
 	/* client_random and, in 1.2, server_random */
@@ -90,6 +94,9 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec);
 int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out);
 /* It has been taken away: from here every call fails */
 void conn_spend(struct ktls_conn *conn);
+
+/* A NewSessionTicket (conn_ticket.c) */
+int conn_take_ticket(struct ktls_conn *conn, struct slice body, bool last);
 
 /* ---- record layers ----------------------------------------------------- */
 

@@ -11,16 +11,6 @@
 /* Keys in a row that bring no data */
 #define EMPTY_KEYS_MAX	32
 
-/* Not resumable yet; a ticket is checked, and dropped as 4.7.1 asks */
-static int take_ticket(struct ktls_conn *conn, struct slice body, bool last)
-{
-	struct new_session_ticket m;
-
-	(void)conn;
-	(void)last;
-	return parse_new_session_ticket(body, &m);
-}
-
 /*
  * Keys that carry no data in between are an attack on our CPU.  The record
  * number tells, also where the data went past us.
@@ -90,7 +80,7 @@ static const struct conn_rule {
 	uint8_t msg;
 	int (*fn)(struct ktls_conn *conn, struct slice body, bool last);
 } conn_rules[] = {
-	{ KTLS_TLS13, KTLS_CLIENT, HT_NEW_SESSION_TICKET, take_ticket },
+	{ KTLS_TLS13, KTLS_CLIENT, HT_NEW_SESSION_TICKET, conn_take_ticket },
 	{ KTLS_TLS13, 0, HT_KEY_UPDATE, take_key_update },
 	{ KTLS_TLS13, KTLS_CLIENT, HT_CERTIFICATE_REQUEST,
 	  post_take_request },

@@ -17,7 +17,7 @@
 #include "sched12.h"
 #include "ticket.h"
 
-#define FORMAT		3
+#define FORMAT		4
 #define DIGEST_LEN	32
 #define ERROR_MAX	4095	/* an errno or KTLS_E_* */
 #define RECORD_MIN	63	/* RFC 8449 4, and one for the type in 1.3 */
@@ -119,6 +119,12 @@ static void walk_secrets(struct pack *p, struct ktls_conn *conn)
 	pack_check(p, conn->tx_secret.len == (tls13 ? len : 0) &&
 		   conn->rx_secret.len == (tls13 ? len : 0) &&
 		   conn->exporter.len == (tls13 ? len : HASH_MAX));
+	pack_secret(p, &conn->resumption);
+	pack_check(p, !conn->resumption.len ||
+		   (tls13 && conn->resumption.len == len));
+	pack_u32(p, &conn->tickets);
+	pack_u32(p, &conn->session_lifetime);
+	pack_u64(p, &conn->session_made);
 	pack_bytes(p, conn->randoms, sizeof(conn->randoms));
 	pack_short(p, conn->session_id, sizeof(conn->session_id),
 		   &conn->session_id_len);

@@ -182,7 +182,7 @@ static const struct ext_row {
 	[EXT_RECORD_SIZE_LIMIT] = { 28, IN_CH | IN_EE | IN_SH12, false,
 		parse_record_limit, write_record_limit },
 	[EXT_EARLY_DATA] = { 42, IN_CH | IN_EE | IN_NST, MAY_CHANGE,
-		parse_early_data, NULL },
+		parse_early_data, write_early_data },
 	[EXT_SUPPORTED_VERSIONS] = { 43, IN_CH | IN_SH | IN_HRR, false,
 		parse_versions, write_versions },
 	[EXT_SESSION_TICKET] = { 35, IN_CH | IN_SH12, false,
@@ -190,7 +190,7 @@ static const struct ext_row {
 	[EXT_COOKIE] = { 44, IN_CH | IN_HRR, MAY_CHANGE,
 		parse_cookie, write_cookie },
 	[EXT_PSK_MODES] = { 45, IN_CH, false,
-		parse_psk_modes, NULL },
+		parse_psk_modes, write_psk_modes },
 	[EXT_CERTIFICATE_AUTHORITIES] = { 47, IN_CH | IN_CR, false,
 		parse_authorities, write_authorities },
 	[EXT_POST_HANDSHAKE_AUTH] = { 49, IN_CH, false,
@@ -206,7 +206,7 @@ static const struct ext_row {
 	[EXT_OID_FILTERS] = { 48, IN_CR, false,
 		parse_oid_filters, write_oid_filters },
 	[EXT_PRE_SHARED_KEY] = { 41, IN_CH | IN_SH, MAY_CHANGE,
-		parse_psk, NULL },
+		parse_psk, write_psk },
 };
 
 static int find(uint16_t type)

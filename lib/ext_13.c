@@ -93,6 +93,12 @@ static void parse_offered_psks(struct rd *r, struct exts *e)
 		rd_fail(r);
 }
 
+void write_psk_modes(struct wr *w, enum ext_where where, const struct exts *e)
+{
+	(void)where;
+	wr_opaque(w, 1, e->psk_modes);
+}
+
 void parse_psk(struct rd *r, enum ext_where where, struct exts *e)
 {
 	if (where == IN_CH)
@@ -101,10 +107,26 @@ void parse_psk(struct rd *r, enum ext_where where, struct exts *e)
 		e->psk_choice = rd_u16(r);
 }
 
+void write_psk(struct wr *w, enum ext_where where, const struct exts *e)
+{
+	if (where == IN_CH) {
+		wr_opaque(w, 2, e->psk_identities);
+		wr_opaque(w, 2, e->psk_binders);
+	} else {
+		wr_u16(w, e->psk_choice);
+	}
+}
+
 void parse_early_data(struct rd *r, enum ext_where where, struct exts *e)
 {
 	if (where == IN_NST)
 		e->max_early_data = rd_u32(r);
+}
+
+void write_early_data(struct wr *w, enum ext_where where, const struct exts *e)
+{
+	if (where == IN_NST)
+		wr_u32(w, e->max_early_data);
 }
 
 /* ---- certificate_authorities (4.3.4) ----------------------------------- */

@@ -173,6 +173,12 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 			 hs->tls12.master : hs->exporter;
 	conn->session_id_len = hs->session.id_len;
 	memcpy(conn->session_id, hs->session.id, hs->session.id_len);
+	/* a client that takes none gets none */
+	if (client || hs->server.tickets_wanted)
+		conn->resumption = hs->resumption;
+	conn->tickets = hs->tickets;
+	conn->session_made = hs->session.made;
+	conn->session_lifetime = hs->session.lifetime;
 	memcpy(conn->randoms, hs->client_random, RANDOM_LEN);
 	memcpy(conn->randoms + RANDOM_LEN, hs->tls12.server_random,
 	       RANDOM_LEN);

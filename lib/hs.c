@@ -237,6 +237,10 @@ static void forget_client(struct hs_client *c)
 	wr_free(&c->shares);
 	wr_free(&c->ticket);
 	wr_free(&c->request);
+	wr_free(&c->psks_wire);
+	for (size_t i = 0; i < PSKS_OFFERED; i++)
+		wr_free(&c->psks[i].identity);
+	wipe(c->psks, sizeof(c->psks));
 	*c = (struct hs_client){ 0 };
 }
 
@@ -258,6 +262,8 @@ void hs_forget(struct ktls_hs *hs)
 	wipe(&hs->server_app, sizeof(hs->server_app));
 	wipe(&hs->exporter, sizeof(hs->exporter));
 	wipe(&hs->session, sizeof(hs->session));
+	wipe(&hs->psk, sizeof(hs->psk));
+	wipe(&hs->resumption, sizeof(hs->resumption));
 	hs->limit = (struct hs_limit){ 0 };
 	peer_free(&hs->peer);
 	wr_free(&hs->status);

@@ -10,6 +10,7 @@
 #include "frag.h"
 #include "hs_wait.h"
 #include "msg.h"
+#include "psk.h"
 #include "record.h"
 #include "session.h"
 #include "supp.h"
@@ -100,6 +101,10 @@ struct hs_client {
 	bool session_offered;
 	bool status_due;	/* CertificateStatus may come (1.2) */
 	bool cert_urls;		/* the server takes CertificateURL */
+	struct psk psks[PSKS_OFFERED];
+	size_t psks_len;
+	struct wr psks_wire;	/* PskIdentitys, then PskBinderEntrys */
+	size_t binders_at;	/* in it */
 	struct wr ticket;	/* RFC 5077: offered, then received */
 	uint32_t ticket_lifetime;	/* seconds; 0: not said */
 };
@@ -115,6 +120,8 @@ struct hs_server {
 	bool cert_urls;		/* CertificateURL may come */
 	bool post_auth;		/* the client offers it for later */
 	bool unobtained;	/* it came, and what it is about did not */
+	struct secret binder_digest;	/* of the hello up to its binders */
+	bool tickets_wanted;	/* the client takes them (1.3) */
 	size_t early_skip;	/* bytes of rejected 0-RTT still to drop */
 };
 
@@ -209,6 +216,9 @@ struct ktls_hs {
 	struct secret client_hs, server_hs, client_app, server_app;
 	struct traffic_keys rx_keys, tx_keys;	/* of rx and tx */
 	struct secret exporter;
+	struct hs_psk psk;
+	struct secret resumption;	/* of the tickets of this connection */
+	uint32_t tickets;		/* of them, sent so far */
 
 	/* hello */
 	uint8_t client_random[RANDOM_LEN];
@@ -292,6 +302,8 @@ int hs_done(struct ktls_hs *hs);
 
 int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex);
 int hs_main_secrets(struct ktls_hs *hs);
+/* The client's Finished is in the transcript: what tickets come from */
+int hs_resumption_secret(struct ktls_hs *hs);
 
 /* The body of a Certificate; @cred NULL: an empty one */
 void hs_write_certificate(struct wr *w, struct slice context,
@@ -347,74 +359,6 @@ void limit_answer(const struct ktls_hs *hs, struct exts *e);
 void limit_tx_keys(struct ktls_hs *hs);
 void limit_rx_keys(struct ktls_hs *hs);
 
-/* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
-
-/* Without the extended main secret no other handshake is bound to this one */
-bool hs12_need_ems(const struct ktls_hs *hs);
-/* Main secret and key block, from the premaster secret */
-int hs12_secrets(struct ktls_hs *hs, struct slice premaster);
-/* The key block only, from the main secret of hs->session */
-int hs12_resume(struct ktls_hs *hs);
-/* ECDHE and DHE: the premaster secret of our half and @share */
-int hs12_agree(struct ktls_hs *hs, struct kex *kex, struct slice share,
-	       struct wr *premaster);
-const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
-					   const struct cred *cred,
-					   enum suite_auth auth,
-					   struct slice peer);
-bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
-		      const struct exts *peer, const char *name, bool *named);
-bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
-int hs12_send_certificate(struct ktls_hs *hs);
-int hs12_take_certificate(struct ktls_hs *hs, struct slice body);
-/* One more into hs->peer, and what is asked of all of them */
-int hs12_add_certificate(struct ktls_hs *hs, struct slice der);
-int hs12_verify_peer(struct ktls_hs *hs);
-int hs12_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
-int hs12_take_certificate_verify(struct ktls_hs *hs, struct slice body);
-/* ChangeCipherSpec, our keys, Finished */
-int hs12_send_finished(struct ktls_hs *hs);
-int hs12_take_finished(struct ktls_hs *hs, struct slice body);
-/* The messages so far, in full: what 1.2's CertificateVerify signs */
-struct slice hs12_messages(const struct ktls_hs *hs);
-/* @msg is signed by the peer with scheme @id */
-int hs12_verify(struct ktls_hs *hs, uint16_t id, struct slice msg,
-		struct slice signature);
-/* client_random, server_random, params: what ServerKeyExchange signs */
-int hs12_signed_params(struct ktls_hs *hs, struct slice params,
-		       struct wr *out);
-
-/* ---- static ECDH (hs_ecdh12.c) ----------------------------------------- */
-
-/* Client: by the certificate in hs->peer; -KTLS_E_CERT_SUITE, _GROUP_CHOICE */
-int ecdh_take(struct ktls_hs *hs);
-/*
- * Server: a credential that has what the suites of @auth need, and its group.
- * -KTLS_E_NO_SUITE: there is none; -KTLS_E_NO_GROUP: on no common curve.
- */
-int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
-		const struct exts *e, bool *named);
-int ecdh_begin(struct ktls_hs *hs);
-/* The curve of any certificate, ephemeral suites' as well */
-bool ecdh_curve_known(const struct cred *cred, const struct exts *e);
-
-/* ---- SupplementalData (hs_supp.c) -------------------------------------- */
-
-/* Is it for protected handshakes only, hence for a second one? */
-bool hs_supp_protected(const struct ktls_hs *hs);
-/* What our hello says of it; the server's, in answer to @m */
-int hs_supp_offer(struct ktls_hs *hs, struct exts *e);
-int hs_supp_answer(struct ktls_hs *hs, const struct client_hello *m,
-		   struct exts *e);
-int hs_supp_take_answer(struct ktls_hs *hs, const struct server_hello *m);
-bool hs_supp_agreed(const struct ktls_hs *hs);
-/* The message, if there is anything to say */
-int hs_supp_send(struct ktls_hs *hs);
-int hs_supp_take(struct ktls_hs *hs, struct slice body);
-/* To the application, once the peer's Finished is right */
-int hs_supp_deliver(struct ktls_hs *hs);
-void hs_supp_forget(struct ktls_hs *hs);
-
 /* ---- GREASE (hs_grease.c) ---------------------------------------------- */
 
 int grease_start(struct ktls_hs *hs);
@@ -423,6 +367,20 @@ void grease_share(const struct ktls_hs *hs, struct wr *shares);
 int grease_hello(struct ktls_hs *hs, struct client_hello *m);
 /* Server: in what it asks of a client */
 int grease_request(struct ktls_hs *hs, struct exts *e);
+
+/* ---- HelloRetryRequest (hs_retry.c) ------------------------------------ */
+
+/* Of @m what the answers and the key log need */
+void hello_keep(struct ktls_hs *hs, const struct client_hello *m);
+/* Ask for a share of hs->group, if @need_share, and for a cookie */
+int retry_send(struct ktls_hs *hs, struct slice body,
+	       const struct client_hello *m, bool need_share);
+/*
+ * The second hello: is it the first, changed as asked and no more?
+ * @stateless: another handshake has asked, and its cookie knows
+ */
+int retry_take(struct ktls_hs *hs, struct slice body,
+	       const struct client_hello *m, bool stateless);
 
 /* ---- entry points of the roles ----------------------------------------- */
 
@@ -461,27 +419,12 @@ int c13_certificate(struct ktls_hs *hs, struct slice body);
 int c13_compressed_certificate(struct ktls_hs *hs, struct slice body);
 int c13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int c13_finished(struct ktls_hs *hs, struct slice body);
-int c12_supplemental_data(struct ktls_hs *hs, struct slice body);
-int c12_certificate(struct ktls_hs *hs, struct slice body);
-int c12_certificate_status(struct ktls_hs *hs, struct slice body);
-int c12_server_key_exchange(struct ktls_hs *hs, struct slice body);
-int c12_certificate_request(struct ktls_hs *hs, struct slice body);
-int c12_server_hello_done(struct ktls_hs *hs, struct slice body);
-int c12_new_session_ticket(struct ktls_hs *hs, struct slice body);
-int c12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
-int c12_finished(struct ktls_hs *hs, struct slice body);
 int s13_certificate(struct ktls_hs *hs, struct slice body);
 int s13_compressed_certificate(struct ktls_hs *hs, struct slice body);
 int s13_certificate_verify(struct ktls_hs *hs, struct slice body);
 int s13_finished(struct ktls_hs *hs, struct slice body);
-int s12_supplemental_data(struct ktls_hs *hs, struct slice body);
-int s12_certificate(struct ktls_hs *hs, struct slice body);
-int s12_certificate_url(struct ktls_hs *hs, struct slice body);
-int s12_client_key_exchange(struct ktls_hs *hs, struct slice body);
-int s12_certificate_verify(struct ktls_hs *hs, struct slice body);
-int s12_change_cipher_spec(struct ktls_hs *hs, struct slice body);
-int s12_finished(struct ktls_hs *hs, struct slice body);
 
+#include "hs12.h"
 #include "hs_cert.h"
 
 #endif /* KTLS_HS_H */

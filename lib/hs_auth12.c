@@ -25,7 +25,7 @@ static int main_secret(struct ktls_hs *hs, struct slice premaster)
 	struct secret *master = &hs->tls12.master, session;
 	int err = transcript_now(&hs->transcript, &session);
 
-	master->len = 48;
+	master->len = MAIN_SECRET_LEN;
 	if (err)
 		return err;
 	if (!hs->tls12.ems)

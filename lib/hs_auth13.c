@@ -8,8 +8,9 @@
 
 int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex)
 {
+	const struct secret *psk = &hs->psk.key;
 	int err = sched_begin(&hs->sched, hs->config->crypto, hs->suite->hash,
-			      (struct slice){ NULL, 0 });
+			      (struct slice){ psk->b, psk->len });
 
 	if (!err)
 		err = sched_mix(&hs->sched, (struct slice){ kex->b, kex->len });
@@ -38,6 +39,12 @@ int hs_main_secrets(struct ktls_hs *hs)
 		err = hs_derive(hs, "exp master", "EXPORTER_SECRET",
 				&hs->exporter);
 	return err;
+}
+
+int hs_resumption_secret(struct ktls_hs *hs)
+{
+	return session13_tickets(hs->config) ?
+	       hs_derive(hs, "res master", NULL, &hs->resumption) : 0;
 }
 
 /* ---- choosing a credential (4.5.1.2) ----------------------------------- */

@@ -118,7 +118,9 @@ int client_send_hello(struct ktls_hs *hs)
 	int err;
 
 	client_exts(hs, &m.exts);
-	err = hs_supp_offer(hs, &m.exts);
+	err = psk_offer(hs, &m.exts);
+	if (!err)
+		err = hs_supp_offer(hs, &m.exts);
 	if (!err)
 		err = grease_hello(hs, &m);
 	if (err)
@@ -130,6 +132,9 @@ int client_send_hello(struct ktls_hs *hs)
 		write_client_hello(&c->hello, &m);
 	if (!wr_ok(&c->hello))
 		return -ENOMEM;
+	err = psk_bind(hs);
+	if (err)
+		return err;
 	wr_bytes(&hs->flight, c->hello.buf, c->hello.len);
 	return hs_flush(hs);
 }
@@ -142,7 +147,10 @@ int client_start(struct ktls_hs *hs)
 	 * With a ticket the id is made up, to see whether it is taken.  Who
 	 * renegotiates wants all of it anew.
 	 */
-	hs->client.session_offered = !hs->binding.round && session_find(hs);
+	if (!hs->binding.round)
+		psk_find(hs);
+	hs->client.session_offered = !hs->binding.round &&
+				     !hs->client.psks_len && session_find(hs);
 	if (hs->session.id_len) {
 		hs->session_id_len = hs->session.id_len;
 		memcpy(hs->session_id, hs->session.id, hs->session.id_len);
@@ -231,6 +239,7 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 		return err;
 	if (m.where != IN_SH12)
 		return client13_server_hello(hs, &m);
+	psk_forget(hs);
 	/* 4.2.3: what was retried stays 1.3 */
 	return hs->state == C_SH2 ? -KTLS_E_VERSION_CHOICE :
 				    client12_server_hello(hs, &m);
@@ -260,7 +269,7 @@ const struct hs_rule client_rules[] = {
 	  ST(C12_NST) | ST(C12_CCS) },
 	{ C_SH2, HT_SERVER_HELLO, HASH_SELF, c_server_hello, ST(C_EE) },
 	{ C_EE, HT_ENCRYPTED_EXTENSIONS, HASH_AFTER, c13_encrypted_extensions,
-	  ST(C_CERT_CR) },
+	  ST(C_CERT_CR) | ST(C_FIN) },
 	{ C_CERT_CR, HT_CERTIFICATE_REQUEST, HASH_AFTER,
 	  c13_certificate_request, ST(C_CERT) },
 	{ C_CERT_CR, HT_CERTIFICATE, HASH_AFTER, c13_certificate, ST(C_CV) },

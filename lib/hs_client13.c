@@ -72,6 +72,8 @@ static int agree(struct ktls_hs *hs, const struct exts *e,
 {
 	struct hs_client *c = &hs->client;
 
+	if (hs->psk.alone)
+		return 0;
 	if (!ext_has(e, EXT_KEY_SHARE))
 		return -KTLS_E_EXT_MISSING;
 	for (size_t i = 0; i < CLIENT_SHARES_MAX; i++) {
@@ -98,6 +100,8 @@ int client13_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		err = client_begin_transcript(hs);
 	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
+	if (!err)
+		err = psk_take_choice(hs, &m->exts);
 	if (!err)
 		err = agree(hs, &m->exts, &secret);
 	if (!err)
@@ -127,7 +131,8 @@ int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 		err = cert_type_take(hs, &e);
 	if (!err)
 		err = limit_take(hs, &e);
-	hs->state = C_CERT_CR;
+	/* 4.5: who has the PSK has shown who he is */
+	hs->state = hs->psk.chosen ? C_FIN : C_CERT_CR;
 	return err;
 }
 
@@ -174,7 +179,11 @@ static int end_flight(struct ktls_hs *hs)
 	int err = hs_send_finished(hs);
 
 	if (!err)
+		err = hs_resumption_secret(hs);
+	if (!err)
 		err = hs_tx_key(hs, &hs->client_app);
+	if (!err)
+		session_fill(hs);
 	hs->state = HS_DONE;
 	return err;
 }

@@ -30,8 +30,7 @@ struct state {
 static void write_state(struct wr *w, const struct state *s)
 {
 	wr_u8(w, FORMAT);
-	wr_u32(w, (uint32_t)(s->made >> 32));
-	wr_u32(w, (uint32_t)s->made);
+	wr_u64(w, s->made);
 	wr_u16(w, s->suite);
 	wr_u16(w, s->group);
 	wr_opaque(w, 1, s->digest);
@@ -44,8 +43,7 @@ static bool read_state(struct slice from, struct state *s)
 	struct rd r = rd_init(from.p, from.len, &bad);
 	uint8_t format = rd_u8(&r);
 
-	s->made = (uint64_t)rd_u32(&r) << 32;
-	s->made |= rd_u32(&r);
+	s->made = rd_u64(&r);
 	s->suite = rd_u16(&r);
 	s->group = rd_u16(&r);
 	s->digest = rd_opaque(&r, 1);

@@ -127,7 +127,7 @@ const struct hs_rule server_rules[] = {
 	  s13_compressed_certificate, ST(S_CV) | ST(S_FIN) },
 	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s13_certificate_verify,
 	  ST(S_FIN) },
-	{ S_FIN, HT_FINISHED, HASH_AFTER, s13_finished, ST(HS_DONE) },
+	{ S_FIN, HT_FINISHED, HASH_SELF, s13_finished, ST(HS_DONE) },
 
 	{ S12_SUPP_CERT_URL, HT_SUPPLEMENTAL_DATA, HASH_AFTER,
 	  s12_supplemental_data, ST(S12_CERT_URL) },

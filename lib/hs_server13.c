@@ -27,22 +27,29 @@ static int check_shares(const struct exts *e)
 	return 0;
 }
 
+/* 9.2, and 4.3.9 */
+static int check_required(const struct exts *e)
+{
+	bool psk = ext_has(e, EXT_PRE_SHARED_KEY);
+	bool kex = ext_has(e, EXT_SUPPORTED_GROUPS);
+
+	if (kex != ext_has(e, EXT_KEY_SHARE) ||
+	    (psk && !ext_has(e, EXT_PSK_MODES)) ||
+	    (!psk && !(kex && ext_has(e, EXT_SIGNATURE_ALGORITHMS))))
+		return -KTLS_E_EXT_MISSING;
+	return 0;
+}
+
 static int check_hello(const struct client_hello *m)
 {
-	static const uint64_t required = EXT_BIT(EXT_SUPPORTED_GROUPS) |
-					 EXT_BIT(EXT_SIGNATURE_ALGORITHMS) |
-					 EXT_BIT(EXT_KEY_SHARE);	/* 9.2 */
+	int err;
 
 	if (m->version != KTLS_TLS12)
 		return -KTLS_E_VERSION;
 	if (m->compression.len != 1 || m->compression.p[0])
 		return -KTLS_E_COMPRESSION;
-	if (~m->exts.set & required)
-		return -KTLS_E_EXT_MISSING;
-	if (ext_has(&m->exts, EXT_PRE_SHARED_KEY) &&
-	    !ext_has(&m->exts, EXT_PSK_MODES))	/* 4.3.9 */
-		return -KTLS_E_EXT_MISSING;
-	return check_shares(&m->exts);
+	err = check_required(&m->exts);
+	return err ? err : check_shares(&m->exts);
 }
 
 /* ---- choosing ---------------------------------------------------------- */
@@ -78,8 +85,8 @@ static int choose_cred(struct ktls_hs *hs, const struct client_hello *m)
 	bool named;
 	int err;
 
-	/* a name that is not fit to be compared and logged is no name */
-	host_name(e->server_name, hs->info.server_name);
+	if (!ext_has(e, EXT_SIGNATURE_ALGORITHMS))
+		return -KTLS_E_EXT_MISSING;
 	err = cert_type_choose_cred(hs, e, &named);
 	if (err)
 		return err;
@@ -90,147 +97,22 @@ static int choose_cred(struct ktls_hs *hs, const struct client_hello *m)
 	return 0;
 }
 
-/* ---- HelloRetryRequest (4.2.4) ----------------------------------------- */
-
-/*
- * Over all of a hello that its second version must repeat (4.2.2); @shares:
- * the key shares too, no other having been asked for
- */
-static int hello_digest(const struct ktls_hs *hs, struct slice body,
-			const struct client_hello *m, bool shares,
-			struct secret *out)
-{
-	bool bad = false;
-	struct rd exts = rd_init(m->ext_block.p, m->ext_block.len, &bad);
-	size_t head = (size_t)(m->ext_block.p - body.p) - 2;
-	struct hash h = { NULL };
-	int err = hash_begin(&h, hs->config->crypto, HASH_SHA256);
-
-	if (!err)
-		err = hash_add(&h, body.p, head);
-	while (!err && rd_more(&exts)) {
-		const uint8_t *at = exts.p;
-		uint16_t type = rd_u16(&exts);
-
-		rd_opaque(&exts, 2);
-		if (!ext_may_change(type) ||
-		    (shares && type == EXT_TYPE_KEY_SHARE))
-			err = hash_add(&h, at, (size_t)(exts.p - at));
-	}
-	out->len = hash_rows[HASH_SHA256].len;
-	if (!err)
-		err = hash_peek(&h, out->b);
-	hash_free(&h);
-	return err;
-}
-
-/* As it stands in the transcript, whoever sent it */
-static int write_retry(struct ktls_hs *hs, const struct client_hello *ch)
-{
-	const struct group *group = hs->server.retry_group;
-	const struct wr *cookie = &hs->server.cookie;
-	struct server_hello m = {
-		.version = KTLS_TLS12,
-		.random = { retry_random, RANDOM_LEN },
-		.where = IN_HRR,
-		.session_id = ch->session_id,
-		.suite = hs->suite->id,
-		.exts = {
-			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS),
-			.version = KTLS_TLS13,
-			.share_group = group ? group->id : 0,
-			.cookie = { cookie->buf, cookie->len },
-		},
-	};
-	struct wr_mark mark;
-
-	if (group)
-		m.exts.set |= EXT_BIT(EXT_KEY_SHARE);
-	if (cookie->len)
-		m.exts.set |= EXT_BIT(EXT_COOKIE);
-	mark = hs_open(hs, HT_SERVER_HELLO);
-	write_server_hello(&hs->flight, &m);
-	return hs_close(hs, &mark);
-}
-
-static int send_retry(struct ktls_hs *hs, const struct client_hello *ch)
-{
-	int err = transcript_retry(&hs->transcript, hs->config->crypto);
-
-	if (!err)
-		err = write_retry(hs, ch);
-	return err ? err : hs_send_ccs(hs);
-}
-
-static int retry(struct ktls_hs *hs, struct slice body,
-		 const struct client_hello *m, bool need_share)
-{
-	int err = hello_digest(hs, body, m, !need_share,
-			       &hs->server.hello_digest);
-
-	hs->server.retry_group = need_share ? hs->group : NULL;
-	if (!err && hs->config->flags & KTLS_F_COOKIE)
-		err = cookie_make(hs);
-	if (!err)
-		err = send_retry(hs, m);
-	if (!err)
-		err = hs_flush(hs);
-	hs->info.retried = 1;
-	hs->state = S_CH2;
-	return err;
-}
-
-static void keep_hello(struct ktls_hs *hs, const struct client_hello *m)
-{
-	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
-	memcpy(hs->session_id, m->session_id.p, m->session_id.len);
-	hs->session_id_len = m->session_id.len;
-}
-
-/* A second hello is the first that we see: be where we sent the request */
-static int resume_retry(struct ktls_hs *hs, const struct client_hello *m)
-{
-	struct secret first;
-	int err = cookie_take(hs, m->exts.cookie, &first);
-
-	if (!err)
-		err = transcript_retried(&hs->transcript, hs->config->crypto,
-					 hs->suite->hash, &first);
-	keep_hello(hs, m);
-	if (!err)
-		err = write_retry(hs, m);
-	wr_reset(&hs->flight);
-	hs->ccs_sent = true;
-	hs->info.retried = 1;
-	return err;
-}
-
-/* Is the second hello the first one, changed as asked and no more? */
-static int check_retried(struct ktls_hs *hs, struct slice body,
-			 const struct client_hello *m)
-{
-	const struct hs_server *s = &hs->server;
-	struct slice cookie = m->exts.cookie;
-	struct slice shares = m->exts.shares;
-	struct secret digest;
-	int err = hello_digest(hs, body, m, !s->retry_group, &digest);
-
-	if (err)
-		return err;
-	if (ext_has(&m->exts, EXT_EARLY_DATA) ||
-	    !secret_eq(digest.b, s->hello_digest.b, digest.len))
-		return -KTLS_E_RETRY_CHANGED;
-	if (cookie.len != s->cookie.len ||
-	    !secret_eq(cookie.p, s->cookie.buf, s->cookie.len))
-		return -KTLS_E_COOKIE;
-	/* one share, of the group asked for */
-	if (s->retry_group &&
-	    shares_find(shares, s->retry_group->id).len + 4 != shares.len)
-		return -KTLS_E_RETRY_CHANGED;
-	return 0;
-}
-
 /* ---- the flight -------------------------------------------------------- */
+
+/* Our half of the key exchange into @share, and what it leads to */
+static int agree(struct ktls_hs *hs, const struct exts *ch, struct exts *sh,
+		 struct wr *share, struct kex_secret *secret)
+{
+	int err = kex_respond(hs->config->crypto, hs->group,
+			      shares_find(ch->shares, hs->group->id), share,
+			      secret);
+
+	hs->info.group = hs->group->id;
+	sh->set |= EXT_BIT(EXT_KEY_SHARE);
+	sh->share_group = hs->group->id;
+	sh->share = (struct slice){ share->buf, share->len };
+	return err;
+}
 
 static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
 			     struct kex_secret *secret)
@@ -243,21 +125,19 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
 		.session_id = ch->session_id,
 		.suite = hs->suite->id,
 		.exts = {
-			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS) |
-			       EXT_BIT(EXT_KEY_SHARE),
+			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS),
 			.version = KTLS_TLS13,
-			.share_group = hs->group->id,
+			.psk_choice = hs->psk.index,
 		},
 	};
 	struct wr share = { 0 };
 	struct wr_mark mark;
 	int err = crypto_random(random, sizeof(random));
 
-	if (!err)
-		err = kex_respond(hs->config->crypto, hs->group,
-				  shares_find(ch->exts.shares, hs->group->id),
-				  &share, secret);
-	m.exts.share = (struct slice){ share.buf, share.len };
+	if (!err && !hs->psk.alone)
+		err = agree(hs, &ch->exts, &m.exts, &share, secret);
+	if (hs->psk.chosen)
+		m.exts.set |= EXT_BIT(EXT_PRE_SHARED_KEY);
 	if (!err) {
 		mark = hs_open(hs, HT_SERVER_HELLO);
 		write_server_hello(&hs->flight, &m);
@@ -326,10 +206,10 @@ int server13_ask(struct ktls_hs *hs, struct slice context)
 	return hs_close(hs, &mark);
 }
 
-/* Is the client asked for a certificate? */
+/* Is the client asked for a certificate? 4.5: not who has the PSK */
 static bool asks(const struct ktls_hs *hs)
 {
-	return server_asks(hs) && !hs->certs.unasked;
+	return server_asks(hs) && !hs->certs.unasked && !hs->psk.chosen;
 }
 
 static int end_flight(struct ktls_hs *hs)
@@ -359,7 +239,9 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 		err = hs_tx_key(hs, &hs->server_hs);
 	if (!err)
 		err = send_encrypted_extensions(hs, &ch->exts);
-	if (!err && asks(hs))
+	if (err || hs->psk.chosen)
+		return err ? err : end_flight(hs);
+	if (asks(hs))
 		err = server13_ask(hs, (struct slice){ NULL, 0 });
 	if (!err)
 		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
@@ -374,18 +256,16 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 	hs->suite = choose_suite(hs->config, m->suites);
 	if (!hs->suite)
 		return -KTLS_E_NO_SUITE;
+	/* without one a PSK may do */
 	hs->group = server_choose_group(hs, &m->exts, any_group);
-	if (!hs->group)
-		return -KTLS_E_NO_GROUP;
 	hs->info.version = KTLS_TLS13;
 	hs->info.suite = hs->suite->id;
-	hs->info.group = hs->group->id;
 	return 0;
 }
 
 static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
-	keep_hello(hs, m);
+	hello_keep(hs, m);
 	if (ext_has(&m->exts, EXT_EARLY_DATA))
 		hs->server.early_skip = EARLY_SKIP_MAX;
 	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
@@ -393,14 +273,28 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 				hs->suite->hash);
 }
 
-/* With the credential that has been chosen */
+/* Does it take another hello? hs->group is chosen, and may be none */
+static int check_retry(struct ktls_hs *hs, struct slice body,
+		       const struct client_hello *m, bool again)
+{
+	bool need_share = hs->group &&
+			  !shares_find(m->exts.shares, hs->group->id).len;
+
+	if (again && need_share)
+		return -KTLS_E_RETRY_CHANGED;
+	if (!again && (need_share || hs->config->flags & KTLS_F_COOKIE))
+		return retry_send(hs, body, m, need_share);
+	return 0;
+}
+
+/* With the PSK or the credential that has been chosen */
 static int answer_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
-	int err = cert_type_choose_peer(hs, &m->exts);
+	int err = limit_choose(hs, &m->exts);
 
-	if (!err)
-		err = limit_choose(hs, &m->exts);
-	if (!err)
+	if (!err && !hs->psk.chosen)
+		err = cert_type_choose_peer(hs, &m->exts);
+	if (!err && !hs->psk.chosen)
 		err = status_fetch(hs, &m->exts);
 	sct_choose(hs, &m->exts);
 	return err ? err : send_flight(hs, m);
@@ -420,14 +314,12 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 			  const struct client_hello *m)
 {
 	bool stateless = cookie_awaited(hs) && ext_has(&m->exts, EXT_COOKIE);
-	bool again = stateless || hs->state == S_CH2, need_share;
+	bool again = stateless || hs->state == S_CH2;
 	const struct suite *suite;
 	int err = check_hello(m);
 
-	if (!err && stateless)
-		err = resume_retry(hs, m);
 	if (!err && again)
-		err = check_retried(hs, body, m);
+		err = retry_take(hs, body, m, stateless);
 	suite = hs->suite;
 	if (!err)
 		err = negotiate(hs, m);
@@ -437,18 +329,24 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 	if (!err && !again)
 		err = first_hello(hs, m);
 	if (!err)
+		err = psk_digest(hs, m);
+	if (!err)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
-	if (err)
+	if (!err)
+		err = check_retry(hs, body, m, again);
+	if (err || (!again && hs->state == S_CH2))
 		return err;
-	need_share = !shares_find(m->exts.shares, hs->group->id).len;
-	if (again && need_share)
-		return -KTLS_E_RETRY_CHANGED;
-	if (!again && (need_share || hs->config->flags & KTLS_F_COOKIE))
-		return retry(hs, body, m, need_share);
 	compress_take_offer(hs, &m->exts);
+	/* a name that is not fit to be compared and logged is no name */
+	host_name(m->exts.server_name, hs->info.server_name);
 	err = server_choose_alpn(hs, &m->exts);
 	if (!err)
-		err = server_choose_cred(hs, m, choose_cred);
+		err = psk_choose(hs, m);
+	if (err || hs->psk.chosen)
+		return err ? err : answer_hello(hs, m);
+	if (!hs->group)
+		return -KTLS_E_NO_GROUP;
+	err = server_choose_cred(hs, m, choose_cred);
 	if (err == KTLS_LATER)
 		return hs_suspend(hs, KTLS_WANT_CRED, cred_answered);
 	return err ? err : answer_hello(hs, m);
@@ -480,17 +378,40 @@ int s13_certificate_verify(struct ktls_hs *hs, struct slice body)
 	return hs_take_certificate_verify(hs, body);
 }
 
+/* 4.7.1: in the application's keys, with the end of the handshake */
+static int send_tickets(struct ktls_hs *hs)
+{
+	unsigned int n = hs->info.resumed ? 1 : hs->config->tickets_count;
+	int err = 0;
+
+	if (!hs->server.tickets_wanted || !session13_tickets(hs->config))
+		return 0;
+	for (; hs->tickets < n && !err; hs->tickets++)
+		err = session13_write_ticket(hs->config, &hs->session,
+					     &hs->resumption, hs->tickets,
+					     &hs->flight);
+	return err ? err : hs_flush(hs);
+}
+
 /* The client is accepted */
 static int end_handshake(struct ktls_hs *hs)
 {
+	int err = hs_resumption_secret(hs);
+
+	if (!err)
+		err = hs_rx_key(hs, &hs->client_app);
 	hs->state = HS_DONE;
-	return hs_rx_key(hs, &hs->client_app);
+	if (err)
+		return err;
+	session_fill(hs);
+	return send_tickets(hs);
 }
 
 int s13_finished(struct ktls_hs *hs, struct slice body)
 {
 	int err = hs_take_finished(hs, body);
 
+	if (!err)
+		err = transcript_add(&hs->transcript, hs->msg.whole);
 	return err ? err : hs_ask_verify(hs, end_handshake);
 }
-

@@ -218,6 +218,16 @@ int parse_new_session_ticket(struct slice body,
 	return finish_exts(&r, IN_NST, 0, &m->exts);
 }
 
+void write_new_session_ticket(struct wr *w,
+			      const struct new_session_ticket *m)
+{
+	wr_u32(w, m->lifetime);
+	wr_u32(w, m->age_add);
+	wr_opaque(w, 1, m->nonce);
+	wr_opaque(w, 2, m->ticket);
+	exts_write(w, IN_NST, &m->exts);
+}
+
 int parse_key_update(struct slice body, uint8_t *request)
 {
 	bool bad = false;

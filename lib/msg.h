@@ -131,6 +131,8 @@ void write_client_hello(struct wr *w, const struct client_hello *m);
 void write_server_hello(struct wr *w, const struct server_hello *m);
 void write_certificate_request(struct wr *w,
 			       const struct certificate_request *m);
+void write_new_session_ticket(struct wr *w,
+			      const struct new_session_ticket *m);
 void write_certificate_verify(struct wr *w,
 			      const struct certificate_verify *m);
 

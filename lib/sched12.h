@@ -5,6 +5,8 @@
 
 #include "sched13.h"
 
+#define MAIN_SECRET_LEN	48	/* 8.1 */
+
 /* PRF(secret, label, seed), the seed in two parts */
 int prf(const struct crypto *crypto, enum hash_id hash, struct slice secret,
 	const char *label, struct slice seed1, struct slice seed2,

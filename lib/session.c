@@ -9,13 +9,14 @@
 #include "store.h"
 #include "ticket.h"
 
-#define FORMAT	2	/* of what is written: others are not read */
-#define SECRET_LEN	48
+#define FORMAT	3	/* of what is written: others are not read */
 
 #define LIFETIME	7200
 #define LIFETIME_MAX	86400
 #define TICKET_PERIOD	43200
 #define TICKET_PERIOD_MAX (7 * 86400)
+#define TICKETS		2
+#define TICKETS_MAX	16
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -79,6 +80,8 @@ static const char *check(const struct ktls_config *cfg,
 		return "session_lifetime is above a day";
 	if (o->ticket_period > TICKET_PERIOD_MAX)
 		return "ticket_period is above a week";
+	if (o->tickets > TICKETS_MAX)
+		return "tickets is above 16";
 	if (s && cfg->role != KTLS_SERVER)
 		return "session_store is for servers";
 	if (s && (!s->store || !s->fetch || !s->forget))
@@ -106,8 +109,7 @@ int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
 		if (!cfg->tickets)
 			return -ENOMEM;
 	}
-	if (cfg->min_version > KTLS_TLS12)
-		return 0;
+	cfg->tickets_count = o->tickets ? o->tickets : TICKETS;
 	if (o->session_store) {
 		cfg->store = *o->session_store;
 	} else if (max != KTLS_NO_SESSIONS) {
@@ -133,16 +135,19 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u16(w, s->version);
 	wr_u16(w, s->suite);
 	wr_u16(w, s->group);
-	wr_u8(w, (uint8_t)(s->ems | s->peer_verified << 1));
+	wr_u8(w, (uint8_t)(s->ems | s->peer_verified << 1 |
+			   s->peer_raw_key << 2));
 	wr_u8(w, s->max_fragment);
 	wr_opaque(w, 1, (struct slice){ s->secret.b, s->secret.len });
-	wr_u32(w, (uint32_t)(s->made >> 32));
-	wr_u32(w, (uint32_t)s->made);
+	wr_u64(w, s->made);
 	wr_u32(w, s->lifetime);
 	wr_opaque(w, 1, (struct slice){ s->id, s->id_len });
 	wr_bytes(w, s->context, SESSION_CONTEXT_LEN);
 	wr_opaque(w, 1, slice_str(s->server_name));
 	wr_opaque(w, 1, slice_str(s->peer_subject));
+	wr_opaque(w, 1, slice_str(s->alpn));
+	wr_u32(w, s->age_add);
+	wr_u64(w, s->issued);
 	wr_opaque(w, 2, ticket);
 }
 
@@ -176,6 +181,24 @@ static void rd_context(struct rd *r, uint8_t out[SESSION_CONTEXT_LEN])
 		memcpy(out, s.p, SESSION_CONTEXT_LEN);
 }
 
+/* 5246 8.1, 9846 4.7.1 */
+static bool secret_fits(const struct session *s)
+{
+	const struct suite *suite = suite_find(s->suite);
+
+	return suite && suite->version == s->version && s->secret.len ==
+	       (s->version == KTLS_TLS13 ? hash_rows[suite->hash].len :
+					   MAIN_SECRET_LEN);
+}
+
+uint64_t session_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static bool expired(const struct session *s)
 {
 	uint64_t now = (uint64_t)time(NULL);
@@ -196,24 +219,27 @@ bool session_read(struct slice from, struct session *s,
 	flags = rd_u8(&r);
 	s->ems = flags & 1;
 	s->peer_verified = flags >> 1 & 1;
+	s->peer_raw_key = flags >> 2 & 1;
 	s->max_fragment = rd_u8(&r);
 	rd_bytes(&r, s->secret.b, HASH_MAX, &s->secret.len);
-	s->made = (uint64_t)rd_u32(&r) << 32;
-	s->made |= rd_u32(&r);
+	s->made = rd_u64(&r);
 	s->lifetime = rd_u32(&r);
 	rd_bytes(&r, s->id, SESSION_ID_MAX, &s->id_len);
 	rd_context(&r, s->context);
 	rd_string(&r, s->server_name);
 	rd_string(&r, s->peer_subject);
+	rd_string(&r, s->alpn);
+	s->age_add = rd_u32(&r);
+	s->issued = rd_u64(&r);
 	*ticket = rd_opaque(&r, 2);
 	rd_end(&r);
-	return !bad && format == FORMAT && s->secret.len == SECRET_LEN &&
-	       !expired(s);
+	return !bad && format == FORMAT && secret_fits(s) && !expired(s);
 }
 
 bool session_fits(const struct ktls_config *cfg, const struct session *s)
 {
-	return s->version == KTLS_TLS12 && cfg->min_version <= KTLS_TLS12 &&
+	return s->version >= cfg->min_version &&
+	       s->version <= cfg->max_version &&
 	       u16s_have(cfg->suites_wire, s->suite) &&
 	       !memcmp(s->context, cfg->session_context,
 		       SESSION_CONTEXT_LEN) &&
@@ -244,16 +270,21 @@ void session_fill(struct ktls_hs *hs)
 	s->version = info->version;
 	s->suite = info->suite;
 	s->group = info->group;
-	s->ems = hs->tls12.ems;
+	s->ems = hs->tls12.ems || info->version == KTLS_TLS13;
 	s->max_fragment = hs->limit.fragment;
 	s->peer_verified = info->peer_verified;
+	s->peer_raw_key = info->peer_raw_key;
 	s->secret = hs->tls12.master;
-	s->made = (uint64_t)time(NULL);
-	s->lifetime = lifetime_of(hs, s->made);
+	/* who resumes does not authenticate: it gets no younger by it */
+	if (!info->resumed) {
+		s->made = (uint64_t)time(NULL);
+		s->lifetime = lifetime_of(hs, s->made);
+	}
 	memcpy(s->context, hs->config->session_context, SESSION_CONTEXT_LEN);
 	memcpy(s->server_name, client ? hs->peer_name : info->server_name,
 	       sizeof(s->server_name));
 	memcpy(s->peer_subject, info->peer_subject, sizeof(s->peer_subject));
+	memcpy(s->alpn, info->alpn, sizeof(s->alpn));
 }
 
 /* ---- the end of one ---------------------------------------------------- */

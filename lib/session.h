@@ -2,7 +2,7 @@
 /*
  * What a later handshake may resume, and where it is kept: on a server in a
  * store by session id (RFC 5246 F.1.4) or with the client in a ticket (RFC
- * 5077), on a client in a cache by the server's name.
+ * 5077, 9846 4.7.1), on a client in a cache by the server's name.
  *
  * Only sessions with an extended main secret are made: without it, what is
  * resumed may be another connection's (RFC 7627 5.3, 5.4).
@@ -23,8 +23,8 @@ struct session {
 	uint16_t group;
 	bool ems;
 	uint8_t max_fragment;		/* 6066 4: holds for the session */
-	bool peer_verified;
-	struct secret secret;		/* 1.2: the main secret */
+	bool peer_verified, peer_raw_key;
+	struct secret secret;		/* main secret (1.2), PSK (1.3) */
 	uint64_t made;			/* authenticated: s since the epoch */
 	uint32_t lifetime;		/* seconds from then */
 	uint8_t id[SESSION_ID_MAX];
@@ -32,6 +32,10 @@ struct session {
 	uint8_t context[SESSION_CONTEXT_LEN];	/* the config's */
 	char server_name[256];		/* client: also an address */
 	char peer_subject[256];
+	/* of a ticket of 1.3 */
+	uint32_t age_add;
+	uint64_t issued;		/* or received: ms since the epoch */
+	char alpn[256];
 };
 
 /* What the options say of sessions; last, when trust and creds are there */
@@ -43,13 +47,18 @@ bool session_tickets(const struct ktls_config *cfg);
 /* With the ticket, which is empty on a server */
 void session_write(struct wr *w, const struct session *s,
 		   struct slice ticket);
+/* ms since the epoch */
+uint64_t session_clock(void);
 /* False if it is not what session_write() wrote, or has expired */
 bool session_read(struct slice from, struct session *s,
 		  struct slice *ticket);
 /* Was it made under this config's trust, and are its choices ours still? */
 bool session_fits(const struct ktls_config *cfg, const struct session *s);
 
-/* What hs->session is to become: from the finished handshake */
+/*
+ * What hs->session is to become: from the finished handshake; in 1.3, without
+ * the secret, which each ticket has for itself.
+ */
 void session_fill(struct ktls_hs *hs);
 
 /* A failed connection's session is not resumed (5246 7.2.2) */
@@ -72,5 +81,30 @@ bool session_resume(struct ktls_hs *hs, const struct client_hello *m);
 void session_store(struct ktls_hs *hs);
 /* ... or seal it into @w; @lifetime: for how many seconds it is good */
 int session_ticket(struct ktls_hs *hs, struct wr *w, uint32_t *lifetime);
+
+/* ---- TLS 1.3 (session13.c) --------------------------------------------- */
+
+/* Are tickets given, or asked for? */
+bool session13_tickets(const struct ktls_config *cfg);
+/* Client: under what the tickets of a server are kept */
+bool session13_key(struct wr *w, const char *peer_name);
+/* ... one is, as session_write() put it; it is the newest */
+void session13_put(const struct ktls_config *cfg, const struct session *s,
+		   struct slice written);
+/* Client: the newest ticket for the peer, which is now used up */
+bool session13_find(struct ktls_hs *hs, struct wr *ticket);
+/* Client: keep what the server sent on a connection like @s */
+int session13_keep(const struct ktls_config *cfg, struct session *s,
+		   const struct secret *resumption, struct slice body);
+/* Server: what the ticket @identity stands for; false: nothing */
+bool session13_open(const struct ktls_config *cfg, struct slice identity,
+		    struct session *s);
+/*
+ * Server: a NewSessionTicket with its header, the @nr-th of the connection, for
+ * a session like @s
+ */
+int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
+			   const struct secret *resumption, uint32_t nr,
+			   struct wr *w);
 
 #endif /* KTLS_SESSION_H */

@@ -95,10 +95,17 @@ static ssize_t export(struct ktls_config *cfg, const char *name,
 		      struct wr *w)
 {
 	uint8_t digest[HASH_MAX];
+	struct wr key = { 0 };
+	bool found;
 	int err;
 
-	if (!cfg->sessions ||
-	    !cache_get(cfg->sessions, slice_str(name), false, w))
+	if (!cfg->sessions)
+		return 0;
+	found = (session13_key(&key, name) &&
+		 cache_get(cfg->sessions, content(&key), false, w)) ||
+		cache_get(cfg->sessions, slice_str(name), false, w);
+	wr_free(&key);
+	if (!found)
 		return w->bad ? -ENOMEM : 0;
 	err = make_digest(cfg, content(w), digest);
 	wr_bytes(w, digest, DIGEST_LEN);
@@ -127,9 +134,13 @@ static int import(struct ktls_config *cfg, struct slice bytes)
 {
 	struct slice ticket;
 	struct session s = { 0 };
-	int err = -KTLS_E_SESSION;
+	int err = 0;
 
-	if (session_read(bytes, &s, &ticket) && offerable(cfg, &s, ticket))
+	if (!session_read(bytes, &s, &ticket) || !offerable(cfg, &s, ticket))
+		err = -KTLS_E_SESSION;
+	else if (s.version == KTLS_TLS13)
+		session13_put(cfg, &s, bytes);
+	else
 		err = cache_put(cfg->sessions, slice_str(s.server_name), bytes,
 				(time_t)(s.made + s.lifetime));
 	wipe(&s, sizeof(s));

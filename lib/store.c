@@ -31,11 +31,12 @@ static int sealed_put(const struct ktls_config *cfg, struct slice id,
 }
 
 static bool sealed_get(const struct ktls_config *cfg, struct slice id,
+		       ssize_t (*get)(void *arg, const void *id, size_t id_len,
+				      void *buf, size_t size),
 		       struct wr *w)
 {
 	uint8_t buf[KTLS_SESSION_SIZE];
-	ssize_t len = cfg->store.fetch(cfg->arg, id.p, id.len, buf,
-				       sizeof(buf));
+	ssize_t len = get(cfg->arg, id.p, id.len, buf, sizeof(buf));
 	bool old;
 
 	return len > 0 && (size_t)len <= sizeof(buf) &&
@@ -57,8 +58,22 @@ int store_put(const struct ktls_config *cfg, struct slice id,
 bool store_get(const struct ktls_config *cfg, struct slice id, struct wr *w)
 {
 	if (cfg->store.fetch)
-		return sealed_get(cfg, id, w);
+		return sealed_get(cfg, id, cfg->store.fetch, w);
 	return cfg->sessions && cache_get(cfg->sessions, id, false, w);
+}
+
+bool store_take(const struct ktls_config *cfg, struct slice id,
+		struct wr *w)
+{
+	bool found;
+
+	if (cfg->store.take)
+		return sealed_get(cfg, id, cfg->store.take, w);
+	if (!cfg->store.fetch)
+		return cfg->sessions && cache_get(cfg->sessions, id, true, w);
+	found = store_get(cfg, id, w);
+	store_del(cfg, id);
+	return found;
 }
 
 void store_del(const struct ktls_config *cfg, struct slice id)

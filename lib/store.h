@@ -15,6 +15,9 @@ int store_put(const struct ktls_config *cfg, struct slice id,
 /* Append what is under @id to @w: true if there is something */
 bool store_get(const struct ktls_config *cfg, struct slice id,
 	       struct wr *w);
+/* ... and forget it, so that nobody else gets it */
+bool store_take(const struct ktls_config *cfg, struct slice id,
+		struct wr *w);
 void store_del(const struct ktls_config *cfg, struct slice id);
 
 #endif /* KTLS_STORE_H */

@@ -236,8 +236,7 @@ _Static_assert(KTLS_TICKET_KEYS_SIZE == 1 + 4 + KEYS_SHARED *
 
 static void write_key(struct wr *w, const struct key *k)
 {
-	wr_u32(w, (uint32_t)(k->from >> 32));
-	wr_u32(w, (uint32_t)k->from);
+	wr_u64(w, k->from);
 	wr_bytes(w, k->name, NAME_LEN);
 	wr_bytes(w, k->key, AEAD_KEY_MAX);
 }
@@ -246,8 +245,7 @@ static void read_key(struct rd *r, struct key *k)
 {
 	struct slice name, key;
 
-	k->from = (uint64_t)rd_u32(r) << 32;
-	k->from |= rd_u32(r);
+	k->from = rd_u64(r);
 	name = rd_take(r, NAME_LEN);
 	key = rd_take(r, AEAD_KEY_MAX);
 	if (!name.len || !key.len)

@@ -28,6 +28,21 @@ int transcript_now(const struct transcript *t, struct secret *out)
 	return hash_peek(&t->hash, out->b);
 }
 
+int transcript_with(const struct transcript *t, struct slice more,
+		    struct secret *out)
+{
+	struct hash fork = { NULL };
+	int err = hash_copy(&fork, &t->hash);
+
+	out->len = hash_rows[t->id].len;
+	if (!err)
+		err = hash_add(&fork, more.p, more.len);
+	if (!err)
+		err = hash_peek(&fork, out->b);
+	hash_free(&fork);
+	return err;
+}
+
 int transcript_retried(struct transcript *t, const struct crypto *crypto,
 		       enum hash_id id, const struct secret *first)
 {

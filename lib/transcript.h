@@ -19,6 +19,9 @@ int transcript_begin(struct transcript *t, const struct crypto *crypto,
 int transcript_add(struct transcript *t, struct slice msg);
 /* The hash of what has been added, as long as the hash is */
 int transcript_now(const struct transcript *t, struct secret *out);
+/* ... and of @more after it, which is not added */
+int transcript_with(const struct transcript *t, struct slice more,
+		    struct secret *out);
 /* A HelloRetryRequest is next: what was added becomes a message_hash */
 int transcript_retry(struct transcript *t, const struct crypto *crypto);
 /* The same with the hash of the first hello, before anything is added */

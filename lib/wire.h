@@ -114,6 +114,13 @@ static inline uint32_t rd_u32(struct rd *r)
 	return rd_uint(r, 4);
 }
 
+static inline uint64_t rd_u64(struct rd *r)
+{
+	uint64_t high = rd_u32(r);
+
+	return high << 32 | rd_u32(r);
+}
+
 static inline struct slice rd_rest(struct rd *r)
 {
 	return rd_take(r, rd_left(r));
@@ -211,6 +218,12 @@ static inline void wr_u24(struct wr *w, uint32_t v)
 static inline void wr_u32(struct wr *w, uint32_t v)
 {
 	wr_uint(w, v, 4);
+}
+
+static inline void wr_u64(struct wr *w, uint64_t v)
+{
+	wr_u32(w, (uint32_t)(v >> 32));
+	wr_u32(w, (uint32_t)v);
 }
 
 static inline void wr_slice(struct wr *w, struct slice s)

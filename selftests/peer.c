@@ -91,6 +91,11 @@ size_t pump_one(struct ktls_hs *from, struct ktls_hs *to, size_t max)
 		void *in = p ? ktls_hs_in(to, &room) : NULL;
 		int err;
 
+		if (p && ktls_hs_wants(to) == KTLS_WANT_DONE) {
+			/* what follows the handshake is the connection's */
+			ktls_hs_sent(from, len);
+			return moved + len;
+		}
 		if (!in)
 			break;
 		if (len > room)

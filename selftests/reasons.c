@@ -338,6 +338,11 @@ static const struct reason rows[] = {
 	{ WHY(CERT_REFUSED), CLIENT, .client.hooks = &no_peer },
 	{ WHY(CERT_REFUSED), SERVER, V12, .server.hooks = &no_peer,
 	  .client_cert = "client", .server.verify = KTLS_VERIFY_REQUIRE },
+	/* resumption */
+	{ WHY(PSK_BINDER), SERVER, .resumed = true,
+	  ACT(TO(CLIENT_HELLO, FLIP, AT(-1))) },
+	{ WHY(PSK_CHOICE), CLIENT, .resumed = true,
+	  ACT(TO(SERVER_HELLO, PUT, AT(41), WITH("\0\1"))) },
 	/* after the handshake */
 	{ WHY(TRUNCATED), ITSELF(truncated) },
 	{ WHY(PEER_ALERT), SERVER, .text = "handshake_failure",

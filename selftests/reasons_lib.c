@@ -8,6 +8,7 @@
 #include "harness.h"
 #include "hello_lib.h"
 #include "peer.h"
+#include "session_lib.h"
 
 /* ---- in a handshake ----------------------------------------------------- */
 
@@ -177,6 +178,11 @@ void reason_set_up(struct mitm *m, const struct reason *r)
 	server.creds = &s;
 	server.creds_len = 1;
 	mitm_begin(m, &client, &server, r->name);
+	if (r->resumed) {
+		ASSERT_EQ(shake13(m->config[CLIENT_END],
+				  m->config[SERVER_END], NULL), FULL);
+		mitm_again(m);
+	}
 }
 
 void reason_in_handshake(const struct reason *r)

@@ -41,6 +41,7 @@ struct reason {
 	enum end end;		/* of which this one gives up */
 	uint16_t version;	/* only this one; 0: as it comes */
 	struct ktls_opts client, server;
+	bool resumed;		/* the client has a ticket of the server's */
 	const char *client_cert, *client_url, *server_cert, *name;
 	bool server_raw;	/* the server has the key alone */
 	bool key_elsewhere;	/* the server's */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "session_lib.h"
 
+#include <sys/socket.h>
+
 #include "harness.h"
 
 int shake_named(struct ktls_config *client, struct ktls_config *server,
@@ -38,6 +40,39 @@ int shake(struct ktls_config *client, struct ktls_config *server,
 	  struct ktls_info info[2])
 {
 	return shake_named(client, server, "localhost", info);
+}
+
+void take_tickets(struct ktls_conn *client)
+{
+	char c;
+	ssize_t n;
+
+	do
+		n = ktls_recv(client, &c, 1, MSG_DONTWAIT);
+	while (n == -EINTR);
+	EXPECT_EQ(n, -EAGAIN);
+}
+
+int shake13(struct ktls_config *client, struct ktls_config *server,
+	    struct ktls_info info[2])
+{
+	struct ktls_info mine[2];
+	struct pair p;
+
+	if (!info)
+		info = mine;
+	pair_open(&p, client, server);
+	exchange(p.client, p.server, 1000);
+	exchange(p.server, p.client, 1000);
+	ktls_conn_info(p.client, &info[0]);
+	ktls_conn_info(p.server, &info[1]);
+	EXPECT_EQ(info[0].version, KTLS_TLS13);
+	EXPECT_EQ(info[0].resumed, info[1].resumed);
+	EXPECT_EQ(info[0].suite, info[1].suite);
+	EXPECT_EQ(info[0].group, info[1].group);
+	EXPECT_STREQ(info[0].alpn, info[1].alpn);
+	pair_close(&p);
+	return info[0].resumed;
 }
 
 struct ktls_config *client12(struct ktls_opts opts)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Handshakes of TLS 1.2 in a row, each of which may resume an earlier one */
+/* Handshakes in a row, each of which may resume an earlier one */
 #ifndef SELFTESTS_SESSION_LIB_H
 #define SELFTESTS_SESSION_LIB_H
 
@@ -23,11 +23,26 @@ int shake(struct ktls_config *client, struct ktls_config *server,
 int shake_named(struct ktls_config *client, struct ktls_config *server,
 		const char *name, struct ktls_info info[2]);
 
+/*
+ * The same in TLS 1.3, over a socket, so that the client gets its tickets; the
+ * connection carries data in both directions before it ends
+ */
+int shake13(struct ktls_config *client, struct ktls_config *server,
+	    struct ktls_info info[2]);
+/* Receive what stands before data, and it is in order */
+void take_tickets(struct ktls_conn *client);
+
 /* Configs as config() makes them, of TLS 1.2 alone */
 struct ktls_config *client12(struct ktls_opts opts);
 struct ktls_config *server12(struct ktls_opts opts);
 #define CLIENT12(...)	client12((struct ktls_opts){ __VA_ARGS__ })
 #define SERVER12(...)	server12((struct ktls_opts){ __VA_ARGS__ })
+
+/* ... of both versions */
+#define CLIENT13(...)							\
+	config(KTLS_OPTS(.role = KTLS_CLIENT, __VA_ARGS__))
+#define SERVER13(...)							\
+	config(KTLS_OPTS(.role = KTLS_SERVER, __VA_ARGS__))
 
 /* A store that servers share, in memory; the argument is a struct shelf */
 #define SHELF_MAX	64

@@ -33,7 +33,7 @@ static const char help[] =
 	"  -c, --cert FILE        our certificate, if the server asks\n"
 	"  -k, --key FILE         ... and its key, if it is in another file\n"
 	TLS_HELP
-	"  --session-file FILE    TLS 1.2: resume the session that is in FILE,\n"
+	"  --session-file FILE    resume the session that is in FILE,\n"
 	"                         if any, and keep this one's there (a secret)\n"
 	"  --user-mapping HINT    TLS 1.2: tell the server, if it asks, who\n"
 	"                         the user is: USER@DOMAIN, or @DOMAIN\n"

@@ -97,7 +97,7 @@ enum {
 	"                         signed with\n"			\
 	"  --alpn LIST            application protocols, separated by\n" \
 	"                         commas (HTTP's); '' for none\n"	\
-	"  --no-tickets           TLS 1.2: resume sessions by their id only\n" \
+	"  --no-tickets           no session tickets; TLS 1.2: resume by id\n" \
 	"  --supp-data TYPE=FILE  TLS 1.2: send FILE as SupplementalData\n" \
 	"                         of this type (a number) if the peer has\n" \
 	"                         the type too; '' sends nothing; agreed by\n" \

@@ -279,6 +279,11 @@ enum ktls_alert {
 	X(2127, CA_FILE, NONE, "trusted certificates cannot be loaded")	\
 	X(2140, SESSION, NONE,						\
 	  "session is damaged, expired, or of another configuration")	\
+	X(2151, PSK_BINDER, DECRYPT_ERROR,				\
+	  "binder of a pre-shared key does not verify")			\
+	X(2152, PSK_CHOICE, ILLEGAL_PARAMETER,				\
+	  "peer chose a pre-shared key that was not offered or "	\
+	  "does not fit its choices")					\
 	X(2141, TICKET_KEYS, NONE,					\
 	  "ticket keys are damaged, too old, or of another period")	\
 	X(2181, NO_BINDING, NONE,					\
@@ -644,8 +649,8 @@ struct ktls_hooks {
 };
 
 /*
- * A server's sessions by id (TLS 1.2), kept by the application in place of the
- * library's own cache: in a store that several processes or machines share.
+ * A server's sessions by id (TLS 1.2; TLS 1.3 with KTLS_F_SINGLE_USE), kept by
+ * the application in place of the library's own cache: in a store that several processes or machines share.
  * There is no cache of ours in front of it, so that a session which another
  * process has to forget (RFC 5246 7.2.2) is gone here as well.
  *
@@ -671,6 +676,13 @@ struct ktls_session_store {
 			 void *buf, size_t size);
 	/* It may not be there */
 	void (*forget)(void *arg, const void *id, size_t id_len);
+	/*
+	 * As fetch and forget in one: of several that ask at one time, one gets
+	 * it.  NULL: they are called one after the other, and what is good for
+	 * one use may be used twice by who is quick.
+	 */
+	ssize_t (*take)(void *arg, const void *id, size_t id_len,
+			void *buf, size_t size);
 };
 
 /*
@@ -750,9 +762,10 @@ struct ktls_opts {
 	uint64_t max_records;
 
 	/*
-	 * Sessions that may be resumed (TLS 1.2): how many are kept at most
-	 * (server: by session id, 10000; client: by server name, 1000;
-	 * KTLS_NO_SESSIONS: none), and for how many seconds after the full
+	 * Sessions that may be resumed: how many are kept at most (server: by
+	 * session id, in TLS 1.3 only with KTLS_F_SINGLE_USE, 10000; client: by
+	 * server name, 1000; KTLS_NO_SESSIONS: none, and a client then takes no
+	 * tickets), and for how many seconds after the full
 	 * handshake (7200, at most 86400; no longer than the certificates
 	 * that the peer was verified by, and resumption does not extend it).
 	 * A server's tickets need no room.  @session_store (copied), if not
@@ -891,6 +904,17 @@ struct ktls_opts {
 	const char *raw_keys_file;
 	const char *raw_keys_pem;
 	const char *raw_key_hashes;
+
+	/*
+	 * ---- resumption of TLS 1.3 ----
+	 *
+	 * server: tickets to send after a full handshake (2; at most 16), as a
+	 * part of the hand-off; after a resumed one it is one.  Further ones
+	 * are sent by ktls_conn_send_tickets().  A client keeps the 4 newest of
+	 * each server, offers one, and uses none twice.  What @sessions,
+	 * @session_lifetime and @ticket_period say above is true of these, too.
+	 */
+	unsigned int tickets;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -924,7 +948,7 @@ struct ktls_opts {
  * the flag they are served, but what they agree on is never resumed.
  */
 #define KTLS_F_NEED_EMS		(1u << 5)
-/* neither give nor take session tickets (RFC 5077) */
+/* neither give nor take session tickets (RFC 5077, RFC 9846 4.7.1) */
 #define KTLS_F_NO_TICKETS	(1u << 6)
 /*
  * SupplementalData and user mapping only under protection (RFC 4680 4): after
@@ -1001,6 +1025,17 @@ struct ktls_opts {
  * -KTLS_E_CERT_TYPE.
  */
 #define KTLS_F_RAW_KEYS_ONLY	(1u << 23)
+/*
+ * TLS 1.3: resume without a key exchange, too (psk_ke, RFC 9846 4.3.10), which
+ * saves its time and has NO FORWARD SECRECY: who gets the ticket's key decrypts
+ * what was recorded.  With a peer that can do both, psk_dhe_ke is chosen.
+ */
+#define KTLS_F_PSK_KE		(1u << 16)
+/*
+ * server, TLS 1.3: tickets are the names of sessions that are kept here, or in
+ * session_store, and each is good for one use (RFC 9846 8.1).
+ */
+#define KTLS_F_SINGLE_USE	(1u << 17)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
@@ -1015,11 +1050,12 @@ int ktls_config_new(struct ktls_config **config,
 struct ktls_config *ktls_config_get(struct ktls_config *config);
 void ktls_config_put(struct ktls_config *config);	/* NULL is fine */
 
-/* ---- sessions (TLS 1.2) ------------------------------------------------ */
+/* ---- sessions ---------------------------------------------------------- */
 
 /*
  * Client: the session that would be offered to @server_name, for a program
- * that is to resume it when it runs again.  Returns the bytes that it takes,
+ * that is to resume it when it runs again; in TLS 1.3 the newest ticket, which
+ * is still offered here as well.  Returns the bytes that it takes,
  * which are in @buf if @size was enough; 0: there is none; -EINVAL: no name;
  * -KTLS_E_STATE: no client; -ENOMEM.
  *
@@ -1559,6 +1595,15 @@ int ktls_hs_export(const struct ktls_hs *hs, const char *label,
 		   size_t len) KTLS_MUST_CHECK;
 int ktls_hs_binding(const struct ktls_hs *hs,
 		    uint8_t out[KTLS_BINDING_SIZE]) KTLS_MUST_CHECK;
+
+/*
+ * server, TLS 1.3: send @count more tickets (1 to 16), for a client that is
+ * about to open several connections.  It is a message to the peer, as data is:
+ * no other thread may send meanwhile.  Returns how many were sent, 0 if this
+ * client takes none or tickets are not given, -EAGAIN, or a failure.
+ */
+int ktls_conn_send_tickets(struct ktls_conn *conn,
+			   unsigned int count) KTLS_MUST_CHECK;
 
 /* The alert that ended it, sent or received, or KTLS_ALERT_NONE. */
 uint8_t ktls_conn_alert(const struct ktls_conn *conn);

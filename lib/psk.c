@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "psk.h"
+
+#include <errno.h>
+
+#include "hs.h"
+
+enum { PSK_KE, PSK_DHE_KE };	/* PskKeyExchangeMode */
+
+#define BINDER_RESUMPTION	"res binder"
+
+static struct slice of(const struct secret *s)
+{
+	return (struct slice){ s->b, s->len };
+}
+
+/* 4.3.11.2: as a Finished whose base is derived from the key */
+static int make_binder(const struct crypto *crypto, enum hash_id hash,
+		       const struct secret *key, const char *label,
+		       const struct secret *digest, struct secret *out)
+{
+	struct sched sched;
+	struct secret base;
+	int err = sched_begin(&sched, crypto, hash, of(key));
+
+	if (!err)
+		err = sched_derive(&sched, label, hash_empty(crypto, hash),
+				   &base);
+	if (!err)
+		err = finished_mac(crypto, hash, &base, digest, out);
+	wipe(&sched, sizeof(sched));
+	wipe(&base, sizeof(base));
+	return err;
+}
+
+/* An identity of @session's ticket is chosen: the handshake goes on from it */
+static void resume(struct ktls_hs *hs)
+{
+	const struct session *s = &hs->session;
+	struct ktls_info *info = &hs->info;
+
+	hs->psk.key = s->secret;
+	info->resumed = 1;
+	info->peer_verified = s->peer_verified;
+	info->peer_raw_key = s->peer_raw_key;
+	memcpy(info->peer_subject, s->peer_subject,
+	       sizeof(info->peer_subject));
+}
+
+/* ---- client ------------------------------------------------------------ */
+
+static struct psk *add(struct hs_client *c)
+{
+	return &c->psks[c->psks_len++];
+}
+
+void psk_find(struct ktls_hs *hs)
+{
+	struct session *s = &hs->session;
+	struct wr ticket = { 0 };
+	struct psk *psk;
+
+	if (hs_max_version(hs) < KTLS_TLS13 || !session13_find(hs, &ticket))
+		return;
+	psk = add(&hs->client);
+	psk->identity = ticket;
+	psk->key = s->secret;
+	psk->hash = suite_find(s->suite)->hash;
+	psk->session = s;
+}
+
+/* 4.3.11.1 */
+static uint32_t obfuscated_age(const struct session *s)
+{
+	return (uint32_t)(session_clock() - s->issued) + s->age_add;
+}
+
+/* After a retry the suite is known: what does not fit its hash is left out */
+static void drop_unfit(struct ktls_hs *hs)
+{
+	struct hs_client *c = &hs->client;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->psks_len; i++) {
+		if (hs->suite && c->psks[i].hash != hs->suite->hash) {
+			wr_free(&c->psks[i].identity);
+			wipe(&c->psks[i], sizeof(c->psks[i]));
+			continue;
+		}
+		if (n != i) {
+			c->psks[n] = c->psks[i];
+			c->psks[i].identity = (struct wr){ 0 };
+		}
+		n++;
+	}
+	c->psks_len = n;
+}
+
+static void write_psks(struct hs_client *c)
+{
+	static const uint8_t room[HASH_MAX];
+	struct wr *w = &c->psks_wire;
+
+	wr_reset(w);
+	for (size_t i = 0; i < c->psks_len; i++) {
+		const struct psk *psk = &c->psks[i];
+
+		wr_opaque(w, 2, (struct slice){ psk->identity.buf,
+						psk->identity.len });
+		wr_u32(w, obfuscated_age(psk->session));
+	}
+	c->binders_at = w->len;
+	for (size_t i = 0; i < c->psks_len; i++)
+		wr_opaque(w, 1, (struct slice){ room,
+			  hash_rows[c->psks[i].hash].len });
+}
+
+int psk_offer(struct ktls_hs *hs, struct exts *e)
+{
+	/* in our order of preference */
+	static const uint8_t modes[] = { PSK_DHE_KE, PSK_KE };
+	const struct ktls_config *cfg = hs->config;
+	struct hs_client *c = &hs->client;
+	const uint8_t *p;
+
+	if (hs_max_version(hs) < KTLS_TLS13 ||
+	    !(c->psks_len || session13_tickets(cfg)))
+		return 0;
+	e->psk_modes = (struct slice){ modes, cfg->flags & KTLS_F_PSK_KE ?
+				       2 : 1 };
+	e->set |= EXT_BIT(EXT_PSK_MODES);
+	drop_unfit(hs);
+	if (!c->psks_len)
+		return 0;
+	write_psks(c);
+	p = c->psks_wire.buf;
+	e->psk_identities = (struct slice){ p, c->binders_at };
+	e->psk_binders = (struct slice){ p + c->binders_at,
+					 c->psks_wire.len - c->binders_at };
+	e->set |= EXT_BIT(EXT_PRE_SHARED_KEY);
+	return wr_ok(&c->psks_wire) ? 0 : -ENOMEM;
+}
+
+/* Of our hello up to its binders, after what a retry put before it */
+static int offer_digest(const struct ktls_hs *hs, enum hash_id hash,
+			struct slice hello, struct secret *out)
+{
+	struct transcript t = { .id = hash };
+	int err;
+
+	if (hs->suite)
+		return transcript_with(&hs->transcript, hello, out);
+	err = transcript_begin(&t, hs->config->crypto, hash);
+	if (!err)
+		err = transcript_with(&t, hello, out);
+	transcript_free(&t);
+	return err;
+}
+
+int psk_bind(struct ktls_hs *hs)
+{
+	struct hs_client *c = &hs->client;
+	size_t len = c->psks_wire.len - c->binders_at;
+	struct slice hello = { c->hello.buf, c->hello.len - 2 - len };
+	uint8_t *to = c->hello.buf + c->hello.len - len;
+	int err = 0;
+
+	for (size_t i = 0; i < c->psks_len && !err; i++) {
+		const struct psk *psk = &c->psks[i];
+		struct secret digest, binder;
+
+		err = offer_digest(hs, psk->hash, hello, &digest);
+		if (!err)
+			err = make_binder(hs->config->crypto, psk->hash,
+					  &psk->key, BINDER_RESUMPTION, &digest,
+					  &binder);
+		if (!err)
+			memcpy(to + 1, binder.b, binder.len);
+		to += 1 + hash_rows[psk->hash].len;
+	}
+	return err;
+}
+
+int psk_take_choice(struct ktls_hs *hs, const struct exts *sh)
+{
+	const struct hs_client *c = &hs->client;
+	struct hs_psk *psk = &hs->psk;
+
+	if (!ext_has(sh, EXT_PRE_SHARED_KEY)) {
+		psk_forget(hs);
+		return 0;
+	}
+	if (sh->psk_choice >= c->psks_len ||
+	    c->psks[sh->psk_choice].hash != hs->suite->hash)
+		return -KTLS_E_PSK_CHOICE;
+	psk->chosen = true;
+	psk->index = sh->psk_choice;
+	psk->alone = !ext_has(sh, EXT_KEY_SHARE);
+	/* 4.3.10: only what was offered */
+	if (psk->alone && !(hs->config->flags & KTLS_F_PSK_KE))
+		return -KTLS_E_EXT_MISSING;
+	resume(hs);
+	return 0;
+}
+
+void psk_forget(struct ktls_hs *hs)
+{
+	struct hs_client *c = &hs->client;
+
+	for (size_t i = 0; i < PSKS_OFFERED; i++) {
+		wr_free(&c->psks[i].identity);
+		wipe(&c->psks[i], sizeof(c->psks[i]));
+	}
+	if (c->psks_len)
+		wipe(&hs->session, sizeof(hs->session));
+	c->psks_len = 0;
+	wr_free(&c->psks_wire);
+}
+
+/* ---- server ------------------------------------------------------------ */
+
+int psk_digest(struct ktls_hs *hs, const struct client_hello *m)
+{
+	struct slice hello = hs->msg.whole;
+
+	if (!ext_has(&m->exts, EXT_PRE_SHARED_KEY))
+		return 0;
+	/* it is the last extension, and they its end, behind their length */
+	hello.len = (size_t)(m->exts.psk_binders.p - hello.p) - 2;
+	return transcript_with(&hs->transcript, hello,
+			       &hs->server.binder_digest);
+}
+
+static bool has_mode(const struct exts *e, uint8_t mode)
+{
+	return e->psk_modes.len && memchr(e->psk_modes.p, mode,
+					  e->psk_modes.len);
+}
+
+/* With a key exchange if the client can, alone if it is allowed */
+static bool choose_mode(struct ktls_hs *hs, const struct exts *e)
+{
+	bool dhe = has_mode(e, PSK_DHE_KE) && hs->group;
+
+	hs->psk.alone = !dhe;
+	return dhe || (has_mode(e, PSK_KE) &&
+		       hs->config->flags & KTLS_F_PSK_KE);
+}
+
+/* Would what was agreed then be agreed now? */
+static bool still_holds(const struct ktls_hs *hs, const struct session *s)
+{
+	return session_fits(hs->config, s) &&
+	       suite_find(s->suite)->hash == hs->suite->hash &&
+	       !strcmp(s->server_name, hs->info.server_name) &&
+	       !strcmp(s->alpn, hs->info.alpn);
+}
+
+static bool find_psk(struct ktls_hs *hs, const struct exts *e)
+{
+	bool bad = false;
+	struct rd list = rd_init(e->psk_identities.p, e->psk_identities.len,
+				 &bad);
+
+	for (uint16_t i = 0; i < PSKS_TRIED && rd_more(&list); i++) {
+		struct slice identity = rd_opaque(&list, 2);
+
+		hs->psk.age = rd_u32(&list);
+		hs->psk.index = i;
+		if (session13_open(hs->config, identity, &hs->session) &&
+		    still_holds(hs, &hs->session))
+			return true;
+		wipe(&hs->session, sizeof(hs->session));
+	}
+	return false;
+}
+
+/* 4.3.11: only the binder of the one that is chosen */
+static int check_binder(const struct ktls_hs *hs, const struct exts *e)
+{
+	bool bad = false;
+	struct rd list = rd_init(e->psk_binders.p, e->psk_binders.len, &bad);
+	struct slice binder = rd_opaque(&list, 1);
+	struct secret mac;
+	int err;
+
+	for (uint16_t i = 0; i < hs->psk.index; i++)
+		binder = rd_opaque(&list, 1);
+	err = make_binder(hs->config->crypto, hs->suite->hash, &hs->psk.key,
+			  BINDER_RESUMPTION, &hs->server.binder_digest, &mac);
+	if (err)
+		return err;
+	return binder.len == mac.len && secret_eq(binder.p, mac.b, mac.len) ?
+	       0 : -KTLS_E_PSK_BINDER;
+}
+
+int psk_choose(struct ktls_hs *hs, const struct client_hello *m)
+{
+	const struct exts *e = &m->exts;
+
+	/* 4.7.1: none for modes that the client does not do */
+	hs->server.tickets_wanted = choose_mode(hs, e);
+	hs->psk.chosen = ext_has(e, EXT_PRE_SHARED_KEY) &&
+			 hs->server.tickets_wanted && find_psk(hs, e);
+	if (!hs->psk.chosen) {
+		hs->psk = (struct hs_psk){ 0 };
+		return 0;
+	}
+	resume(hs);
+	return check_binder(hs, e);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/* The tickets of TLS 1.3 (RFC 9846 4.7.1) */
+#include <errno.h>
+#include <time.h>
+
+#include "cache.h"
+#include "hs.h"
+#include "store.h"
+#include "ticket.h"
+
+/* Of a server, the newest; and the longest that any may be used */
+#define TICKETS_KEPT	4
+#define LIFETIME_MAX	604800
+
+#define NAME_LEN	32	/* of a ticket that is good for one use */
+
+static const struct slice ticket_aad = { (const uint8_t *)"ticket 1.3", 10 };
+
+static struct slice content(const struct wr *w)
+{
+	return (struct slice){ w->buf, w->len };
+}
+
+bool session13_tickets(const struct ktls_config *cfg)
+{
+	return cfg->max_version >= KTLS_TLS13 && session_tickets(cfg) &&
+	       (!(cfg->flags & KTLS_F_SINGLE_USE) || store_has(cfg));
+}
+
+/* The PSK of one ticket */
+static int derive(const struct ktls_config *cfg, struct session *s,
+		  const struct secret *resumption, struct slice nonce)
+{
+	s->secret.len = resumption->len;
+	return expand_label(cfg->crypto, suite_find(s->suite)->hash,
+			    resumption, "resumption", nonce, s->secret.b,
+			    s->secret.len);
+}
+
+/* Seconds that the session has yet to live */
+static uint32_t time_left(const struct session *s)
+{
+	uint64_t now = (uint64_t)time(NULL), end = s->made + s->lifetime;
+
+	return end > now ? (uint32_t)(end - now) : 0;
+}
+
+/* ---- client ------------------------------------------------------------ */
+
+/* Beside what 1.2 keeps under the bare name */
+bool session13_key(struct wr *w, const char *peer_name)
+{
+	wr_u8(w, '3');
+	wr_slice(w, slice_str(peer_name));
+	return wr_ok(w);
+}
+
+bool session13_find(struct ktls_hs *hs, struct wr *ticket)
+{
+	const struct ktls_config *cfg = hs->config;
+	struct wr key = { 0 }, w = { 0 };
+	struct session *s = &hs->session;
+	struct slice t;
+	bool found = false;
+
+	if (!session13_tickets(cfg) || !*hs->peer_name)
+		return false;
+	while (!found && session13_key(&key, hs->peer_name) &&
+	       cache_get(cfg->sessions, content(&key), true, &w)) {
+		found = session_read(content(&w), s, &t) &&
+			session_fits(cfg, s) &&
+			!strcmp(s->server_name, hs->peer_name);
+		if (found)
+			wr_slice(ticket, t);
+		wr_reset(&key);
+		wr_reset(&w);
+	}
+	wr_free(&key);
+	wr_free(&w);
+	if (found && wr_ok(ticket))
+		return true;
+	wr_free(ticket);
+	wipe(s, sizeof(*s));
+	return false;
+}
+
+/* For so long from now, but no session gets older by it */
+static void heed_lifetime(struct session *s, uint32_t lifetime)
+{
+	uint64_t age = (uint64_t)time(NULL) - s->made;
+
+	if (lifetime > LIFETIME_MAX)
+		lifetime = LIFETIME_MAX;
+	if (age + lifetime < s->lifetime)
+		s->lifetime = (uint32_t)(age + lifetime);
+}
+
+/* What cannot be kept cannot be resumed, and that is all */
+void session13_put(const struct ktls_config *cfg, const struct session *s,
+		   struct slice written)
+{
+	struct wr key = { 0 };
+
+	if (session13_key(&key, s->server_name))
+		(void)cache_add(cfg->sessions, content(&key), written,
+				(time_t)(s->made + s->lifetime), TICKETS_KEPT);
+	wr_free(&key);
+}
+
+static void keep(const struct ktls_config *cfg, const struct session *s,
+		 struct slice ticket)
+{
+	struct wr w = { 0 };
+
+	session_write(&w, s, ticket);
+	if (wr_ok(&w))
+		session13_put(cfg, s, content(&w));
+	wr_free(&w);
+}
+
+int session13_keep(const struct ktls_config *cfg, struct session *s,
+		   const struct secret *resumption, struct slice body)
+{
+	struct new_session_ticket m;
+	int err = parse_new_session_ticket(body, &m);
+
+	if (err || !m.lifetime || !session13_tickets(cfg) || !*s->server_name)
+		return err;
+	s->age_add = m.age_add;
+	s->issued = session_clock();
+	heed_lifetime(s, m.lifetime);
+	err = derive(cfg, s, resumption, m.nonce);
+	if (!err && time_left(s))
+		keep(cfg, s, m.ticket);
+	return err;
+}
+
+/* ---- server ------------------------------------------------------------ */
+
+/* What it stands for, out of the store or out of itself */
+static bool fetch(const struct ktls_config *cfg, struct slice identity,
+		  struct wr *w)
+{
+	bool old;
+
+	if (!(cfg->flags & KTLS_F_SINGLE_USE))
+		return ticket_open(cfg->tickets, ticket_aad, identity, w,
+				   &old);
+	return identity.len == NAME_LEN && store_take(cfg, identity, w);
+}
+
+bool session13_open(const struct ktls_config *cfg, struct slice identity,
+		    struct session *s)
+{
+	struct wr w = { 0 };
+	struct slice none;
+	bool found = session13_tickets(cfg) && fetch(cfg, identity, &w) &&
+		     session_read(content(&w), s, &none) &&
+		     s->version == KTLS_TLS13;
+
+	wr_free(&w);
+	return found;
+}
+
+static int make_ticket(const struct ktls_config *cfg, const struct session *s,
+		       struct wr *w)
+{
+	uint8_t name[NAME_LEN];
+	struct wr state = { 0 };
+	uint64_t until;
+	int err;
+
+	session_write(&state, s, (struct slice){ NULL, 0 });
+	err = wr_ok(&state) ? 0 : -ENOMEM;
+	if (!err && !(cfg->flags & KTLS_F_SINGLE_USE)) {
+		err = ticket_seal(cfg->tickets, ticket_aad, content(&state),
+				  w, &until);
+	} else if (!err) {
+		err = crypto_random(name, sizeof(name));
+		if (!err)
+			err = store_put(cfg, (struct slice){ name, NAME_LEN },
+					content(&state),
+					s->made + s->lifetime);
+		wr_bytes(w, name, sizeof(name));
+	}
+	wr_free(&state);
+	return err;
+}
+
+int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
+			   const struct secret *resumption, uint32_t nr,
+			   struct wr *w)
+{
+	const uint8_t nonce[] = { (uint8_t)(nr >> 8), (uint8_t)nr };
+	struct new_session_ticket m = {
+		.lifetime = time_left(s),
+		.nonce = { nonce, sizeof(nonce) },
+	};
+	struct wr ticket = { 0 };
+	int err = crypto_random(&s->age_add, sizeof(s->age_add));
+
+	s->issued = session_clock();
+	if (!err)
+		err = derive(cfg, s, resumption, m.nonce);
+	if (!err)
+		err = make_ticket(cfg, s, &ticket);
+	m.age_add = s->age_add;
+	m.ticket = content(&ticket);
+	if (!err) {
+		wr_u8(w, HT_NEW_SESSION_TICKET);
+		wr_vec(w, 3)
+			write_new_session_ticket(w, &m);
+	}
+	wr_free(&ticket);
+	return err;
+}
