@@ -12,7 +12,6 @@
 
 #include "cmd.h"
 #include "log.h"
-#include "session_file.h"
 #include "text.h"
 
 #define FETCH_BUF	(256 * 1024)
@@ -389,8 +388,5 @@ int fetch(struct fetch *f, const struct url *url)
 	ktls_conn_free(conn);
 	if (fd >= 0)
 		close(fd);
-	if (!status && f->session_file &&
-	    session_save(f->config, url->to.host, f->session_file))
-		status = STATUS_USAGE;
 	return status;
 }

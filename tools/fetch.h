@@ -12,7 +12,6 @@ struct fetch {
 	struct ktls_config *config;
 	const struct net_host *connect_to;	/* NULL: where the URL says */
 	const char *range;			/* "0-99", or NULL */
-	const char *session_file;		/* or NULL */
 	int timeout;				/* ms */
 	bool verbose;
 	struct output *output;

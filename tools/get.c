@@ -30,7 +30,8 @@ static const char help[] =
 	"  --capath DIR           ... or those in DIR, by hash; without\n"
 	"                         either, the system's\n"
 	"  --insecure             verify nothing\n"
-	"  -c, --cert FILE        our certificate, if the server asks\n"
+	"  -c, --cert FILE        our certificate, if the server asks, in\n"
+	"                         the handshake or (TLS 1.3) after it\n"
 	"  -k, --key FILE         ... and its key, if it is in another file\n"
 	TLS_HELP
 	"  --session-file FILE    resume the session that is in FILE,\n"
@@ -220,28 +221,32 @@ static int bad_url(const char *url, const char *why, int status)
 	return status;
 }
 
-/* To @url, wherever it is redirected to; @other is room for another URL */
-static int follow(struct fetch *f, const struct get *o, struct url *url,
-		  struct url *other)
+/*
+ * To @url[0], wherever it is redirected to; @url[1] is room for another URL.
+ * @last: where it has ended
+ */
+static int follow(struct fetch *f, const struct get *o, struct url url[2],
+		  const struct url **last)
 {
 	for (int i = 0; ; i++) {
-		struct url *from = url;
+		const struct url *from = &url[i % 2];
+		struct url *to = &url[(i + 1) % 2];
 		const char *why;
-		int status = fetch(f, url);
+		int status;
 
+		*last = from;
+		status = fetch(f, from);
 		if (status || !o->follow || !is_redirect(f->status) ||
 		    !*f->location)
 			return status;
 		if (i == REDIRECTS_MAX)
-			return bad_url(url->text, "too many redirects",
+			return bad_url(from->text, "too many redirects",
 				       STATUS_HTTP);
-		why = url_resolve(other, url, f->location);
+		why = url_resolve(to, from, f->location);
 		if (why)
 			return bad_url(f->location, why, STATUS_HTTP);
-		url = other;
-		other = from;
 		if (o->verbose)
-			fprintf(stderr, "* redirected to %s\n", url->text);
+			fprintf(stderr, "* redirected to %s\n", to->text);
 	}
 }
 
@@ -277,7 +282,19 @@ static int set_up_tls(struct fetch *f, const struct get *o)
 	int err = tls_config(&f->config, KTLS_CLIENT, &o->tls);
 
 	return err || !o->session_file ? err :
-	       session_load(f->config, o->session_file);
+	       session_take(f->config, o->session_file);
+}
+
+/* The session that was taken out of its file: what is left of it goes back */
+static int get_all(struct fetch *f, const struct get *o, struct url url[2])
+{
+	const struct url *last;
+	int status = follow(f, o, url, &last);
+
+	if (o->session_file &&
+	    session_save(f->config, last->to.host, o->session_file) && !status)
+		status = STATUS_USAGE;
+	return status;
 }
 
 static int get(struct fetch *f, struct get *o)
@@ -291,7 +308,7 @@ static int get(struct fetch *f, struct get *o)
 	why = url_parse(&urls[0], o->url);
 	status = why ? bad_url(o->url, why, STATUS_USAGE) :
 		       set_up_tls(f, o) ? STATUS_USAGE :
-		       follow(f, o, &urls[0], &urls[1]);
+		       get_all(f, o, urls);
 	if (!status)
 		status = judge(f, o);
 	if (status)
@@ -318,7 +335,6 @@ static int run(int argc, char **argv)
 	f = (struct fetch){
 		.connect_to = *o.connect_to.host ? &o.connect_to : NULL,
 		.range = o.range,
-		.session_file = o.session_file,
 		.timeout = o.timeout,
 		.verbose = o.verbose,
 		.output = &output,

@@ -19,7 +19,7 @@ static int fail(const char *file, int err)
 	return -1;
 }
 
-int session_load(struct ktls_config *config, const char *file)
+int session_take(struct ktls_config *config, const char *file)
 {
 	int err = 0, fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char *buf;
@@ -38,8 +38,11 @@ int session_load(struct ktls_config *config, const char *file)
 	if (buf)
 		explicit_bzero(buf, SESSION_MAX);
 	free(buf);
-	return !err || err == -KTLS_E_SESSION || err == -KTLS_E_STATE ? 0 :
-	       fail(file, err);
+	if (err == -KTLS_E_SESSION || err == -KTLS_E_STATE)
+		return 0;
+	if (!err && n > 0 && unlink(file))
+		err = errno;
+	return err ? fail(file, err) : 0;
 }
 
 static int write_file(const char *file, const void *buf, size_t len)

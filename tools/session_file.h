@@ -5,11 +5,15 @@
 
 #include <ktls.h>
 
-/* Offer what is in @file, if that is there and of use.  -1 after a complaint */
-int session_load(struct ktls_config *config, const char *file);
 /*
- * Keep the session of @server in @file, which only its owner may read and
- * which is replaced as a whole; without a session it stays as it is.
+ * Offer what is in @file, if that is there and of use, and remove it: what is
+ * good for one use must not be found by another process.  -1 after a complaint
+ */
+int session_take(struct ktls_config *config, const char *file);
+/*
+ * Put the session that @server would be offered next into @file, which only its
+ * owner may read and which is replaced as a whole; if there is none it stays as
+ * it is.
  */
 int session_save(struct ktls_config *config, const char *server,
 		 const char *file);
