@@ -41,11 +41,6 @@ answer()	# NAME FORMAT
 	printf "$2" >"$dir/a/$1"
 }
 
-gets()	# STATUS [OPTION]... PATH: and its output, both, is in $out
-{
-	ends "$1" "$ktls" get --cafile "$pki/ca.pem" "${@:2:$#-2}" "$url${!#}"
-}
-
 # ---- the command line ------------------------------------------------------
 
 usage()
@@ -343,5 +338,75 @@ sessions()
 	is "left over" "$(find "$dir" -name 'session.??????')" ''
 }
 
+# The session of the file is good for a resumption
+resumes()	# OPTION...
+{
+	gets 0 -v --session-file "$dir/session" "$@" /
+	has "resumed ($*)" "$out" 'TLS 1\.[23], .*, resumed'
+}
+
+# TLS 1.3: what was used is not in the file again
+tickets()
+{
+	local f=$dir/session how
+
+	for how in '' --single-use-tickets '--tickets 16' '--tickets 1'; do
+		# shellcheck disable=SC2086
+		serve_p256 $how "$www"
+		rm -f "$f"
+		gets 0 -v --session-file "$f" /
+		lacks "first $how" "$out" 'resumed'
+		cp "$f" "$f.used"
+		resumes
+		! cmp -s "$f" "$f.used"
+		resumes --rx user --tx user
+		gets 4 --session-file "$f" /none
+		resumes
+		stop_server
+		has "log $how" "$(<"$log")" 'version="TLS 1\.3" .*resumed=1'
+	done
+	# the second time it is a name of nothing
+	serve_p256 --single-use-tickets "$www"
+	gets 0 --session-file "$f" /
+	cp "$f" "$f.used"
+	resumes
+	cp "$f.used" "$f"
+	gets 0 -v --session-file "$f" /
+	lacks "used twice" "$out" 'resumed'
+	# none came in its place, and without a connection it is kept
+	serve_p256 --no-tickets "$www"
+	cp "$f" "$f.used"
+	gets 0 --session-file "$f" /
+	[ ! -e "$f" ]
+	cp "$f.used" "$f"
+	stop_server
+	gets 2 --session-file "$f" /
+	[ -s "$f" ]
+	ends 1 "$ktls" serve --tickets 17 "$www"
+	has usage "$out" 'not a number from 1 to 16'
+}
+
+# Servers of other libraries, whose tickets come when they like
+tickets_of_others()
+{
+	answers
+	answer ok 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+	gets 0 --session-file "$dir/session" /ok
+	gets 0 -v --session-file "$dir/session" /ok
+	has "libssl's" "$out" 'TLS 1\.3, .*, resumed'
+	rm "$dir/session"
+	port=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	url=https://localhost:$port
+	gnutls-serv --http -q -p "$port" --x509certfile "$pki/p256.pem" \
+		--x509keyfile "$pki/p256.key" >"$dir/gnutls.log" 2>&1 </dev/null &
+	others+=("$!")
+	until_true listening "$!"
+	gets 0 --session-file "$dir/session" /
+	resumes
+	resumes
+}
+
 run_tests usage no_connection verification verbose output atomically statuses \
-	truncated silent redirects range_ignored sessions
+	truncated silent redirects range_ignored sessions \
+	tickets tickets_of_others

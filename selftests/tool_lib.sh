@@ -119,6 +119,12 @@ get()	# [OPTION]... PATH
 	within "$ktls" get --cafile "$pki/ca.pem" "${@:1:$#-1}" "$url${!#}"
 }
 
+# ... with this exit status; its output, both, is in $out
+gets()	# STATUS [OPTION]... PATH
+{
+	ends "$1" "$ktls" get --cafile "$pki/ca.pem" "${@:2:$#-2}" "$url${!#}"
+}
+
 # ---- servers ---------------------------------------------------------------
 
 # $servers must end well, $others (processes, too) are killed at the test's end.

@@ -192,6 +192,14 @@ static enum next begin_send(struct client *c)
 	return GO;
 }
 
+static enum next answer(struct client *c)
+{
+	if (!respond(&c->x->res, &c->x->req, c->server->root,
+		     c->server->draining))
+		return fail_memory(c);
+	return begin_send(c);
+}
+
 static enum next take_data(struct client *c, const char *data, size_t len)
 {
 	size_t used;
@@ -201,11 +209,13 @@ static enum next take_data(struct client *c, const char *data, size_t len)
 	used = http_request_feed(&c->x->req, data, len);
 	if (!c->x->req.done)
 		return GO;
-	if (!keep_rest(c, data + used, len - used) ||
-	    !respond(&c->x->res, &c->x->req, c->server->root,
-		     c->server->draining))
+	if (!keep_rest(c, data + used, len - used))
 		return fail_memory(c);
-	return begin_send(c);
+	if (!auth_needed(c) || auth_done(c))
+		return answer(c);
+	auth_begin(c);
+	arm(c, DEADLINE_REQUEST);
+	return GO;
 }
 
 static enum next take_rest(struct client *c)
@@ -236,6 +246,17 @@ static enum next step_read(struct client *c)
 	c->received += (uint64_t)n;
 	c->budget -= REQUEST_BYTES;
 	return take_data(c, s->buf, (size_t)n);
+}
+
+static enum next step_auth(struct client *c)
+{
+	int rc = auth_run(c);
+
+	if (rc < 0)
+		return fail_read(c, rc);
+	if (!auth_done(c))
+		c->x->req.status = HTTP_STATUS_FORBIDDEN;
+	return answer(c);
 }
 
 static void count_sent(struct client *c, size_t n)
@@ -353,6 +374,7 @@ static void run(struct client *c)
 	static enum next (*const step[])(struct client *c) = {
 		[HANDSHAKE] = step_handshake,
 		[READ] = step_read,
+		[AUTH] = step_auth,
 		[SEND] = step_send,
 		[SHUTDOWN] = step_shutdown,
 		[LINGER] = step_linger,
@@ -428,6 +450,7 @@ void client_expire(struct timer *timer)
 		client_free(c);
 		return;
 	case READ:
+	case AUTH:
 		if (!c->x)
 			begin_shutdown(c, "idle timeout");
 		else if (respond_error(&c->x->res,

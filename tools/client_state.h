@@ -9,12 +9,14 @@
 
 /*
  *   HANDSHAKE --> READ <--> SEND --> SHUTDOWN --> LINGER --> closed
- *       |           +--------------------^          ^
+ *       |           | `AUTH--^           ^          ^
+ *       |           +--------------------+          |
  *       +-- failed, its alert sent -----------------+
  */
 enum state {
 	HANDSHAKE,
 	READ,
+	AUTH,
 	SEND,
 	SHUTDOWN,
 	LINGER,
@@ -42,6 +44,7 @@ struct client {
 	int fd;
 	uint8_t state;
 	bool logged;
+	bool asked;		/* for a certificate, after the handshake */
 	bool broken;		/* no record can be received any more */
 	bool reset;		/* do not wait for what was not taken */
 	uint32_t requests;
@@ -52,6 +55,17 @@ struct client {
 	int64_t begun;
 	union net_addr peer;
 };
+
+/* Is the request in work for those only who have a certificate? */
+bool auth_needed(const struct client *c);
+/* Has it shown one, now or earlier? */
+bool auth_done(const struct client *c);
+void auth_begin(struct client *c);
+/*
+ * Ask for it and wait for the answer: 1 when there is nothing more to wait for,
+ * or as ktls_recv() fails.
+ */
+int auth_run(struct client *c);
 
 /* The line for a connection, once */
 void log_client(struct client *c);

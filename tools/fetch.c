@@ -182,21 +182,40 @@ static int send_all(struct fetch *f, struct ktls_conn *conn,
 
 /* ---- the answer -------------------------------------------------------- */
 
+/* Only now the server asks who we are (RFC 9846 4.7.2) */
+static int authenticate(struct fetch *f, struct ktls_conn *conn)
+{
+	struct ktls_info i;
+	int err;
+
+	while ((err = ktls_conn_authenticate(conn)) == -EAGAIN) {
+		err = net_wait(ktls_conn_fd(conn), POLLOUT, f->timeout);
+		if (err)
+			return err;
+	}
+	if (err || !f->verbose)
+		return err;
+	ktls_conn_info(conn, &i);
+	fprintf(stderr, "* asked for a certificate after the handshake: %s%s\n",
+		i.sigalg ? "signed with " : "none fits",
+		i.sigalg ? ktls_sigalg_name(i.sigalg) : "");
+	return 0;
+}
+
 static ssize_t receive(struct fetch *f, struct ktls_conn *conn, char *buf)
 {
-	for (;;) {
-		ssize_t n = ktls_recv(conn, buf, FETCH_BUF, 0);
+	ssize_t n;
+	int err;
 
-		if (n == -EAGAIN) {
-			int err = net_wait(ktls_conn_fd(conn), POLLIN,
-					   f->timeout);
-
-			if (err)
-				return err;
-		} else if (n != -EINTR) {
-			return n;
-		}
-	}
+	do {
+		n = ktls_recv(conn, buf, FETCH_BUF, 0);
+		err = 0;
+		if (n == -EAGAIN)
+			err = net_wait(ktls_conn_fd(conn), POLLIN, f->timeout);
+		else if (n == -EINTR && ktls_conn_events(conn) & KTLS_EV_AUTH)
+			err = authenticate(f, conn);
+	} while (!err && (n == -EAGAIN || n == -EINTR));
+	return err ? err : n;
 }
 
 /* @len 0: the peer has closed, which may be the body's end, or too early */

@@ -143,6 +143,9 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 	bool keys = o->peer_keys || o->peer_key_hashes;
 	/* who names keys, and no CA, means these */
 	bool only = keys && !o->ca_file && !o->ca_dir;
+	/* who has a certificate may be asked for it later */
+	unsigned int late = role == KTLS_CLIENT && o->creds_len ?
+			    KTLS_F_POST_HANDSHAKE_AUTH : 0;
 	const struct ktls_hooks *log_hooks;
 	struct ktls_hooks hooks = { 0 };
 	char why[512] = "";
@@ -158,7 +161,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		hooks.sign = keeper_sign;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
-		.flags = o->flags | (only ? KTLS_F_RAW_KEYS_ONLY : 0),
+		.flags = o->flags | late | (only ? KTLS_F_RAW_KEYS_ONLY : 0),
 		.min_version = (uint16_t)o->version,
 		.max_version = (uint16_t)o->version,
 		.ciphers = o->ciphers,
@@ -184,6 +187,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.sigalgs_cert = o->sigalgs_cert,
 		.raw_keys_file = o->peer_keys,
 		.raw_key_hashes = o->peer_key_hashes,
+		.tickets = o->tickets,
 		.error = why,
 		.error_size = sizeof(why)));
 	if (err)

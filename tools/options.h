@@ -32,6 +32,7 @@ struct tls_options {
 	unsigned int version;		/* 0: whatever the library does */
 	unsigned int flags;		/* KTLS_F_* */
 	unsigned int padding;		/* 0: none */
+	unsigned int tickets;		/* 0: as many as the library sends */
 	struct suppdata supp;
 	const char *user_principal, *user_domain;
 	struct keeper *keeper;		/* NULL: this process has the keys */

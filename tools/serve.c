@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "log.h"
 #include "options.h"
+#include "path.h"
 #include "selfsigned.h"
 #include "server.h"
 
@@ -35,10 +36,17 @@ static const char help[] =
 	"  --client-ca FILE       ask for a client's certificate, and verify\n"
 	"                         it with those in FILE\n"
 	"  --client-optional      ... but serve those that have none\n"
+	"  --post-auth PATH       TLS 1.3: ask for it only when PATH or what\n"
+	"                         is below it is requested, which is 403 to\n"
+	"                         whoever shows none\n"
 	"  --strict-name          refuse a name that no certificate is for\n"
 	"  --retry                always answer with HelloRetryRequest and a\n"
 	"                         cookie first\n"
 	TLS_HELP
+	"  --tickets N            TLS 1.3: tickets for each full handshake\n"
+	"                         (2; at most 16)\n"
+	"  --single-use-tickets   TLS 1.3: ... good for one use each, as long\n"
+	"                         as this process keeps their sessions\n"
 	"  --user-mapping         TLS 1.2: ask clients for a hint as to who\n"
 	"                         their user is, and log it\n"
 	"  --max-conns N          connections at once (10000, or as many as\n"
@@ -69,7 +77,10 @@ static const char help[] =
 	"  ktls serve --tx kernel --rx user -l :8443 /srv\n"
 	"      fail rather than encrypt in user space; decrypt there\n"
 	"  ktls serve -l :8443 -c s.pem -k s.key --client-ca staff.pem /srv\n"
-	"      for those only who have a certificate from staff.pem\n";
+	"      for those only who have a certificate from staff.pem\n"
+	"  ktls serve -l :8443 -c s.pem -k s.key --client-ca staff.pem \\\n"
+	"             --post-auth /internal /srv\n"
+	"      all for everybody but what is below /internal\n";
 
 enum {
 	OPT_CLIENT_CA = OPT_OWN,
@@ -82,6 +93,9 @@ enum {
 	OPT_DRAIN_TIMEOUT,
 	OPT_USER_MAPPING,
 	OPT_KEY_PROCESS,
+	OPT_POST_AUTH,
+	OPT_TICKETS,
+	OPT_SINGLE_USE_TICKETS,
 };
 
 static const struct option options[] = {
@@ -97,6 +111,9 @@ static const struct option options[] = {
 	{ "drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT },
 	{ "user-mapping", no_argument, NULL, OPT_USER_MAPPING },
 	{ "key-process", no_argument, NULL, OPT_KEY_PROCESS },
+	{ "post-auth", required_argument, NULL, OPT_POST_AUTH },
+	{ "tickets", required_argument, NULL, OPT_TICKETS },
+	{ "single-use-tickets", no_argument, NULL, OPT_SINGLE_USE_TICKETS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -110,6 +127,8 @@ struct serve {
 	unsigned int max_conns;
 	int timeout, idle_timeout, drain_timeout;
 	struct keeper keeper;
+	struct path post_auth;
+	bool post_auth_given;
 	bool client_optional;
 	bool quiet;
 	bool verbose;
@@ -134,9 +153,23 @@ static int add_listen(struct serve *o, const char *arg)
 	return 0;
 }
 
+static int set_post_auth(struct serve *o, const char *arg)
+{
+	if (*arg != '/' || path_parse(&o->post_auth, arg) ||
+	    o->post_auth.query) {
+		complain("--post-auth %s: not a path; write /internal", arg);
+		return -1;
+	}
+	o->post_auth_given = true;
+	return 0;
+}
+
 static int take_limit(struct serve *o, int opt, const char *arg)
 {
 	switch (opt) {
+	case OPT_TICKETS:
+		return parse_number("--tickets", arg, 1, 16,
+				    &o->tls.tickets) ? 0 : -1;
 	case OPT_MAX_CONNS:
 		return parse_number("--max-conns", arg, 1, 1000000,
 				    &o->max_conns) ? 0 : -1;
@@ -180,6 +213,11 @@ static int take_option(struct serve *o, int opt, const char *arg)
 	case OPT_RETRY:
 		o->tls.flags |= KTLS_F_COOKIE;
 		return 0;
+	case OPT_POST_AUTH:
+		return set_post_auth(o, arg);
+	case OPT_SINGLE_USE_TICKETS:
+		o->tls.flags |= KTLS_F_SINGLE_USE;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;
@@ -192,6 +230,25 @@ static int take_option(struct serve *o, int opt, const char *arg)
 	default:
 		return take_limit(o, opt, arg);
 	}
+}
+
+/* Whom to ask for a certificate, and when */
+static int set_verify(struct serve *o)
+{
+	if (!o->tls.ca_file && (o->client_optional || o->post_auth_given)) {
+		complain("%s needs --client-ca", o->client_optional ?
+			 "--client-optional" : "--post-auth");
+		return -1;
+	}
+	if (o->tls.ca_file)
+		o->tls.verify = o->client_optional || o->post_auth_given ?
+				KTLS_VERIFY_OPTIONAL : KTLS_VERIFY_REQUIRE;
+	if (o->post_auth_given)
+		o->tls.flags |= KTLS_F_POST_HANDSHAKE_AUTH;
+	/* with both the handshake asks as well, of TLS 1.2 for example */
+	if (o->post_auth_given && !o->client_optional)
+		o->tls.flags |= KTLS_F_AUTH_LATER;
+	return 0;
 }
 
 static int parse(struct serve *o, int argc, char **argv)
@@ -209,13 +266,8 @@ static int parse(struct serve *o, int argc, char **argv)
 			 "more than one directory");
 		return -1;
 	}
-	if (o->client_optional && !o->tls.ca_file) {
-		complain("--client-optional needs --client-ca");
+	if (set_verify(o))
 		return -1;
-	}
-	if (o->tls.ca_file)
-		o->tls.verify = o->client_optional ? KTLS_VERIFY_OPTIONAL :
-						     KTLS_VERIFY_REQUIRE;
 	if (!o->listen_len)
 		add_listen(o, "127.0.0.1:4433");
 	o->dir = argv[optind];
@@ -291,6 +343,7 @@ static int set_up(struct server *s, struct serve *o)
 		return -1;
 	}
 	limit_conns(o);
+	s->post_auth = o->post_auth_given ? &o->post_auth : NULL;
 	s->clients_max = o->max_conns;
 	s->drain_ms = o->drain_timeout;
 	s->quiet = o->quiet;

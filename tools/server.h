@@ -53,6 +53,7 @@ struct server {
 	struct source signals;
 	struct ktls_config *config;
 	int root;		/* the directory served */
+	const struct path *post_auth;	/* for those with a certificate; NULL */
 	int epoll;
 	int signal_fd;
 	unsigned int clients_max;
