@@ -86,6 +86,8 @@ struct ssl_opts {
 struct ssl_end;
 struct ssl_end *ssl_end_new(const struct ssl_opts *opts);
 void ssl_end_free(struct ssl_end *end);
+/* The next connection of its context, with its tickets; @name of a client */
+void ssl_end_again(struct ssl_end *end, const char *name);
 /* Handshake in memory against @hs: 0, or the hs' error, or -EPROTO: libssl's */
 int ssl_pump(struct ssl_end *end, struct ktls_hs *hs, size_t max);
 /* libssl's last error, for messages */

@@ -117,28 +117,46 @@ static void note_alert(const SSL *ssl, int where, int value)
 		end->alert_sent = value & 0xff;
 }
 
-struct ssl_end *ssl_end_new(const struct ssl_opts *opts)
+/* A connection of its context */
+static void new_ssl(struct ssl_end *end, bool server, const char *name)
 {
-	struct ssl_end *end = calloc(1, sizeof(*end));
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
 
-	ASSERT_TRUE(end && in && out);
-	end->ctx = SSL_CTX_new(TLS_method());
-	ASSERT_TRUE(end->ctx);
-	set_ctx(end, opts);
+	ASSERT_TRUE(in && out);
 	end->ssl = SSL_new(end->ctx);
 	ASSERT_TRUE(end->ssl);
 	SSL_set_bio(end->ssl, in, out);
 	end->alert_received = end->alert_sent = KTLS_ALERT_NONE;
 	ASSERT_EQ(SSL_set_app_data(end->ssl, end), 1);
 	SSL_set_info_callback(end->ssl, note_alert);
-	if (opts->server)
+	if (server)
 		SSL_set_accept_state(end->ssl);
 	else
 		SSL_set_connect_state(end->ssl);
-	if (opts->name)
-		set_name(end->ssl, opts->name);
+	if (name)
+		set_name(end->ssl, name);
+}
+
+struct ssl_end *ssl_end_new(const struct ssl_opts *opts)
+{
+	struct ssl_end *end = calloc(1, sizeof(*end));
+
+	ASSERT_TRUE(end);
+	end->ctx = SSL_CTX_new(TLS_method());
+	ASSERT_TRUE(end->ctx);
+	set_ctx(end, opts);
+	new_ssl(end, opts->server, opts->name);
 	return end;
+}
+
+void ssl_end_again(struct ssl_end *end, const char *name)
+{
+	bool server = SSL_is_server(end->ssl);
+
+	SSL_free(end->ssl);
+	end->failed = false;
+	end->error[0] = 0;
+	new_ssl(end, server, name);
 }
 
 void ssl_end_free(struct ssl_end *end)
