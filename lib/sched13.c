@@ -4,6 +4,7 @@
 #include "include/ktls.h"
 
 #define LABEL_MAX	255
+#define CONTEXT_MAX	255	/* a ticket's nonce may be so long */
 
 static struct slice of(const struct secret *s)
 {
@@ -16,10 +17,10 @@ int expand_label(const struct crypto *crypto, enum hash_id hash,
 {
 	static const char prefix[] = "tls13 ";
 	size_t prefix_len = sizeof(prefix) - 1, label_len = strlen(label);
-	uint8_t info[2 + 1 + LABEL_MAX + 1 + HASH_MAX];
+	uint8_t info[2 + 1 + LABEL_MAX + 1 + CONTEXT_MAX];
 	size_t n = 0;
 
-	if (prefix_len + label_len > LABEL_MAX || context.len > HASH_MAX ||
+	if (prefix_len + label_len > LABEL_MAX || context.len > CONTEXT_MAX ||
 	    len > UINT16_MAX)
 		return -KTLS_E_CRYPTO;
 	info[n++] = (uint8_t)(len >> 8);
