@@ -314,9 +314,6 @@ int c12_server_hello_done(struct ktls_hs *hs, struct slice body)
 	return err ? err : hs_ask_verify(hs, begin_flight);
 }
 
-/* A longer one might leave no room in a hello, and none would begin */
-#define TICKET_MAX	16384
-
 int c12_new_session_ticket(struct ktls_hs *hs, struct slice body)
 {
 	struct new_session_ticket12 m;
@@ -324,7 +321,7 @@ int c12_new_session_ticket(struct ktls_hs *hs, struct slice body)
 
 	if (!err && m.ticket.len) {
 		wr_reset(&hs->client.ticket);
-		if (m.ticket.len <= TICKET_MAX)
+		if (m.ticket.len <= SESSION_TICKET_MAX)
 			wr_slice(&hs->client.ticket, m.ticket);
 		hs->client.ticket_lifetime = m.lifetime;
 		/* RFC 5077 3.4: an id in the ServerHello is void */

@@ -16,6 +16,9 @@
 
 struct ktls_hs;
 
+/* A longer one might leave no room in a hello, and none would begin */
+#define SESSION_TICKET_MAX	16384
+
 /* All of it is checked again when it is used: what was agreed must still do */
 struct session {
 	uint16_t version;

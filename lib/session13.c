@@ -124,7 +124,8 @@ int session13_keep(const struct ktls_config *cfg, struct session *s,
 	struct new_session_ticket m;
 	int err = parse_new_session_ticket(body, &m);
 
-	if (err || !m.lifetime || !session13_tickets(cfg) || !*s->server_name)
+	if (err || !m.lifetime || m.ticket.len > SESSION_TICKET_MAX ||
+	    !session13_tickets(cfg) || !*s->server_name)
 		return err;
 	s->age_add = m.age_add;
 	s->issued = session_clock();
