@@ -18,7 +18,7 @@ test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
 
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow \
-	post_attack post_auth rekey_load renego
+	post_attack post_auth rekey_load renego ticket13
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
