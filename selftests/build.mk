@@ -14,7 +14,7 @@ test-names   := $(filter-out $(test-support) $(test-helpers), \
 test-kernel  := alert close control data fdpass foreign keys limit offload plain \
 	rekey tamper
 # ... and of the program (which run here, too)
-test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_body probe)
+test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow \
