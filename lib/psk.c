@@ -286,8 +286,8 @@ static int check_binder(const struct ktls_hs *hs, const struct exts *e)
 
 	for (uint16_t i = 0; i < hs->psk.index; i++)
 		binder = rd_opaque(&list, 1);
-	err = make_binder(hs->config->crypto, hs->suite->hash, &hs->psk.key,
-			  BINDER_RESUMPTION, &hs->server.binder_digest, &mac);
+	err = make_binder(hs->config->crypto, hs->suite->hash,
+			  &hs->session.secret, BINDER_RESUMPTION, &hs->server.binder_digest, &mac);
 	if (err)
 		return err;
 	return binder.len == mac.len && secret_eq(binder.p, mac.b, mac.len) ?
@@ -297,6 +297,7 @@ static int check_binder(const struct ktls_hs *hs, const struct exts *e)
 int psk_choose(struct ktls_hs *hs, const struct client_hello *m)
 {
 	const struct exts *e = &m->exts;
+	int err;
 
 	/* 4.7.1: none for modes that the client does not do */
 	hs->server.tickets_wanted = choose_mode(hs, e);
@@ -306,6 +307,9 @@ int psk_choose(struct ktls_hs *hs, const struct client_hello *m)
 		hs->psk = (struct hs_psk){ 0 };
 		return 0;
 	}
-	resume(hs);
-	return check_binder(hs, e);
+	/* who has no key has not been here before, whatever ticket he shows */
+	err = check_binder(hs, e);
+	if (!err)
+		resume(hs);
+	return err;
 }
