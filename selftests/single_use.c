@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A ticket that is good for one use (RFC 9846 8.1), used by many at once */
+#include <stdatomic.h>
+
+#include "harness.h"
+#include "session_lib.h"
+
+#define THREADS	8
+#define ROUNDS	10
+
+FIXTURE(single) {
+	struct ktls_config *server, *client;
+	struct shelf shelf;
+	pthread_barrier_t start;
+	atomic_int resumed, full, failed;
+	struct exported session;
+};
+
+FIXTURE_VARIANT(single) { bool store; };
+FIXTURE_VARIANT_ADD(single, own) { false };
+FIXTURE_VARIANT_ADD(single, store) { true };
+
+static ssize_t take(void *arg, const void *id, size_t id_len, void *buf,
+		    size_t size)
+{
+	struct shelf *s = arg;
+	ssize_t len = 0;
+
+	EXPECT_EQ(size, KTLS_SESSION_SIZE);
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < SHELF_MAX && id_len == 32; i++) {
+		if (!s->at[i].len || memcmp(s->at[i].id, id, 32))
+			continue;
+		memcpy(buf, s->at[i].b, s->at[i].len);
+		len = (ssize_t)s->at[i].len;
+		s->at[i].len = 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return len;
+}
+
+FIXTURE_SETUP(single)
+{
+	struct ktls_session_store store = shelf_store;
+
+	store.take = take;
+	pthread_mutex_init(&self->shelf.lock, NULL);
+	ASSERT_EQ(pthread_barrier_init(&self->start, NULL, THREADS), 0);
+	self->client = CLIENT13();
+	self->server = SERVER13(.flags = KTLS_F_SINGLE_USE, .tickets = 1,
+				.arg = &self->shelf,
+				.session_store = variant->store ? &store :
+				NULL);
+}
+
+FIXTURE_TEARDOWN(single)
+{
+	pthread_barrier_destroy(&self->start);
+	ktls_config_put(self->client);
+	ktls_config_put(self->server);
+}
+
+/* A copy of the ticket, in a client of its own */
+static void *use(void *arg)
+{
+	FIXTURE_DATA(single) *self = arg;
+	struct ktls_config *client = CLIENT13();
+	struct ktls_info info;
+	struct ktls_hs *c, *s;
+
+	ASSERT_OK(ktls_session_import(client, self->session.b,
+				      self->session.len));
+	ASSERT_OK(ktls_hs_new(&c, client, "localhost"));
+	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
+	ASSERT_EQ(c->client.psks_len, 1);
+	pthread_barrier_wait(&self->start);
+	if (pump(c, s, 0)) {
+		self->failed++;
+	} else {
+		ktls_hs_info(s, &info);
+		if (info.resumed)
+			self->resumed++;
+		else
+			self->full++;
+	}
+	ktls_hs_free(c);
+	ktls_hs_free(s);
+	ktls_config_put(client);
+	return NULL;
+}
+
+TEST_F(single, one_of_many)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		pthread_t threads[THREADS];
+
+		ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+		export_session(self->client, &self->session);
+		self->resumed = self->full = self->failed = 0;
+		for (int i = 0; i < THREADS; i++)
+			ASSERT_EQ(pthread_create(&threads[i], NULL, use, self),
+				  0);
+		for (int i = 0; i < THREADS; i++)
+			ASSERT_EQ(pthread_join(threads[i], NULL), 0);
+		EXPECT_EQ(self->resumed, 1);
+		EXPECT_EQ(self->full, THREADS - 1);
+		EXPECT_EQ(self->failed, 0);
+		/* nor is it good any more */
+		ASSERT_OK(ktls_session_import(self->client, self->session.b,
+					      self->session.len));
+		ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+		ktls_config_put(self->client);
+		self->client = CLIENT13();
+	}
+}
+
+HARNESS_MAIN
