@@ -36,7 +36,7 @@ $(O)/selftests/support.a: $(test-objs)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-test-gnutls := export gnutls gnutls_exts gnutls_post gnutls_rawkey \
+test-gnutls := export gnutls gnutls13 gnutls_exts gnutls_post gnutls_rawkey \
 	gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 
