@@ -387,13 +387,10 @@ TEST_F(ssl, client_certificate)
 	const struct ktls_cred cred = pki_cred("client");
 	struct ktls_info info;
 
-	if (variant->server) {
-		USE(.creds = &cred, .creds_len = 1);
-		USE_SSL(.require = true);
-	} else {
-		USE(.verify = KTLS_VERIFY_REQUIRE);
-		USE_SSL(.cert = "client");
-	}
+	USE(.creds = &cred, .creds_len = variant->server, .verify =
+	    variant->server ? KTLS_VERIFY_DEFAULT : KTLS_VERIFY_REQUIRE);
+	USE_SSL(.require = variant->server, .cert = variant->server ? NULL :
+		"client");
 	EXPECT_NEXT(FULL);
 	for (int i = 0; i < 3; i++) {
 		ASSERT_EQ(ONCE(&info), RESUMED);
