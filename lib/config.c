@@ -9,6 +9,7 @@
 #include "cert_url.h"
 #include "ext.h"
 #include "offload.h"
+#include "replay.h"
 #include "session.h"
 #include "ticket.h"
 
@@ -244,6 +245,7 @@ void ktls_config_put(struct ktls_config *cfg)
 		cred_free(&cfg->creds[i]);
 	free(cfg->creds);
 	cache_free(cfg->sessions);
+	replay_free(cfg->replay);
 	tickets_free(cfg->tickets);
 	supp_free(cfg->supp);
 	compress_free(cfg->compress);

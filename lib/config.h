@@ -11,6 +11,7 @@
 #include "x509.h"
 
 #define SESSION_CONTEXT_LEN	32
+#define MAKER_LEN		16
 
 /* Immutable once made; all that handshakes share */
 struct ktls_config {
@@ -37,6 +38,9 @@ struct ktls_config {
 	struct tickets *tickets;	/* server; its flags may forbid them */
 	unsigned int tickets_count;	/* 1.3: after a full handshake */
 	uint32_t session_lifetime;	/* seconds */
+	uint32_t early_data;		/* bytes; 0: none */
+	uint8_t maker[MAKER_LEN];	/* server: names this config */
+	struct replay *replay;		/* server: early data it has accepted */
 	uint8_t session_context[SESSION_CONTEXT_LEN];
 	struct supp *supp;		/* NULL: none */
 	struct cred *creds;

@@ -313,6 +313,7 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.cert_compression = conn->cert_compression,
 		.peer_cert_compression = conn->peer_cert_compression,
 		.peer_raw_key = conn->peer_raw_key,
+		.early_data = conn->early_data,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

@@ -11,6 +11,7 @@
 #include "record.h"
 
 struct pack;
+struct early;
 struct user_tx;
 struct user_rx;
 struct post_auth;
@@ -52,6 +53,8 @@ struct ktls_conn {
 	uint32_t rx_empty_keys;		/* in a row, without data */
 	uint64_t rx_checked;		/* record number at the last look */
 	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
+	uint8_t early_data;		/* enum ktls_early */
+	struct early *early;		/* NULL: none is left to be read */
 	struct user_tx *utx;		/* NULL: the kernel's */
 	struct user_rx *urx;
 	struct post_auth *post;		/* NULL: not agreed to */
@@ -94,6 +97,10 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec);
 int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out);
 /* It has been taken away: from here every call fails */
 void conn_spend(struct ktls_conn *conn);
+
+/* What a handshake leaves of early data: moved (conn_early.c) */
+int conn_keep_early(struct ktls_conn *conn, struct wr *data, size_t at);
+void conn_free_early(struct ktls_conn *conn);
 
 /* A NewSessionTicket (conn_ticket.c) */
 int conn_take_ticket(struct ktls_conn *conn, struct slice body, bool last);

@@ -88,6 +88,8 @@ static void walk_info(struct pack *p, struct ktls_conn *conn)
 	pack_u16(p, &conn->cert_compression);
 	pack_u16(p, &conn->peer_cert_compression);
 	pack_bool(p, &conn->peer_raw_key);
+	pack_u8(p, &conn->early_data);
+	pack_check(p, conn->early_data <= KTLS_EARLY_ACCEPTED);
 	pack_u8(p, &conn->alert_sent);
 	pack_u8(p, &conn->alert_received);
 	pack_u8(p, &conn->peer_status);
@@ -243,7 +245,7 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 		return -EINVAL;
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
-	if (post_busy(conn))
+	if (conn->early || post_busy(conn))
 		return -EBUSY;
 	walk(&p, conn);
 	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :

@@ -172,6 +172,10 @@ static int take_content(struct ktls_hs *hs, uint8_t type,
 				 &frag_ops, hs);
 	case CT_ALERT:
 		return take_alert(hs, content);
+	case CT_DATA:
+		if (hs->state != S_EARLY)
+			return -KTLS_E_RECORD_TYPE;
+		return content.len ? early_take(hs, content) : idle(hs);
 	case CT_CHANGE_CIPHER_SPEC:
 		/* under a key only in another handshake of 1.2 */
 		return hs->rx.suite->version == KTLS_TLS12 ?

@@ -160,6 +160,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->cert_compression = info->cert_compression;
 	conn->peer_cert_compression = info->peer_cert_compression;
 	conn->peer_raw_key = info->peer_raw_key;
+	conn->early_data = info->early_data;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;
@@ -246,7 +247,9 @@ int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
 	conn = conn_new(hs, fd);
 	if (!conn)
 		return hs_fail(hs, -ENOMEM);
-	err = split(conn, hs);
+	err = conn_keep_early(conn, &hs->early.data, hs->early.at);
+	if (!err)
+		err = split(conn, hs);
 	if (err) {
 		ktls_conn_free(conn);
 		return hs_fail(hs, err);
@@ -263,6 +266,7 @@ void ktls_conn_free(struct ktls_conn *conn)
 	user_tx_free(conn->utx);
 	user_rx_free(conn->urx);
 	frag_free(&conn->frag);
+	conn_free_early(conn);
 	post_free(conn->post);
 	free(conn->names);
 	ktls_config_put(conn->config);

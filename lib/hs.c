@@ -263,6 +263,8 @@ void hs_forget(struct ktls_hs *hs)
 	wipe(&hs->exporter, sizeof(hs->exporter));
 	wipe(&hs->session, sizeof(hs->session));
 	wipe(&hs->psk, sizeof(hs->psk));
+	wr_free(&hs->early.data);
+	wipe(&hs->early, sizeof(hs->early));
 	wipe(&hs->resumption, sizeof(hs->resumption));
 	hs->limit = (struct hs_limit){ 0 };
 	peer_free(&hs->peer);

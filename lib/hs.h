@@ -30,6 +30,7 @@ enum hs_state {
 	S_CH2,
 	S_CERT,
 	S_CV,
+	S_EARLY,	/* early data or EndOfEarlyData */
 	S_FIN,
 	/* TLS 1.2 (RFC 5246 7.3) */
 	C12_SUPP,	/* SupplementalData or Certificate (RFC 4680 3) */
@@ -178,6 +179,16 @@ struct hs_grease {
 	struct wr lists;	/* with the values in them */
 };
 
+/* Early data (hs_early.c) */
+struct hs_early {
+	bool begun;		/* client: it was offered in the first hello, */
+	bool offered;		/* ... and has not been rejected */
+	size_t left;		/* bytes that may be sent, or may come */
+	struct secret secret;	/* server: it comes under this */
+	struct wr data;		/* server: what came, */
+	size_t at;		/* ... and has been read of it */
+};
+
 /* How the socket took the ULP; written by the layer that has sockets */
 struct hs_attach {
 	bool tried;
@@ -217,6 +228,7 @@ struct ktls_hs {
 	struct traffic_keys rx_keys, tx_keys;	/* of rx and tx */
 	struct secret exporter;
 	struct hs_psk psk;
+	struct hs_early early;
 	struct secret resumption;	/* of the tickets of this connection */
 	uint32_t tickets;		/* of them, sent so far */
 
@@ -367,6 +379,22 @@ void grease_share(const struct ktls_hs *hs, struct wr *shares);
 int grease_hello(struct ktls_hs *hs, struct client_hello *m);
 /* Server: in what it asks of a client */
 int grease_request(struct ktls_hs *hs, struct exts *e);
+
+/* ---- early data (hs_early.c) ------------------------------------------- */
+
+/* Client: does our hello offer it; begin to send; what became of it; the end */
+void early_offer(struct ktls_hs *hs, struct exts *e);
+int early_begin(struct ktls_hs *hs);
+void early_reject(struct ktls_hs *hs);
+int early_take_answer(struct ktls_hs *hs, const struct exts *ee);
+int early_end(struct ktls_hs *hs);
+/* Server: is it taken? once the PSK is chosen and the hello hashed */
+int early_choose(struct ktls_hs *hs, const struct exts *ch);
+bool early_accepted(const struct ktls_hs *hs);
+int early_take(struct ktls_hs *hs, struct slice content);
+/* From @at on, which moves */
+ssize_t early_read(struct wr *data, size_t *at, void *buf, size_t len);
+int s13_end_of_early_data(struct ktls_hs *hs, struct slice body);
 
 /* ---- HelloRetryRequest (hs_retry.c) ------------------------------------ */
 

@@ -169,6 +169,8 @@ int client_start(struct ktls_hs *hs)
 	if (!err)
 		err = client_send_hello(hs);
 	hs->out_version = KTLS_TLS12;
+	if (!err)
+		err = early_begin(hs);
 	return err;
 }
 
@@ -239,6 +241,9 @@ static int c_server_hello(struct ktls_hs *hs, struct slice body)
 		return err;
 	if (m.where != IN_SH12)
 		return client13_server_hello(hs, &m);
+	/* D.3: it would take what was sent for something else */
+	if (hs->early.offered)
+		return -KTLS_E_VERSION;
 	psk_forget(hs);
 	/* 4.2.3: what was retried stays 1.3 */
 	return hs->state == C_SH2 ? -KTLS_E_VERSION_CHOICE :

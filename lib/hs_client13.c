@@ -46,6 +46,9 @@ static int retry(struct ktls_hs *hs, const struct server_hello *m)
 
 	if (!ext_has(e, EXT_COOKIE) && !ext_has(e, EXT_KEY_SHARE))
 		return -KTLS_E_RETRY_USELESS;
+	/* 4.3.12: the second hello is in the open again */
+	early_reject(hs);
+	record_free(&hs->tx);
 	if (ext_has(e, EXT_KEY_SHARE))
 		err = new_share(hs, e->share_group);
 	wr_slice(&c->cookie, e->cookie);
@@ -102,6 +105,8 @@ int client13_server_hello(struct ktls_hs *hs, struct server_hello *m)
 		err = transcript_add(&hs->transcript, hs->msg.whole);
 	if (!err)
 		err = psk_take_choice(hs, &m->exts);
+	if (!hs->psk.chosen)
+		early_reject(hs);
 	if (!err)
 		err = agree(hs, &m->exts, &secret);
 	if (!err)
@@ -112,7 +117,7 @@ int client13_server_hello(struct ktls_hs *hs, struct server_hello *m)
 	if (!err)
 		err = hs_rx_key(hs, &hs->server_hs);
 	/* already now, so that an alert is protected: appendix A.1 */
-	if (!err)
+	if (!err && !hs->early.offered)
 		err = hs_tx_key(hs, &hs->client_hs);
 	hs->state = C_EE;
 	return err;
@@ -131,6 +136,8 @@ int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 		err = cert_type_take(hs, &e);
 	if (!err)
 		err = limit_take(hs, &e);
+	if (!err)
+		err = early_take_answer(hs, &e);
 	/* 4.5: who has the PSK has shown who he is */
 	hs->state = hs->psk.chosen ? C_FIN : C_CERT_CR;
 	return err;
@@ -220,6 +227,8 @@ static int begin_flight(struct ktls_hs *hs)
 	struct cred_wish w;
 	int err = hs_send_ccs(hs);
 
+	if (!err)
+		err = early_end(hs);
 	if (err || !hs->client.cert_asked)
 		return err ? err : end_flight(hs);
 	err = wish(hs, &w);

@@ -116,7 +116,7 @@ static int s_client_hello(struct ktls_hs *hs, struct slice body)
 
 const struct hs_rule server_rules[] = {
 	{ S_CH, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
-	  ST(S_CH2) | ST(S_CERT) | ST(S_FIN) |
+	  ST(S_CH2) | ST(S_CERT) | ST(S_EARLY) | ST(S_FIN) |
 	  ST(S12_SUPP_CERT_URL) | ST(S12_SUPP_CERT) | ST(S12_SUPP_CKE) |
 	  ST(S12_CERT_URL) | ST(S12_CERT) | ST(S12_CKE) | ST(S12_CCS) },
 	{ S_CH2, HT_CLIENT_HELLO, HASH_SELF, s_client_hello,
@@ -126,6 +126,8 @@ const struct hs_rule server_rules[] = {
 	{ S_CERT, HT_COMPRESSED_CERTIFICATE, HASH_AFTER,
 	  s13_compressed_certificate, ST(S_CV) | ST(S_FIN) },
 	{ S_CV, HT_CERTIFICATE_VERIFY, HASH_AFTER, s13_certificate_verify,
+	  ST(S_FIN) },
+	{ S_EARLY, HT_END_OF_EARLY_DATA, HASH_AFTER, s13_end_of_early_data,
 	  ST(S_FIN) },
 	{ S_FIN, HT_FINISHED, HASH_SELF, s13_finished, ST(HS_DONE) },
 

@@ -159,6 +159,8 @@ static int send_encrypted_extensions(struct ktls_hs *hs, const struct exts *ch)
 		e.set |= EXT_BIT(EXT_SERVER_NAME);
 	limit_answer(hs, &e);
 	cert_type_answer(hs, ch, &e);
+	if (early_accepted(hs))
+		e.set |= EXT_BIT(EXT_EARLY_DATA);
 	if (alpn_len)
 		e.set |= EXT_BIT(EXT_ALPN);
 	alpn[0] = (uint8_t)alpn_len;
@@ -222,8 +224,9 @@ static int end_flight(struct ktls_hs *hs)
 	if (!err)
 		err = hs_tx_key(hs, &hs->server_app);
 	if (!err)
-		err = hs_rx_key(hs, &hs->client_hs);
-	hs->state = asks(hs) ? S_CERT : S_FIN;
+		err = hs_rx_key(hs, early_accepted(hs) ? &hs->early.secret :
+						 &hs->client_hs);
+	hs->state = early_accepted(hs) ? S_EARLY : asks(hs) ? S_CERT : S_FIN;
 	return err;
 }
 
@@ -266,8 +269,11 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
 	hello_keep(hs, m);
-	if (ext_has(&m->exts, EXT_EARLY_DATA))
+	/* until it is accepted */
+	if (ext_has(&m->exts, EXT_EARLY_DATA)) {
+		hs->info.early_data = KTLS_EARLY_REJECTED;
 		hs->server.early_skip = EARLY_SKIP_MAX;
+	}
 	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
 	return transcript_begin(&hs->transcript, hs->config->crypto,
 				hs->suite->hash);
@@ -342,6 +348,8 @@ int server13_client_hello(struct ktls_hs *hs, struct slice body,
 	err = server_choose_alpn(hs, &m->exts);
 	if (!err)
 		err = psk_choose(hs, m);
+	if (!err)
+		err = early_choose(hs, &m->exts);
 	if (err || hs->psk.chosen)
 		return err ? err : answer_hello(hs, m);
 	if (!hs->group)

@@ -138,6 +138,7 @@ int psk_offer(struct ktls_hs *hs, struct exts *e)
 	e->psk_binders = (struct slice){ p + c->binders_at,
 					 c->psks_wire.len - c->binders_at };
 	e->set |= EXT_BIT(EXT_PRE_SHARED_KEY);
+	early_offer(hs, e);
 	return wr_ok(&c->psks_wire) ? 0 : -ENOMEM;
 }
 
@@ -276,22 +277,23 @@ static bool find_psk(struct ktls_hs *hs, const struct exts *e)
 }
 
 /* 4.3.11: only the binder of the one that is chosen */
-static int check_binder(const struct ktls_hs *hs, const struct exts *e)
+static int check_binder(struct ktls_hs *hs, const struct exts *e)
 {
 	bool bad = false;
 	struct rd list = rd_init(e->psk_binders.p, e->psk_binders.len, &bad);
 	struct slice binder = rd_opaque(&list, 1);
-	struct secret mac;
+	struct secret *mac = &hs->psk.binder;
 	int err;
 
 	for (uint16_t i = 0; i < hs->psk.index; i++)
 		binder = rd_opaque(&list, 1);
 	err = make_binder(hs->config->crypto, hs->suite->hash,
-			  &hs->session.secret, BINDER_RESUMPTION, &hs->server.binder_digest, &mac);
+			  &hs->session.secret, BINDER_RESUMPTION,
+			  &hs->server.binder_digest, mac);
 	if (err)
 		return err;
-	return binder.len == mac.len && secret_eq(binder.p, mac.b, mac.len) ?
-	       0 : -KTLS_E_PSK_BINDER;
+	return binder.len == mac->len &&
+	       secret_eq(binder.p, mac->b, mac->len) ? 0 : -KTLS_E_PSK_BINDER;
 }
 
 int psk_choose(struct ktls_hs *hs, const struct client_hello *m)

@@ -28,6 +28,7 @@ struct hs_psk {
 	uint16_t index;		/* in the client's list */
 	uint32_t age;		/* as the client says */
 	struct secret key;
+	struct secret binder;	/* that was right */
 };
 
 struct ktls_hs;

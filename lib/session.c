@@ -6,10 +6,11 @@
 
 #include "cache.h"
 #include "hs.h"
+#include "replay.h"
 #include "store.h"
 #include "ticket.h"
 
-#define FORMAT	3	/* of what is written: others are not read */
+#define FORMAT	4	/* of what is written: others are not read */
 
 #define LIFETIME	7200
 #define LIFETIME_MAX	86400
@@ -17,6 +18,7 @@
 #define TICKET_PERIOD_MAX (7 * 86400)
 #define TICKETS		2
 #define TICKETS_MAX	16
+#define EARLY_MAX	16777216
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -82,11 +84,26 @@ static const char *check(const struct ktls_config *cfg,
 		return "ticket_period is above a week";
 	if (o->tickets > TICKETS_MAX)
 		return "tickets is above 16";
+	if (o->early_data > EARLY_MAX)
+		return "early_data is above 16 MiB";
+	if (o->early_data && s && !s->take && cfg->flags & KTLS_F_SINGLE_USE)
+		return "early_data needs session_store's take";
 	if (s && cfg->role != KTLS_SERVER)
 		return "session_store is for servers";
 	if (s && (!s->store || !s->fetch || !s->forget))
 		return "session_store lacks a function";
 	return NULL;
+}
+
+/* What early data needs to be taken once, where no store sees to that */
+static int early_setup(struct ktls_config *cfg, const struct ktls_opts *o)
+{
+	cfg->early_data = (uint32_t)o->early_data;
+	if (!cfg->early_data || cfg->role != KTLS_SERVER ||
+	    cfg->flags & KTLS_F_SINGLE_USE || cfg->hooks.early_first)
+		return 0;
+	cfg->replay = replay_new();
+	return cfg->replay ? crypto_random(cfg->maker, MAKER_LEN) : -ENOMEM;
 }
 
 int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
@@ -95,6 +112,7 @@ int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
 	bool server = cfg->role == KTLS_SERVER;
 	size_t max = o->sessions ? o->sessions : server ? 10000 : 1000;
 	const char *bad = check(cfg, o);
+	int err;
 
 	if (bad) {
 		text_set(why, "%s", bad);
@@ -117,7 +135,8 @@ int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
 		if (!cfg->sessions)
 			return -ENOMEM;
 	}
-	return make_context(cfg);
+	err = early_setup(cfg, o);
+	return err ? err : make_context(cfg);
 }
 
 bool session_tickets(const struct ktls_config *cfg)
@@ -147,6 +166,8 @@ void session_write(struct wr *w, const struct session *s,
 	wr_opaque(w, 1, slice_str(s->peer_subject));
 	wr_opaque(w, 1, slice_str(s->alpn));
 	wr_u32(w, s->age_add);
+	wr_u32(w, s->max_early);
+	wr_bytes(w, s->maker, MAKER_LEN);
 	wr_u64(w, s->issued);
 	wr_opaque(w, 2, ticket);
 }
@@ -173,12 +194,12 @@ static void rd_bytes(struct rd *r, uint8_t *out, size_t max, uint8_t *len)
 	*len = (uint8_t)s.len;
 }
 
-static void rd_context(struct rd *r, uint8_t out[SESSION_CONTEXT_LEN])
+static void rd_fixed(struct rd *r, uint8_t *out, size_t len)
 {
-	struct slice s = rd_take(r, SESSION_CONTEXT_LEN);
+	struct slice s = rd_take(r, len);
 
 	if (s.len)
-		memcpy(out, s.p, SESSION_CONTEXT_LEN);
+		memcpy(out, s.p, len);
 }
 
 /* 5246 8.1, 9846 4.7.1 */
@@ -225,11 +246,13 @@ bool session_read(struct slice from, struct session *s,
 	s->made = rd_u64(&r);
 	s->lifetime = rd_u32(&r);
 	rd_bytes(&r, s->id, SESSION_ID_MAX, &s->id_len);
-	rd_context(&r, s->context);
+	rd_fixed(&r, s->context, SESSION_CONTEXT_LEN);
 	rd_string(&r, s->server_name);
 	rd_string(&r, s->peer_subject);
 	rd_string(&r, s->alpn);
 	s->age_add = rd_u32(&r);
+	s->max_early = rd_u32(&r);
+	rd_fixed(&r, s->maker, MAKER_LEN);
 	s->issued = rd_u64(&r);
 	*ticket = rd_opaque(&r, 2);
 	rd_end(&r);

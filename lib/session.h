@@ -37,6 +37,8 @@ struct session {
 	char peer_subject[256];
 	/* of a ticket of 1.3 */
 	uint32_t age_add;
+	uint32_t max_early;		/* bytes of early data; 0: none */
+	uint8_t maker[MAKER_LEN];	/* server: by whose config it was made */
 	uint64_t issued;		/* or received: ms since the epoch */
 	char alpn[256];
 };

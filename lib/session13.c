@@ -128,6 +128,7 @@ int session13_keep(const struct ktls_config *cfg, struct session *s,
 	    !session13_tickets(cfg) || !*s->server_name)
 		return err;
 	s->age_add = m.age_add;
+	s->max_early = m.exts.max_early_data;
 	s->issued = session_clock();
 	heed_lifetime(s, m.lifetime);
 	err = derive(cfg, s, resumption, m.nonce);
@@ -201,6 +202,11 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 	int err = crypto_random(&s->age_add, sizeof(s->age_add));
 
 	s->issued = session_clock();
+	s->max_early = cfg->early_data;
+	memcpy(s->maker, cfg->maker, MAKER_LEN);
+	if (s->max_early)
+		m.exts.set |= EXT_BIT(EXT_EARLY_DATA);
+	m.exts.max_early_data = s->max_early;
 	if (!err)
 		err = derive(cfg, s, resumption, m.nonce);
 	if (!err)

@@ -3,7 +3,7 @@
 #ifndef SELFTESTS_CLOCK_LIB_H
 #define SELFTESTS_CLOCK_LIB_H
 
-/* From now on, time(2) is so many seconds ahead of the machine's (or behind) */
+/* From now on, time(2) and CLOCK_REALTIME are so many seconds ahead of the machine's (or behind) */
 void clock_ahead(long seconds);
 
 #endif /* SELFTESTS_CLOCK_LIB_H */

@@ -343,6 +343,10 @@ static const struct reason rows[] = {
 	  ACT(TO(CLIENT_HELLO, FLIP, AT(-1))) },
 	{ WHY(PSK_CHOICE), CLIENT, .resumed = true,
 	  ACT(TO(SERVER_HELLO, PUT, AT(41), WITH("\0\1"))) },
+	{ WHY(EARLY_DATA), .resumed = true, .client.early_data = 8,
+	  .server.early_data = 8, ITSELF(early_data) },
+	{ WHY(EARLY_CHOICE), .resumed = true, .client.early_data = 8,
+	  .server.early_data = 8, ITSELF(early_choice) },
 	/* after the handshake */
 	{ WHY(TRUNCATED), ITSELF(truncated) },
 	{ WHY(PEER_ALERT), SERVER, .text = "handshake_failure",

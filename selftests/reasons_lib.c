@@ -198,6 +198,41 @@ void reason_in_handshake(const struct reason *r)
 	mitm_end(&m);
 }
 
+/* ---- early data --------------------------------------------------------- */
+
+static void begin_early(struct mitm *m, const struct reason *r)
+{
+	ASSERT_TRUE(r->resumed);
+	reason_set_up(m, r);
+	ASSERT_EQ(ktls_hs_early_write(m->hs[CLIENT_END], "early", 5), 5);
+}
+
+/* Taken by a server whose application protocol is another than the ticket's */
+void reason_early_choice(const struct reason *r)
+{
+	struct mitm m;
+
+	begin_early(&m, r);
+	strcpy(m.hs[CLIENT_END]->session.alpn, "other");
+	EXPECT_EQ(pump(m.hs[CLIENT_END], m.hs[SERVER_END], 0), -r->err);
+	EXPECT_EQ(m.hs[CLIENT_END]->info.alert_sent,
+		  ktls_error_alert(r->err));
+	mitm_end(&m);
+}
+
+void reason_early_data(const struct reason *r)
+{
+	struct mitm m;
+
+	begin_early(&m, r);
+	m.hs[CLIENT_END]->early.left = r->server.early_data;
+	ASSERT_EQ(ktls_hs_early_write(m.hs[CLIENT_END], "more", 4), 4);
+	EXPECT_EQ(pump(m.hs[CLIENT_END], m.hs[SERVER_END], 0), -r->err);
+	EXPECT_EQ(m.hs[SERVER_END]->info.alert_sent,
+		  ktls_error_alert(r->err));
+	mitm_end(&m);
+}
+
 /* ---- in another --------------------------------------------------------- */
 
 /* It cannot be had in 1.3, and nothing is lost */

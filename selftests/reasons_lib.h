@@ -63,6 +63,8 @@ void reason_check(struct mitm *m, const struct reason *r);
 /* Others, by themselves */
 void reason_in_config(const struct reason *r);
 void reason_crl(const struct reason *r);
+void reason_early_choice(const struct reason *r);
+void reason_early_data(const struct reason *r);
 void reason_no_renegotiation(const struct reason *r);
 void reason_peer_changed(const struct reason *r);
 void reason_truncated(const struct reason *r);

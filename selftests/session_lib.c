@@ -169,6 +169,24 @@ static ssize_t shelf_get(void *arg, const void *id, size_t id_len, void *buf,
 	return len;
 }
 
+static ssize_t shelf_take(void *arg, const void *id, size_t id_len, void *buf,
+			  size_t size)
+{
+	struct shelf *s = arg;
+	struct shelved *e;
+	ssize_t len = 0;
+
+	pthread_mutex_lock(&s->lock);
+	e = find(s, id, id_len);
+	if (e && e->len <= size) {
+		len = (ssize_t)e->len;
+		memcpy(buf, e->b, e->len);
+		e->len = 0;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return len;
+}
+
 static void shelf_del(void *arg, const void *id, size_t id_len)
 {
 	struct shelf *s = arg;
@@ -184,4 +202,5 @@ static void shelf_del(void *arg, const void *id, size_t id_len)
 
 const struct ktls_session_store shelf_store = {
 	.store = shelf_put, .fetch = shelf_get, .forget = shelf_del,
+	.take = shelf_take,
 };

@@ -284,6 +284,10 @@ enum ktls_alert {
 	X(2152, PSK_CHOICE, ILLEGAL_PARAMETER,				\
 	  "peer chose a pre-shared key that was not offered or "	\
 	  "does not fit its choices")					\
+	X(2153, EARLY_DATA, UNEXPECTED_MESSAGE,				\
+	  "more early data than the ticket allows")			\
+	X(2154, EARLY_CHOICE, ILLEGAL_PARAMETER,			\
+	  "early data accepted with other choices than the ticket's")	\
 	X(2141, TICKET_KEYS, NONE,					\
 	  "ticket keys are damaged, too old, or of another period")	\
 	X(2181, NO_BINDING, NONE,					\
@@ -646,6 +650,15 @@ struct ktls_hooks {
 	 * ktls_hs_data() and ktls_hs_set_data() may be called.
 	 */
 	int (*sct)(void *arg, struct ktls_hs *hs, const struct ktls_sct *sct);
+	/*
+	 * server: a client that proved to have a ticket sends early data.  Has
+	 * nobody of all who accept it with such tickets seen @id before?  1:
+	 * right, and nobody else is told so until @until (seconds since the
+	 * epoch); anything else: it is rejected.  In one step, as with "set if
+	 * it is not there" of a store.
+	 */
+	int (*early_first)(void *arg, const void *id, size_t id_len,
+			   uint64_t until);
 };
 
 /*
@@ -915,6 +928,31 @@ struct ktls_opts {
 	 * @session_lifetime and @ticket_period say above is true of these, too.
 	 */
 	unsigned int tickets;
+
+	/*
+	 * ---- 0-RTT ----
+	 *
+	 * Bytes of early data at most (at most 16777216; 0: none), which a
+	 * client sends together with its hello when it has a ticket that
+	 * allows it: see ktls_hs_early_write().  ANYONE WHO HAS RECORDED IT CAN
+	 * SEND IT AGAIN, and it has no forward secrecy: only for what does no
+	 * harm if it happens twice, such as a GET without effect.
+	 *
+	 * A server keeps them in memory until ktls_hs_early_read() or
+	 * ktls_conn_early_read() has them, gives tickets that allow so many,
+	 * and accepts early data at most once:
+	 *  - a hello more than 10 s older or newer than it says is not taken
+	 *    for it (RFC 9846 8.3);
+	 *  - with KTLS_F_SINGLE_USE, once for each ticket (8.1), for all that
+	 *    share the session_store, which needs @take then;
+	 *  - else, with hooks.early_first, as that says, for all that share
+	 *    what it asks;
+	 *  - else only with tickets that this very config has made, by memory
+	 *    of those it has accepted (8.2), 24,576 in 20 s: other servers with
+	 *    the same ticket keys, and this one when it has started again,
+	 *    resume the session and reject the early data.
+	 */
+	size_t early_data;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -1167,6 +1205,13 @@ enum ktls_status {
 	KTLS_STATUS_UNKNOWN,	/* the responder does not know it */
 };
 
+/* What became of early data (0-RTT) */
+enum ktls_early {
+	KTLS_EARLY_NONE,	/* not offered, or not decided yet */
+	KTLS_EARLY_REJECTED,	/* nobody has read it: send it anew, or not */
+	KTLS_EARLY_ACCEPTED,
+};
+
 struct ktls_info {
 	uint16_t version;		/* KTLS_TLS13; 0: not chosen yet */
 	uint16_t suite;			/* IANA cipher suite */
@@ -1202,6 +1247,7 @@ struct ktls_info {
 	 * digits, the hash of its SubjectPublicKeyInfo
 	 */
 	uint8_t peer_raw_key;
+	uint8_t early_data;		/* enum ktls_early */
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
@@ -1347,6 +1393,25 @@ static inline void ktls_hs_info(const struct ktls_hs *hs,
 	ktls_hs_info_size(hs, info, sizeof(*info));
 }
 
+
+/*
+ * client: send early data (opts.early_data), from ktls_hs_new() until the
+ * handshake is done or the server is known to reject it.  Returns the bytes
+ * taken, fewer than @len where the ticket allows no more; -KTLS_E_STATE: none
+ * can be sent (no ticket that allows it, rejected, done); or the failure.
+ * ktls_info.early_data says what became of it: who rejects it has not read it,
+ * and the library does not send it again.
+ */
+ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf,
+			    size_t len) KTLS_MUST_CHECK;
+/*
+ * server: read it.  What is read before the handshake is done may be a replay,
+ * and so it may later: the Finished proves only that somebody has the ticket's
+ * key.  Returns a count; 0: there is no more; -EAGAIN: there may be, later; or
+ * the failure.  What is left at ktls_offload() is for ktls_conn_early_read().
+ */
+ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf,
+			   size_t len) KTLS_MUST_CHECK;
 
 /* ---- on a socket ------------------------------------------------------- */
 
@@ -1595,6 +1660,14 @@ int ktls_hs_export(const struct ktls_hs *hs, const char *label,
 		   size_t len) KTLS_MUST_CHECK;
 int ktls_hs_binding(const struct ktls_hs *hs,
 		    uint8_t out[KTLS_BINDING_SIZE]) KTLS_MUST_CHECK;
+
+/*
+ * server: early data that came in the handshake and has not been read there; a
+ * count, 0: no more.  ktls_recv() never returns it.  While there is some,
+ * ktls_conn_save() is -EBUSY.
+ */
+ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf,
+			     size_t len) KTLS_MUST_CHECK;
 
 /*
  * server, TLS 1.3: send @count more tickets (1 to 16), for a client that is
