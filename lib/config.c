@@ -28,7 +28,8 @@
 			 KTLS_F_POST_HANDSHAKE_AUTH | KTLS_F_AUTH_LATER | \
 			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED | \
 			 KTLS_F_GREASE | KTLS_F_RAW_KEYS_ONLY | \
-			 KTLS_F_PSK_KE | KTLS_F_SINGLE_USE)
+			 KTLS_F_PSK_KE | KTLS_F_SINGLE_USE | \
+			 KTLS_F_EARLY_ANSWER)
 
 /* ---- options ----------------------------------------------------------- */
 

@@ -222,6 +222,10 @@ static int split(struct ktls_conn *conn, struct ktls_hs *hs)
 			return err;
 		hs->rx = (struct record){ 0 };	/* moved */
 	}
+	if (hs->tx_moved) {
+		conn->tx_why = hs->info.tx;
+		return 0;
+	}
 	conn->tx_why = offer(hs, conn->fd, KTLS_TX, &hs->tx_keys,
 			     hs->tx.seq);
 	hs->info.tx = conn->tx_why;
@@ -233,6 +237,37 @@ static int split(struct ktls_conn *conn, struct ktls_hs *hs)
 	if (!err)
 		hs->tx = (struct record){ 0 };
 	return err;
+}
+
+int ktls_hs_offload_tx(struct ktls_hs *hs, int fd)
+{
+	int err = 0;
+
+	if (hs->error)
+		return hs->error;
+	if (!early_may_answer(hs) || hs->out.len > hs->out_sent)
+		return -KTLS_E_STATE;
+	ktls_hs_attach(hs, fd);
+	hs->info.tx = offer(hs, fd, KTLS_TX, &hs->tx_keys, hs->tx.seq);
+	if (hs->info.tx.step != KTLS_STEP_NONE)
+		return -KTLS_E_NO_KERNEL;
+	hs->tx_moved = true;
+	if (hs->info.tx_record < RECORD_PLAIN_MAX)
+		err = offload_max_payload(fd, hs->info.tx_record);
+	if (!err)
+		return 0;
+	hs->info.tx = (struct ktls_why){ KTLS_STEP_RECORD_SIZE, -err };
+	return hs_fail(hs, -KTLS_E_NO_KERNEL);
+}
+
+/* Those of a handshake that could not send them itself; none, if it must wait */
+static void send_tickets(struct ktls_conn *conn, const struct ktls_hs *hs)
+{
+	int n = hs->info.resumed ? 1 : (int)hs->config->tickets_count;
+
+	if (hs->tx_moved && hs->server.tickets_wanted)
+		n = ktls_conn_send_tickets(conn, (unsigned int)n);
+	(void)n;
 }
 
 int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
@@ -254,6 +289,7 @@ int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
 		ktls_conn_free(conn);
 		return hs_fail(hs, err);
 	}
+	send_tickets(conn, hs);
 	ktls_hs_free(hs);
 	*out = conn;
 	return 0;

@@ -95,6 +95,9 @@ int hs_fail(struct ktls_hs *hs, int err)
 		session_forget(hs);
 	if (alert != KTLS_ALERT_NONE && !hs->tx_moved)
 		send_alert(hs, alert);
+	else if (alert != KTLS_ALERT_NONE &&
+		 hs->info.alert_sent == KTLS_ALERT_NONE)
+		hs->alert_due = (uint8_t)alert;
 	hs_wipe(hs);
 	return err;
 }

@@ -216,7 +216,8 @@ struct ktls_hs {
 	struct hs_wait wait;	/* for the application */
 	uint16_t out_version;	/* of plaintext records: 0x0301, then 0x0303 */
 	bool ccs_sent;
-	bool tx_moved;		/* the kernel has the sending keys */
+	bool tx_moved;		/* the kernel has the sending keys, */
+	uint8_t alert_due;	/* ... so this is to go through it; 0: none */
 	unsigned int idle_records;	/* in a row, that had no effect */
 
 	/* secrets */
@@ -393,6 +394,8 @@ int early_choose(struct ktls_hs *hs, const struct exts *ch);
 bool early_accepted(const struct ktls_hs *hs);
 int early_take(struct ktls_hs *hs, struct slice content);
 /* From @at on, which moves */
+/* Server: our flight is complete, the client's is not, and we may send */
+bool early_may_answer(const struct ktls_hs *hs);
 ssize_t early_read(struct wr *data, size_t *at, void *buf, size_t len);
 int s13_end_of_early_data(struct ktls_hs *hs, struct slice body);
 

@@ -260,3 +260,38 @@ ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf, size_t len)
 	n = early_read(&hs->early.data, &hs->early.at, buf, len);
 	return n || hs->state != S_EARLY ? n : -EAGAIN;
 }
+
+/* ---- server: 0.5-RTT (4.5.3) ------------------------------------------- */
+
+#define ANSWER_MAX	65536	/* bytes that wait, and then no more is taken */
+
+bool early_may_answer(const struct ktls_hs *hs)
+{
+	const uint64_t states = ST(S_CERT) | ST(S_CV) | ST(S_EARLY) |
+				ST(S_FIN);
+
+	return hs->config->flags & KTLS_F_EARLY_ANSWER && !hs->tx_moved &&
+	       states & ST(hs->state) && !hs->wait.want;
+}
+
+ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+	size_t done = 0, n;
+	int err;
+
+	if (hs->error)
+		return hs->error;
+	if (!early_may_answer(hs))
+		return -KTLS_E_STATE;
+	while (done < len && hs->out.len - hs->out_sent < ANSWER_MAX) {
+		n = len - done < record_max(&hs->tx) ? len - done :
+						       record_max(&hs->tx);
+		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
+				  n, &hs->out);
+		if (err)
+			return hs_fail(hs, err);
+		done += n;
+	}
+	return done || !len ? (ssize_t)done : -EAGAIN;
+}

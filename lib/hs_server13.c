@@ -392,7 +392,9 @@ static int send_tickets(struct ktls_hs *hs)
 	unsigned int n = hs->info.resumed ? 1 : hs->config->tickets_count;
 	int err = 0;
 
-	if (!hs->server.tickets_wanted || !session13_tickets(hs->config))
+	/* what the kernel has to send waits for ktls_offload() */
+	if (!hs->server.tickets_wanted || !session13_tickets(hs->config) ||
+	    hs->tx_moved)
 		return 0;
 	for (; hs->tickets < n && !err; hs->tickets++)
 		err = session13_write_ticket(hs->config, &hs->session,

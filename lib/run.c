@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "conn.h"
 #include "hs.h"
 
 /* 0: nothing left to send; KTLS_WANT_SEND; or -errno */
@@ -53,6 +54,18 @@ static int fetch(struct ktls_hs *hs, int fd, int flags)
 	return 0;
 }
 
+/* What only the kernel can send now */
+static void send_due(struct ktls_hs *hs, int fd)
+{
+	const uint8_t rec[] = { 2, hs->alert_due };	/* fatal */
+
+	if (!hs->alert_due)
+		return;
+	if (kernel_write(fd, CT_ALERT, rec, sizeof(rec), MSG_DONTWAIT) > 0)
+		hs->info.alert_sent = hs->alert_due;
+	hs->alert_due = 0;
+}
+
 static int run(struct ktls_hs *hs, int fd, int flags)
 {
 	ktls_hs_attach(hs, fd);
@@ -74,6 +87,7 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 		} else if (wants & KTLS_WANT_ANSWER) {
 			return (int)wants;
 		} else {
+			send_due(hs, fd);
 			return hs->error;
 		}
 		if (err < 0)

@@ -11,7 +11,7 @@ test-support := harness harness_check harness_run peer peer_ssl \
 test-helpers := crowd
 test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := alert close control data fdpass foreign keys limit offload plain \
+test-kernel  := alert close control data fdpass foreign half_rtt keys limit offload plain \
 	rekey tamper
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)

@@ -1074,6 +1074,13 @@ struct ktls_opts {
  * session_store, and each is good for one use (RFC 9846 8.1).
  */
 #define KTLS_F_SINGLE_USE	(1u << 17)
+/*
+ * server, TLS 1.3: data may be sent before the client's Finished is there
+ * (0.5-RTT), by ktls_hs_answer() or, once ktls_hs_offload_tx() has succeeded,
+ * by the kernel: to somebody who has shown nothing yet, not even that the hello
+ * is not a replay.
+ */
+#define KTLS_F_EARLY_ANSWER	(1u << 18)
 
 /*
  * Check @opts, read its files, fetch the algorithms from libcrypto, ask the
@@ -1413,6 +1420,15 @@ ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf,
 ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf,
 			   size_t len) KTLS_MUST_CHECK;
 
+/*
+ * server with KTLS_F_EARLY_ANSWER: send data as soon as our own Finished is on
+ * its way.  Returns the bytes taken, which ktls_hs_out() has for the client;
+ * -EAGAIN while 65536 bytes or more wait there; -KTLS_E_STATE: too early, too
+ * late, or ktls_hs_offload_tx() has succeeded; or the failure.
+ */
+ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf,
+		       size_t len) KTLS_MUST_CHECK;
+
 /* ---- on a socket ------------------------------------------------------- */
 
 /*
@@ -1444,6 +1460,20 @@ int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
  */
 int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
 		 int fd) KTLS_MUST_CHECK;
+
+/*
+ * server with KTLS_F_EARLY_ANSWER: hand over the sending direction of @fd
+ * alone, when nothing waits in ktls_hs_out() and the client's Finished is still
+ * to come.  From then on, write(2), sendfile(2) and their kin may be used on
+ * it, while ktls_hs_run() goes on; ktls_offload() does the rest, and sends the
+ * tickets.  Raw writes count towards the limit of the key: not more than a few
+ * GiB before ktls_offload().
+ *
+ * Returns 0; -KTLS_E_STATE: not now; -KTLS_E_NO_KERNEL: the kernel does not
+ * carry it, info.tx says why, and the handshake goes on with ktls_hs_answer();
+ * or the failure of the handshake.
+ */
+int ktls_hs_offload_tx(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
 
 /*
  * Handshake and hand-off in one call, on a blocking or non-blocking @fd, in at
