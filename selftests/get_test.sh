@@ -345,6 +345,35 @@ resumes()	# OPTION...
 	has "resumed ($*)" "$out" 'TLS 1\.[23], .*, resumed'
 }
 
+# TLS 1.3: the request goes with the hello, once, and anew if it is not taken
+early_data()
+{
+	local f=$dir/session how
+
+	for how in '' --single-use-tickets; do
+		# shellcheck disable=SC2086
+		serve_p256 --early-data 2000 $how "$www"
+		rm -f "$f"
+		gets 0 -v --early-data --session-file "$f" /
+		lacks "first $how" "$out" 'went with the hello'
+		for _ in 1 2; do
+			gets 0 -v --early-data --session-file "$f" /
+			has "early $how" "$out" 'went with the hello'
+			has "answer $how" "$out" 'HTTP 200'
+		done
+		# not without being asked for
+		gets 0 -v --session-file "$f" /
+		lacks "plain $how" "$out" 'went with the hello'
+		stop_server
+		# by a server that does not know the ticket
+		serve_p256 --early-data 2000 "$www"
+		gets 0 -v --early-data --session-file "$f" /
+		lacks "rejected $how" "$out" 'went with the hello'
+		has "rejected $how" "$out" 'HTTP 200'
+		stop_server
+	done
+}
+
 # TLS 1.3: what was used is not in the file again
 tickets()
 {
@@ -409,4 +438,4 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
 run_tests usage no_connection verification verbose output atomically statuses \
 	truncated silent redirects range_ignored sessions \
-	tickets tickets_of_others
+	tickets tickets_of_others early_data

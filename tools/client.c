@@ -238,7 +238,10 @@ static enum next step_read(struct client *c)
 		return YIELD;
 	if (c->rest)
 		return take_rest(c);
-	n = ktls_recv(c->conn, s->buf, sizeof(s->buf), 0);
+	/* nothing that is served here does harm if it is served twice */
+	n = ktls_conn_early_read(c->conn, s->buf, sizeof(s->buf));
+	if (!n)
+		n = ktls_recv(c->conn, s->buf, sizeof(s->buf), 0);
 	if (n < 0)
 		return fail_read(c, (int)n);
 	if (!n)

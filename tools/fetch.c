@@ -155,9 +155,8 @@ static void complain_tls(struct ktls_conn *conn, const char *what, int err)
 }
 
 static int send_all(struct fetch *f, struct ktls_conn *conn,
-		    const struct text *t)
+		    const struct text *t, size_t sent)
 {
-	size_t sent = 0;
 	ssize_t n = 0;
 
 	while (sent < t->len || n == -EAGAIN) {
@@ -342,13 +341,57 @@ static void tell_negotiated(struct ktls_conn *conn)
 	text_free(&t);
 }
 
+/*
+ * As ktls_connect(), but that as much of @request as may be goes with the
+ * hello: @early says how much of it the server has
+ */
+static int shake(struct ktls_hs *hs, int fd, const struct text *request,
+		 int64_t end, size_t *early)
+{
+	ssize_t n = ktls_hs_early_write(hs, request->buf, request->len);
+	struct ktls_info i;
+	int want;
+
+	while ((want = ktls_hs_run(hs, fd)) > 0) {
+		int64_t left = end - net_clock();
+		int err = net_wait(fd, want & KTLS_WANT_SEND ? POLLOUT :
+				   POLLIN, left > 0 ? (int)left : 0);
+
+		if (err)
+			return err;
+	}
+	ktls_hs_info(hs, &i);
+	*early = n > 0 && i.early_data == KTLS_EARLY_ACCEPTED ? (size_t)n : 0;
+	return want;
+}
+
+static int connect_tls(struct fetch *f, const char *host, int fd,
+		       const struct text *request, int64_t end,
+		       struct ktls_conn **conn, size_t *early, char error[512])
+{
+	struct ktls_hs *hs;
+	int err = ktls_hs_new(&hs, f->config, host);
+
+	if (err)
+		return err;
+	err = shake(hs, fd, request, end, early);
+	if (!err)
+		err = ktls_offload(conn, hs, fd);
+	if (err) {
+		snprintf(error, 512, "%s", ktls_hs_error(hs) ?
+			 ktls_hs_error_text(hs) : ktls_strerror(err));
+		ktls_hs_free(hs);
+	}
+	return err;
+}
+
 static int open_conn(struct fetch *f, const struct url *url,
-		     struct ktls_conn **conn, int *fd)
+		     const struct text *request, struct ktls_conn **conn,
+		     int *fd, size_t *early)
 {
 	int64_t end = net_clock() + f->timeout;
 	char error[512] = "", name[NET_NAME_MAX];
 	union net_addr addr = { 0 };
-	int64_t left;
 	int err;
 
 	*fd = net_connect(f->connect_to ? f->connect_to : &url->to,
@@ -357,9 +400,8 @@ static int open_conn(struct fetch *f, const struct url *url,
 		return STATUS_CONNECT;
 	if (f->verbose)
 		fprintf(stderr, "* connected to %s\n", net_name(&addr, name));
-	left = end - net_clock();
-	err = ktls_connect(conn, *fd, f->config, url->to.host,
-			   left > 1 ? (int)left : 1, error, sizeof(error));
+	err = connect_tls(f, url->to.host, *fd, request, end, conn, early,
+			  error);
 	if (err) {
 		complain("%s: TLS: %s", url->authority,
 			 *error ? error : ktls_strerror(err));
@@ -370,17 +412,13 @@ static int open_conn(struct fetch *f, const struct url *url,
 	return STATUS_OK;
 }
 
-static int talk(struct fetch *f, const struct url *url,
-		struct ktls_conn *conn)
+static int talk(struct fetch *f, struct ktls_conn *conn,
+		const struct text *request, size_t early)
 {
-	struct text request = { 0 };
 	char *buf = malloc(FETCH_BUF);
-	int err = -ENOMEM, status = STATUS_USAGE;
+	int err = buf ? send_all(f, conn, request, early) : -ENOMEM;
+	int status = STATUS_USAGE;
 
-	write_request(&request, f, url);
-	if (buf && !request.failed)
-		err = send_all(f, conn, &request);
-	text_free(&request);
 	/* a server that refuses may have said why, and closed */
 	if (!err || err == -EPIPE || err == -ECONNRESET) {
 		status = receive_answer(f, conn, buf);
@@ -394,18 +432,36 @@ static int talk(struct fetch *f, const struct url *url,
 	return status;
 }
 
-int fetch(struct fetch *f, const struct url *url)
+static int exchange(struct fetch *f, const struct url *url,
+		    const struct text *request)
 {
 	struct ktls_conn *conn = NULL;
-	int fd, status = open_conn(f, url, &conn, &fd);
+	size_t early = 0;
+	int fd, status = open_conn(f, url, request, &conn, &fd, &early);
 
+	if (!status && early && f->verbose)
+		fprintf(stderr, "* the request went with the hello\n");
 	if (!status)
-		status = talk(f, url, conn);
+		status = talk(f, conn, request, early);
 	if (!status && f->verbose)
 		fprintf(stderr, "* HTTP %d %s\n", f->status,
 			http_status_str((enum http_status)f->status));
 	ktls_conn_free(conn);
 	if (fd >= 0)
 		close(fd);
+	return status;
+}
+
+int fetch(struct fetch *f, const struct url *url)
+{
+	struct text request = { 0 };
+	int status = STATUS_USAGE;
+
+	write_request(&request, f, url);
+	if (request.failed)
+		complain("no memory");
+	else
+		status = exchange(f, url, &request);
+	text_free(&request);
 	return status;
 }

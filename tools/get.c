@@ -36,6 +36,8 @@ static const char help[] =
 	TLS_HELP
 	"  --session-file FILE    resume the session that is in FILE,\n"
 	"                         if any, and keep this one's there (a secret)\n"
+	"  --early-data           TLS 1.3: send the request with the hello, if\n"
+	"                         the session allows it: it may be replayed\n"
 	"  --user-mapping HINT    TLS 1.2: tell the server, if it asks, who\n"
 	"                         the user is: USER@DOMAIN, or @DOMAIN\n"
 	"  --connect-to HOST:PORT connect there, whatever the URL says\n"
@@ -67,6 +69,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_USER_MAPPING,
 	OPT_SESSION_FILE,
+	OPT_EARLY_DATA,
 };
 
 static const struct option options[] = {
@@ -82,6 +85,7 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "user-mapping", required_argument, NULL, OPT_USER_MAPPING },
 	{ "session-file", required_argument, NULL, OPT_SESSION_FILE },
+	{ "early-data", no_argument, NULL, OPT_EARLY_DATA },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -147,6 +151,9 @@ static int take_peer(struct get *o, int opt, const char *arg)
 		return 0;
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
+	case OPT_EARLY_DATA:
+		o->tls.early_data = 16384;
+		return 0;
 	case OPT_SESSION_FILE:
 		o->session_file = arg;
 		return 0;

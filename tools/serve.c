@@ -47,6 +47,8 @@ static const char help[] =
 	"                         (2; at most 16)\n"
 	"  --single-use-tickets   TLS 1.3: ... good for one use each, as long\n"
 	"                         as this process keeps their sessions\n"
+	"  --early-data BYTES     TLS 1.3: take requests that come with the\n"
+	"                         hello (0-RTT), each hello once\n"
 	"  --user-mapping         TLS 1.2: ask clients for a hint as to who\n"
 	"                         their user is, and log it\n"
 	"  --max-conns N          connections at once (10000, or as many as\n"
@@ -96,6 +98,7 @@ enum {
 	OPT_POST_AUTH,
 	OPT_TICKETS,
 	OPT_SINGLE_USE_TICKETS,
+	OPT_EARLY_DATA,
 };
 
 static const struct option options[] = {
@@ -114,6 +117,7 @@ static const struct option options[] = {
 	{ "post-auth", required_argument, NULL, OPT_POST_AUTH },
 	{ "tickets", required_argument, NULL, OPT_TICKETS },
 	{ "single-use-tickets", no_argument, NULL, OPT_SINGLE_USE_TICKETS },
+	{ "early-data", required_argument, NULL, OPT_EARLY_DATA },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -170,6 +174,9 @@ static int take_limit(struct serve *o, int opt, const char *arg)
 	case OPT_TICKETS:
 		return parse_number("--tickets", arg, 1, 16,
 				    &o->tls.tickets) ? 0 : -1;
+	case OPT_EARLY_DATA:
+		return parse_number("--early-data", arg, 1, 16384,
+				    &o->tls.early_data) ? 0 : -1;
 	case OPT_MAX_CONNS:
 		return parse_number("--max-conns", arg, 1, 1000000,
 				    &o->max_conns) ? 0 : -1;
