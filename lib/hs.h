@@ -85,8 +85,9 @@ struct hs_msg {
 #define CLIENT_SHARES_MAX	2
 
 /*
- * How much rejected early data is dropped unread (4.3.10): more than most
- * tickets allow, little enough that nobody can keep us busy with it.
+ * How much rejected early data is dropped unread (4.3.12), besides what our own
+ * tickets allow: more than most do, little enough that nobody can keep us busy
+ * with it.
  */
 #define EARLY_SKIP_MAX		65536
 

@@ -191,6 +191,7 @@ static bool acceptable(const struct ktls_hs *hs, const struct exts *ch)
 
 	return ext_has(ch, EXT_EARLY_DATA) && hs->config->early_data &&
 	       !hs->info.retried && !hs->psk.index && s->max_early &&
+	       s->max_early <= hs->config->early_data &&
 	       hs->suite->id == s->suite && !strcmp(hs->info.alpn, s->alpn) &&
 	       fresh(s, hs->psk.age, now) && first_time(hs, now);
 }
@@ -271,7 +272,9 @@ bool early_may_answer(const struct ktls_hs *hs)
 				ST(S_FIN);
 
 	return hs->config->flags & KTLS_F_EARLY_ANSWER && !hs->tx_moved &&
-	       states & ST(hs->state) && !hs->wait.want;
+	       states & ST(hs->state) && !hs->wait.want &&
+	       /* two are kept for an alert and the tickets */
+	       hs->tx.seq + 2 < aead_rows[hs->suite->aead].max_records;
 }
 
 ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf, size_t len)

@@ -272,7 +272,8 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 	/* until it is accepted */
 	if (ext_has(&m->exts, EXT_EARLY_DATA)) {
 		hs->info.early_data = KTLS_EARLY_REJECTED;
-		hs->server.early_skip = EARLY_SKIP_MAX;
+		hs->server.early_skip = EARLY_SKIP_MAX +
+					2 * (size_t)hs->config->early_data;
 	}
 	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
 	return transcript_begin(&hs->transcript, hs->config->crypto,

@@ -343,6 +343,27 @@ TEST_F(early, by_a_server_with_other_keys)
 	rejected(self, false);
 }
 
+/* Its ticket allows more than this one keeps in memory; it is skipped whole */
+TEST_F(early, by_a_server_that_takes_less)
+{
+	struct ktls_config *less, *more = SERVER13(.early_data = 400000);
+
+	(void)variant;
+	ktls_config_put(self->client);
+	self->client = CLIENT13(.early_data = 400000);
+	ASSERT_EQ(shake13(self->client, more, NULL), FULL);
+	less = SERVER13(.early_data = 399999);
+	share_keys(more, less);
+	ktls_config_put(more);
+	use_server(self, less);
+	begin(self);
+	for (size_t n = 0; n < 400000; n += MAX)
+		ASSERT_EQ(sent(self, MAX), MAX);
+	finish(self, KTLS_EARLY_REJECTED);
+	EXPECT_EQ(got(self), 0);
+	EXPECT_EQ(resumed(self->c), true);
+}
+
 /* 8.3: it says that it is younger, or older, than it is */
 TEST_F(early, by_its_age)
 {
