@@ -41,7 +41,6 @@ void post_free(struct post_auth *post)
 	transcript_free(&post->transcript);
 	for (size_t i = 0; i < REQUESTS_MAX; i++)
 		wr_free(&post->request[i]);
-	wr_free(&post->out);
 	ktls_hs_free(post->hs);
 	wipe_free(post, sizeof(*post));
 }
@@ -139,37 +138,6 @@ int post_begin_answer(const struct ktls_conn *conn, const struct wr *request,
 	return err;
 }
 
-/* ---- sending ----------------------------------------------------------- */
-
-int post_push(struct ktls_conn *conn, int flags)
-{
-	struct post_auth *post = conn->post;
-
-	if (!post || !post->out.len)
-		return 0;
-	while (post->sent < post->out.len) {
-		size_t left = post->out.len - post->sent;
-		ssize_t n = conn_write(conn, CT_HANDSHAKE,
-				       post->out.buf + post->sent,
-				       left < conn->tx_record ? left :
-				       conn->tx_record, flags);
-
-		if (n < 0)
-			return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
-		post->sent += (size_t)n;
-	}
-	wr_free(&post->out);
-	post->sent = 0;
-	conn->tx_room = 0;	/* to be counted anew */
-	return 0;
-}
-
-/* How many records, at most, @len bytes are */
-static uint64_t records(const struct ktls_conn *conn, size_t len)
-{
-	return len / conn->tx_record + 1;
-}
-
 /* ---- the server asks --------------------------------------------------- */
 
 static int ask(struct ktls_conn *conn)
@@ -189,10 +157,8 @@ static int ask(struct ktls_conn *conn)
 	if (!err)
 		err = post_add(post, (struct slice){ hs->flight.buf,
 							hs->flight.len });
-	if (!err) {
-		post->out = hs->flight;
-		hs->flight = (struct wr){ 0 };
-	}
+	if (!err)
+		err = conn_send_msgs(conn, &hs->flight);
 	ktls_hs_free(hs);
 	return err;
 }
@@ -213,15 +179,10 @@ int ktls_conn_request_auth(struct ktls_conn *conn)
 		return -EPIPE;
 	if (conn->post->requests == REQUESTS_MAX)
 		return -EBUSY;
-	err = conn_prepare(conn, records(conn, cfg->authorities.len +
-					 cfg->oid_filters.len + ANSWER_REST),
-			   0);
-	if (!err)
-		err = ask(conn);
-	if (err)
-		return err;
-	err = post_push(conn, 0);
-	return err == -EAGAIN || err == -EINTR ? 0 : err;
+	err = conn_prepare(conn, conn_records(conn, cfg->authorities.len +
+					      cfg->oid_filters.len +
+					      ANSWER_REST), 0);
+	return err ? err : ask(conn);
 }
 
 /* ---- the client answers ------------------------------------------------ */
@@ -297,15 +258,16 @@ static int answer(struct ktls_conn *conn)
 	if (err)
 		return conn_fail(conn, err);
 	err = write_answer(hs, request_body(&post->request[0]));
-	if (!err) {
+	if (err) {
+		err = conn_fail(conn, err);
+	} else {
 		post_drop(post, 0);
-		post->out = hs->flight;
-		hs->flight = (struct wr){ 0 };
 		post->data = hs->data;
 		conn->sigalg = hs->info.sigalg;
+		err = conn_send_msgs(conn, &hs->flight);
 	}
 	ktls_hs_free(hs);
-	return err ? conn_fail(conn, err) : 0;
+	return err;
 }
 
 int ktls_conn_authenticate(struct ktls_conn *conn)
@@ -317,14 +279,14 @@ int ktls_conn_authenticate(struct ktls_conn *conn)
 	if (conn->config->role != KTLS_CLIENT ||
 	    !(conn->config->flags & KTLS_F_POST_HANDSHAKE_AUTH))
 		return -KTLS_E_STATE;
-	err = post_push(conn, 0);
+	err = conn_push(conn, 0);
 	while (!err && conn->post && conn->post->requests) {
-		err = conn_prepare(conn, records(conn,
-						 answer_max(conn->config)), 0);
+		err = conn_prepare(conn, conn_records(conn,
+					      answer_max(conn->config)), 0);
 		if (!err)
 			err = answer(conn);
 		if (!err)
-			err = post_push(conn, 0);
+			err = conn_push(conn, 0);
 	}
 	return err;
 }
@@ -369,21 +331,16 @@ bool post_busy(const struct ktls_conn *conn)
 {
 	const struct post_auth *post = conn->post;
 
-	return post && (post->out.len || post->requests || post->hs);
+	return post && (post->requests || post->hs);
 }
 
 unsigned int post_events(const struct ktls_conn *conn)
 {
 	const struct post_auth *post = conn->post;
-	unsigned int events = 0;
 
 	if (!post)
 		return 0;
-	if (post->out.len)
-		events |= KTLS_EV_FLUSH;
 	if (conn->config->role == KTLS_SERVER)
-		return post->requests || post->hs ?
-		       events | KTLS_EV_UNANSWERED : events;
-	return post->requests && !conn->tx_closed ?
-	       events | KTLS_EV_AUTH : events;
+		return post->requests || post->hs ? KTLS_EV_UNANSWERED : 0;
+	return post->requests && !conn->tx_closed ? KTLS_EV_AUTH : 0;
 }

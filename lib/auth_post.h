@@ -18,8 +18,6 @@ struct post_auth {
 	void *data;		/* the application's, for hooks */
 	struct wr request[REQUESTS_MAX];	/* in order, with their headers */
 	unsigned int requests;
-	struct wr out;		/* messages to send */
-	size_t sent;		/* of it */
 	struct ktls_hs *hs;	/* server: the answer that is being taken */
 	uint8_t awaited;	/* ... and its next message */
 	bool told;
@@ -41,12 +39,6 @@ bool post_told(struct ktls_conn *conn);
 /* Something has begun that a connection without *@post cannot end */
 bool post_busy(const struct ktls_conn *conn);
 unsigned int post_events(const struct ktls_conn *conn);
-
-/*
- * Messages of ours that are not out yet go before all else: 0, -EAGAIN,
- * -errno, after which the rest is still there
- */
-int post_push(struct ktls_conn *conn, int flags);
 
 /* ---- for auth_take.c --------------------------------------------------- */
 

@@ -105,6 +105,8 @@ static enum ktls_alert alert_of(int err)
 void conn_wipe(struct ktls_conn *conn)
 {
 	frag_free(&conn->frag);
+	wr_free(&conn->msgs);
+	conn->msgs_sent = 0;
 	post_free(conn->post);
 	conn->post = NULL;
 	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
@@ -232,7 +234,7 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 		return -EPIPE;
 	if (!conn_can_rekey(conn))
 		return -KTLS_E_NO_REKEY;
-	err = post_push(conn, flags);
+	err = conn_push(conn, flags);
 	if (err)
 		return err;
 	n = conn_write(conn, CT_HANDSHAKE, msg, sizeof(msg), flags);

@@ -47,6 +47,8 @@ struct ktls_conn {
 	/* client_random and, in 1.2, server_random */
 	uint8_t randoms[64];
 	struct frag frag;
+	struct wr msgs;			/* handshake messages to send, whole */
+	size_t msgs_sent;		/* bytes of them */
 	uint64_t tx_room;		/* records until the key is looked at */
 	uint32_t rx_empty;		/* data records of no length, in a row */
 	uint32_t rx_control;		/* control records under this key */
@@ -90,6 +92,23 @@ int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags);
 
 /* Handshake messages: the content of one record (conn_msg.c) */
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec);
+
+/*
+ * Those of ours that are not out yet go before all else: 0, -EAGAIN or -errno,
+ * after which the rest is still there
+ */
+int conn_push(struct ktls_conn *conn, int flags);
+/*
+ * Takes @msgs, with nothing before them and room under the key: 0, also if the
+ * socket has taken a part or nothing of them so far, or what failed
+ */
+int conn_send_msgs(struct ktls_conn *conn, struct wr *msgs);
+
+/* How many records, at most, @len bytes of messages are */
+static inline uint64_t conn_records(const struct ktls_conn *conn, size_t len)
+{
+	return len / conn->tx_record + 1;
+}
 
 /* ---- to another process (conn_save.c) ----------------------------------- */
 

@@ -143,3 +143,38 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 		err = resume(conn);
 	return err;
 }
+
+/* ---- ours -------------------------------------------------------------- */
+
+int conn_push(struct ktls_conn *conn, int flags)
+{
+	const struct wr *msgs = &conn->msgs;
+
+	if (!msgs->len)
+		return 0;
+	while (conn->msgs_sent < msgs->len) {
+		size_t left = msgs->len - conn->msgs_sent;
+		ssize_t n = conn_write(conn, CT_HANDSHAKE,
+				       msgs->buf + conn->msgs_sent,
+				       left < conn->tx_record ? left :
+				       conn->tx_record, flags);
+
+		if (n < 0)
+			return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
+		conn->msgs_sent += (size_t)n;
+	}
+	wr_free(&conn->msgs);
+	conn->msgs_sent = 0;
+	conn->tx_room = 0;	/* to be counted anew */
+	return 0;
+}
+
+int conn_send_msgs(struct ktls_conn *conn, struct wr *msgs)
+{
+	int err;
+
+	conn->msgs = *msgs;
+	*msgs = (struct wr){ 0 };
+	err = conn_push(conn, 0);
+	return err == -EAGAIN || err == -EINTR ? 0 : err;
+}

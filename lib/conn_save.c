@@ -245,7 +245,7 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 		return -EINVAL;
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
-	if (conn->early || post_busy(conn))
+	if (conn->early || conn->msgs.len || post_busy(conn))
 		return -EBUSY;
 	walk(&p, conn);
 	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :

@@ -49,7 +49,7 @@ int conn_take_ticket(struct ktls_conn *conn, struct slice body, bool last)
 static int send_ticket(struct ktls_conn *conn, struct session *s)
 {
 	struct wr w = { 0 };
-	ssize_t n;
+	/* before there is a ticket that cannot go out */
 	int err = conn_prepare(conn, 1, 0);
 
 	if (!err)
@@ -58,32 +58,36 @@ static int send_ticket(struct ktls_conn *conn, struct session *s)
 					     conn->tickets, &w);
 	if (!err && !wr_ok(&w))
 		err = -ENOMEM;
-	n = err ? err : conn_write(conn, CT_HANDSHAKE, w.buf, w.len, 0);
+	if (!err)
+		err = conn_prepare(conn, conn_records(conn, w.len), 0);
+	if (!err) {
+		conn->tickets++;
+		err = conn_send_msgs(conn, &w);
+	}
 	wr_free(&w);
-	if (n < 0)
-		return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
-	conn->tickets++;
-	conn->tx_room -= conn->tx_room > 0;
-	return 0;
+	return err;
 }
 
 int ktls_conn_send_tickets(struct ktls_conn *conn, unsigned int count)
 {
 	struct session s;
 	unsigned int n = 0;
-	int err = 0;
+	int err;
 
 	if (!count || count > COUNT_MAX)
 		return -EINVAL;
+	if (conn->error)
+		return conn->error;
 	if (conn->config->role != KTLS_SERVER)
 		return -KTLS_E_STATE;
 	if (!conn->resumption.len || conn->tickets + count > TICKETS_MAX)
 		return 0;
 	fill(conn, &s);
-	while (n < count && !err) {
+	/* behind a ticket that waits there is no room */
+	do {
 		err = send_ticket(conn, &s);
 		n += !err;
-	}
+	} while (n < count && !err && !conn->msgs.len);
 	wipe(&s, sizeof(s));
 	return n ? (int)n : err;
 }

@@ -303,6 +303,7 @@ void ktls_conn_free(struct ktls_conn *conn)
 	user_rx_free(conn->urx);
 	frag_free(&conn->frag);
 	conn_free_early(conn);
+	wr_free(&conn->msgs);
 	post_free(conn->post);
 	free(conn->names);
 	ktls_config_put(conn->config);

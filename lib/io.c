@@ -49,7 +49,7 @@ static int look_for_room(struct ktls_conn *conn)
 static int close_tx(struct ktls_conn *conn, int flags)
 {
 	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
-	int err = post_push(conn, flags);
+	int err = conn_push(conn, flags);
 
 	if (!err && conn->utx)
 		err = user_flush(conn->utx, conn->fd, flags);
@@ -106,7 +106,7 @@ int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags)
 		return conn->error ? conn->error : conn->tx_error;
 	if (conn->tx_closed)
 		return -EPIPE;
-	err = post_push(conn, flags);
+	err = conn_push(conn, flags);
 	if (!err && conn->rekey_due)
 		err = conn_rekey(conn, false, flags);
 	return err ? err : make_room(conn, records, flags);
@@ -186,7 +186,7 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 
 static int flush(struct ktls_conn *conn, int flags)
 {
-	int err = post_push(conn, flags);
+	int err = conn_push(conn, flags);
 
 	if (!err && conn->utx && user_tx_pending(conn->utx))
 		err = user_flush(conn->utx, conn->fd, flags);
@@ -211,7 +211,7 @@ unsigned int ktls_conn_events(struct ktls_conn *conn)
 
 	if (conn->rx_closed)
 		events |= KTLS_EV_CLOSED;
-	if (conn->utx && user_tx_pending(conn->utx))
+	if (conn->msgs.len || (conn->utx && user_tx_pending(conn->utx)))
 		events |= KTLS_EV_FLUSH;
 	if (conn->error || conn->tx_closed)
 		return events;

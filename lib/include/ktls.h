@@ -1702,8 +1702,11 @@ ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf,
 /*
  * server, TLS 1.3: send @count more tickets (1 to 16), for a client that is
  * about to open several connections.  It is a message to the peer, as data is:
- * no other thread may send meanwhile.  Returns how many were sent, 0 if this
- * client takes none or tickets are not given, -EAGAIN, or a failure.
+ * no other thread may send meanwhile.  Returns how many were sent, fewer if the
+ * socket is full: what it has not taken of the last one goes out as with
+ * ktls_conn_request_auth() (KTLS_EV_FLUSH; no raw write(2) before that).  0 if
+ * this client takes none or tickets are not given; -EAGAIN, and none was sent;
+ * or a failure as of ktls_send().
  */
 int ktls_conn_send_tickets(struct ktls_conn *conn,
 			   unsigned int count) KTLS_MUST_CHECK;
