@@ -11,14 +11,14 @@ test-support := harness harness_check harness_run peer peer_ssl \
 test-helpers := crowd
 test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := alert close control data fdpass foreign half_rtt keys limit offload plain \
-	rekey tamper
+test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
+	offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow \
-	post_attack post_auth rekey_load renego ticket13
+	post_attack post_auth rekey_load renego resume13 ticket13
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))

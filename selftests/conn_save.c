@@ -185,7 +185,7 @@ TEST_F(cost, spent)
 FIXTURE(state) {
 	struct raw r;
 };
-MODES(state, moved_paths);
+MODES(state, moved_ends);
 
 FIXTURE_SETUP(state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The ways in which a connection may be carried, as variants: a cipher suite,
- * and for each direction the kernel or user space.  A variant whose directions
- * the running kernel does not carry is skipped.
+ * and for each direction the kernel or user space.  What the running kernel does
+ * not carry is no variant; in a VM, which is there for it, it is skipped.
  */
 #ifndef SELFTESTS_MODE_LIB_H
 #define SELFTESTS_MODE_LIB_H
@@ -20,7 +20,7 @@ struct mode {
  * Generators: both versions, every cipher, on every path; 1.3 alone; both
  * versions with one cipher on every path; 1.3 alone; both versions, every
  * cipher, both directions the kernel's; both versions with one cipher, both
- * directions the kernel's or both ours; the kernel's alone.
+ * directions the kernel's or both ours; the kernel's alone; 1.3 alone.
  */
 bool mode_all(size_t i, struct mode *m, char *name, size_t size);
 bool mode_13(size_t i, struct mode *m, char *name, size_t size);
@@ -29,6 +29,7 @@ bool mode_paths13(size_t i, struct mode *m, char *name, size_t size);
 bool mode_suites(size_t i, struct mode *m, char *name, size_t size);
 bool mode_ends(size_t i, struct mode *m, char *name, size_t size);
 bool mode_kernel(size_t i, struct mode *m, char *name, size_t size);
+bool mode_kernel13(size_t i, struct mode *m, char *name, size_t size);
 
 /* FIXTURE(f) { ... }; MODES(f, mode_all); then variant->mode is there */
 #define MODES(f, gen)							\
@@ -42,6 +43,7 @@ bool mode_kernel(size_t i, struct mode *m, char *name, size_t size);
 
 /* Skips unless the kernel carries those directions that are to be its own */
 void mode_need(const struct mode *m);
+bool mode_carried(const struct mode *m);
 /* KTLS_TX and KTLS_RX, as ktls_conn_kernel() is to say */
 unsigned int mode_kernel_bits(const struct mode *m);
 

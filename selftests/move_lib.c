@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "move_lib.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct ktls_config *established(enum ktls_role role)
@@ -13,11 +14,25 @@ struct ktls_config *established(enum ktls_role role)
 	return kept[role];
 }
 
+/* The further ciphers on one path: where keys lie is the same on all */
 bool moved_all(size_t i, struct mode *m, char *name, size_t size)
+{
+	bool more;
+
+	established(KTLS_CLIENT);
+	established(KTLS_SERVER);
+	more = mode_all(i, m, name, size);
+	if (more && m->suite->aead != AEAD_AES_128_GCM &&
+	    mode_kernel_bits(m) != (getenv("KTLS_VM") ? KTLS_TX | KTLS_RX : 0))
+		*name = '\0';
+	return more;
+}
+
+bool moved_ends(size_t i, struct mode *m, char *name, size_t size)
 {
 	established(KTLS_CLIENT);
 	established(KTLS_SERVER);
-	return mode_all(i, m, name, size);
+	return mode_ends(i, m, name, size);
 }
 
 bool moved_paths(size_t i, struct mode *m, char *name, size_t size)

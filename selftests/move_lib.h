@@ -6,8 +6,12 @@
 #include "mode_lib.h"
 #include "../lib/conn.h"
 
-/* mode_all() and mode_paths(); established() is made before the tests */
+/*
+ * mode_paths(), without and with the further ciphers on one path of each
+ * version, and mode_ends(); established() is made before the tests
+ */
 bool moved_all(size_t i, struct mode *m, char *name, size_t size);
+bool moved_ends(size_t i, struct mode *m, char *name, size_t size);
 bool moved_paths(size_t i, struct mode *m, char *name, size_t size);
 
 struct saved {
