@@ -18,7 +18,8 @@ test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow \
-	post_attack post_auth rekey_load renego resume13 ticket13
+	post_attack post_auth rekey_load renego resume13 ticket13 \
+	tickets
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
