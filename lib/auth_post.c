@@ -15,7 +15,8 @@
 
 static bool agreed(const struct ktls_hs *hs)
 {
-	return hs->suite->version == KTLS_TLS13 &&
+	/* 4.4.2: not with an external PSK */
+	return hs->suite->version == KTLS_TLS13 && !hs->psk.ext &&
 	       hs->config->flags & KTLS_F_POST_HANDSHAKE_AUTH &&
 	       (hs->config->role == KTLS_CLIENT || hs->server.post_auth);
 }

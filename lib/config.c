@@ -9,6 +9,7 @@
 #include "cert_url.h"
 #include "ext.h"
 #include "offload.h"
+#include "psk_ext.h"
 #include "replay.h"
 #include "session.h"
 #include "ticket.h"
@@ -68,8 +69,9 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	else if (o->verify > KTLS_VERIFY_REQUIRE ||
 		 (!server && o->verify == KTLS_VERIFY_OPTIONAL))
 		bad = "verify does not fit the role";
-	else if (server && !o->creds_len && !(o->flags & KTLS_F_ESTABLISHED))
-		bad = "a server needs a certificate or a raw key";
+	else if (server && !o->creds_len && !o->psks_len &&
+		 !(o->flags & KTLS_F_ESTABLISHED))
+		bad = "a server needs a certificate, a raw key or a PSK";
 	else if (o->max_records && o->max_records < MIN_RECORDS)
 		bad = "max_records is below 8";
 	else if (o->flags & KTLS_F_DOUBLE_HANDSHAKE &&
@@ -180,6 +182,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	if (!err)
 		err = supp_new(&cfg->supp, o, why);
 	if (!err)
+		err = psk_ext_new(&cfg->psks, cfg->crypto, o, why);
+	if (!err)
 		err = take_creds(cfg, o, why);
 	if (!err && o->cert_compression)
 		err = config_take_compression(cfg, o, why);
@@ -247,6 +251,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	free(cfg->creds);
 	cache_free(cfg->sessions);
 	replay_free(cfg->replay);
+	psk_ext_free(cfg->psks);
 	tickets_free(cfg->tickets);
 	supp_free(cfg->supp);
 	compress_free(cfg->compress);

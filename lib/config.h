@@ -40,6 +40,7 @@ struct ktls_config {
 	uint32_t session_lifetime;	/* seconds */
 	uint32_t early_data;		/* bytes; 0: none */
 	uint8_t maker[MAKER_LEN];	/* server: names this config */
+	struct psk_exts *psks;		/* NULL: none */
 	struct replay *replay;		/* server: early data it has accepted */
 	uint8_t session_context[SESSION_CONTEXT_LEN];
 	struct supp *supp;		/* NULL: none */

@@ -316,6 +316,7 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.peer_cert_compression = conn->peer_cert_compression,
 		.peer_raw_key = conn->peer_raw_key,
 		.early_data = conn->early_data,
+		.external_psk = conn->external_psk,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

@@ -56,6 +56,7 @@ struct ktls_conn {
 	uint64_t rx_checked;		/* record number at the last look */
 	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
 	uint8_t early_data;		/* enum ktls_early */
+	uint8_t external_psk;
 	struct early *early;		/* NULL: none is left to be read */
 	struct user_tx *utx;		/* NULL: the kernel's */
 	struct user_rx *urx;

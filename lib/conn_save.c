@@ -88,6 +88,8 @@ static void walk_info(struct pack *p, struct ktls_conn *conn)
 	pack_u16(p, &conn->cert_compression);
 	pack_u16(p, &conn->peer_cert_compression);
 	pack_bool(p, &conn->peer_raw_key);
+	pack_u8(p, &conn->external_psk);
+	pack_check(p, conn->external_psk <= 1);
 	pack_u8(p, &conn->early_data);
 	pack_check(p, conn->early_data <= KTLS_EARLY_ACCEPTED);
 	pack_u8(p, &conn->alert_sent);

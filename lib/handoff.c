@@ -161,6 +161,7 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->peer_cert_compression = info->peer_cert_compression;
 	conn->peer_raw_key = info->peer_raw_key;
 	conn->early_data = info->early_data;
+	conn->external_psk = info->external_psk;
 	conn->retried = info->retried;
 	conn->resumed = info->resumed;
 	conn->ems = info->ems;

@@ -54,8 +54,16 @@ static int check_hello(const struct client_hello *m)
 
 /* ---- choosing ---------------------------------------------------------- */
 
+/* Of any hash, or of @psk's */
+static bool suite_fits(const struct suite *suite, const struct psk_ext *psk)
+{
+	return suite->version == KTLS_TLS13 &&
+	       (!psk || suite->hash == psk->hash);
+}
+
 static const struct suite *choose_suite(const struct ktls_config *cfg,
-					struct slice theirs)
+					struct slice theirs,
+					const struct psk_ext *psk)
 {
 	bool theirs_first = cfg->flags & KTLS_F_CLIENT_ORDER;
 
@@ -63,14 +71,15 @@ static const struct suite *choose_suite(const struct ktls_config *cfg,
 		uint16_t id = (uint16_t)(theirs.p[i] << 8 | theirs.p[i + 1]);
 
 		if (u16s_have(cfg->suites_wire, id) &&
-		    suite_find(id)->version == KTLS_TLS13)
+		    suite_fits(suite_find(id), psk))
 			return suite_find(id);
 	}
 	for (size_t i = 0; !theirs_first && i < cfg->suites_len; i++)
-		if (cfg->suites[i]->version == KTLS_TLS13 &&
+		if (suite_fits(cfg->suites[i], psk) &&
 		    u16s_have(theirs, cfg->suites[i]->id))
 			return cfg->suites[i];
-	return NULL;
+	/* 4.3.11: a key that both have is worth another suite, not none */
+	return psk ? choose_suite(cfg, theirs, NULL) : NULL;
 }
 
 static bool any_group(const struct group *group)
@@ -256,7 +265,8 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 /* Suite, then group: what a retry must not change follows from the hello */
 static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 {
-	hs->suite = choose_suite(hs->config, m->suites);
+	hs->suite = choose_suite(hs->config, m->suites,
+				 psk_offered(hs->config, &m->exts));
 	if (!hs->suite)
 		return -KTLS_E_NO_SUITE;
 	/* without one a PSK may do */

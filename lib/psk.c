@@ -7,7 +7,12 @@
 
 enum { PSK_KE, PSK_DHE_KE };	/* PskKeyExchangeMode */
 
-#define BINDER_RESUMPTION	"res binder"
+/* 7.1, RFC 9258 4.2 */
+static const char *binder_label(const struct psk_ext *ext)
+{
+	return !ext ? "res binder" : ext->imported ? "imp binder" :
+						     "ext binder";
+}
 
 static struct slice of(const struct secret *s)
 {
@@ -33,12 +38,17 @@ static int make_binder(const struct crypto *crypto, enum hash_id hash,
 	return err;
 }
 
-/* An identity of @session's ticket is chosen: the handshake goes on from it */
-static void resume(struct ktls_hs *hs)
+/* A key is chosen: the handshake goes on from what it stands for */
+static void take_up(struct ktls_hs *hs)
 {
 	const struct session *s = &hs->session;
 	struct ktls_info *info = &hs->info;
 
+	if (hs->psk.ext) {
+		hs->psk.key = hs->psk.ext->key;
+		psk_ext_tell(hs->psk.ext, info);
+		return;
+	}
 	hs->psk.key = s->secret;
 	info->resumed = 1;
 	info->peer_verified = s->peer_verified;
@@ -54,13 +64,43 @@ static struct psk *add(struct hs_client *c)
 	return &c->psks[c->psks_len++];
 }
 
-void psk_find(struct ktls_hs *hs)
+/* Is there a suite for it? */
+static bool has_hash(const struct ktls_config *cfg, enum hash_id hash)
+{
+	for (size_t i = 0; i < cfg->suites_len; i++)
+		if (cfg->suites[i]->version == KTLS_TLS13 &&
+		    cfg->suites[i]->hash == hash)
+			return true;
+	return false;
+}
+
+static void add_external(struct ktls_hs *hs)
+{
+	const struct psk_exts *all = hs->config->psks;
+	struct hs_client *c = &hs->client;
+
+	for (size_t i = 0; all && i < all->len &&
+	     c->psks_len < PSKS_OFFERED; i++) {
+		const struct psk_ext *e = &all->psk[i];
+		struct psk *psk;
+
+		if (!has_hash(hs->config, e->hash))
+			continue;
+		psk = add(c);
+		wr_bytes(&psk->identity, e->identity.buf, e->identity.len);
+		psk->key = e->key;
+		psk->hash = e->hash;
+		psk->ext = e;
+	}
+}
+
+static void add_ticket(struct ktls_hs *hs)
 {
 	struct session *s = &hs->session;
 	struct wr ticket = { 0 };
 	struct psk *psk;
 
-	if (hs_max_version(hs) < KTLS_TLS13 || !session13_find(hs, &ticket))
+	if (!session13_find(hs, &ticket))
 		return;
 	psk = add(&hs->client);
 	psk->identity = ticket;
@@ -69,9 +109,19 @@ void psk_find(struct ktls_hs *hs)
 	psk->session = s;
 }
 
-/* 4.3.11.1 */
+void psk_find(struct ktls_hs *hs)
+{
+	if (hs_max_version(hs) < KTLS_TLS13)
+		return;
+	add_ticket(hs);
+	add_external(hs);
+}
+
+/* 4.3.11.1; an external key has none */
 static uint32_t obfuscated_age(const struct session *s)
 {
+	if (!s)
+		return 0;
 	return (uint32_t)(session_clock() - s->issued) + s->age_add;
 }
 
@@ -173,7 +223,8 @@ int psk_bind(struct ktls_hs *hs)
 		err = offer_digest(hs, psk->hash, hello, &digest);
 		if (!err)
 			err = make_binder(hs->config->crypto, psk->hash,
-					  &psk->key, BINDER_RESUMPTION, &digest,
+					  &psk->key, binder_label(psk->ext),
+					  &digest,
 					  &binder);
 		if (!err)
 			memcpy(to + 1, binder.b, binder.len);
@@ -196,11 +247,12 @@ int psk_take_choice(struct ktls_hs *hs, const struct exts *sh)
 		return -KTLS_E_PSK_CHOICE;
 	psk->chosen = true;
 	psk->index = sh->psk_choice;
+	psk->ext = c->psks[sh->psk_choice].ext;
 	psk->alone = !ext_has(sh, EXT_KEY_SHARE);
 	/* 4.3.10: only what was offered */
 	if (psk->alone && !(hs->config->flags & KTLS_F_PSK_KE))
 		return -KTLS_E_EXT_MISSING;
-	resume(hs);
+	take_up(hs);
 	return 0;
 }
 
@@ -268,12 +320,32 @@ static bool find_psk(struct ktls_hs *hs, const struct exts *e)
 
 		hs->psk.age = rd_u32(&list);
 		hs->psk.index = i;
+		hs->psk.ext = NULL;
 		if (session13_open(hs->config, identity, &hs->session) &&
 		    still_holds(hs, &hs->session))
 			return true;
 		wipe(&hs->session, sizeof(hs->session));
+		hs->psk.ext = psk_ext_find(hs->config->psks, identity);
+		if (hs->psk.ext && hs->psk.ext->hash == hs->suite->hash)
+			return true;
 	}
 	return false;
+}
+
+const struct psk_ext *psk_offered(const struct ktls_config *cfg,
+				  const struct exts *e)
+{
+	const struct psk_ext *found = NULL;
+	bool bad = false;
+	struct rd list = rd_init(e->psk_identities.p, e->psk_identities.len,
+				 &bad);
+
+	for (int i = 0; cfg->psks && !found && i < PSKS_TRIED &&
+	     rd_more(&list); i++) {
+		found = psk_ext_find(cfg->psks, rd_opaque(&list, 2));
+		rd_u32(&list);
+	}
+	return found;
 }
 
 /* 4.3.11: only the binder of the one that is chosen */
@@ -282,13 +354,15 @@ static int check_binder(struct ktls_hs *hs, const struct exts *e)
 	bool bad = false;
 	struct rd list = rd_init(e->psk_binders.p, e->psk_binders.len, &bad);
 	struct slice binder = rd_opaque(&list, 1);
+	const struct psk_ext *ext = hs->psk.ext;
 	struct secret *mac = &hs->psk.binder;
 	int err;
 
 	for (uint16_t i = 0; i < hs->psk.index; i++)
 		binder = rd_opaque(&list, 1);
 	err = make_binder(hs->config->crypto, hs->suite->hash,
-			  &hs->session.secret, BINDER_RESUMPTION,
+			  ext ? &ext->key : &hs->session.secret,
+			  binder_label(ext),
 			  &hs->server.binder_digest, mac);
 	if (err)
 		return err;
@@ -312,6 +386,6 @@ int psk_choose(struct ktls_hs *hs, const struct client_hello *m)
 	/* who has no key has not been here before, whatever ticket he shows */
 	err = check_binder(hs, e);
 	if (!err)
-		resume(hs);
+		take_up(hs);
 	return err;
 }

@@ -6,6 +6,7 @@
 #ifndef KTLS_PSK_H
 #define KTLS_PSK_H
 
+#include "psk_ext.h"
 #include "sched13.h"
 
 /* What a client offers at most, and what a server looks at */
@@ -18,12 +19,14 @@ struct psk {
 	struct wr identity;
 	struct secret key;
 	enum hash_id hash;
-	const struct session *session;	/* that it resumes */
+	const struct session *session;	/* that it resumes, or */
+	const struct psk_ext *ext;
 };
 
 /* The PSK of a handshake, once it is chosen */
 struct hs_psk {
 	bool chosen;
+	const struct psk_ext *ext;	/* NULL: a session's */
 	bool alone;		/* psk_ke: no key exchange beside it */
 	uint16_t index;		/* in the client's list */
 	uint32_t age;		/* as the client says */
@@ -31,6 +34,7 @@ struct hs_psk {
 	struct secret binder;	/* that was right */
 };
 
+struct ktls_config;
 struct ktls_hs;
 struct client_hello;
 struct exts;
@@ -50,6 +54,9 @@ void psk_forget(struct ktls_hs *hs);
 
 /* ---- server ------------------------------------------------------------ */
 
+/* An external key that the client has too; NULL: none */
+const struct psk_ext *psk_offered(const struct ktls_config *cfg,
+				  const struct exts *e);
 /* What the binders of the hello at hand are over; before it is hashed */
 int psk_digest(struct ktls_hs *hs, const struct client_hello *m);
 /* The first that will do; hs->psk says which, if any */

@@ -6,6 +6,7 @@
 
 #include "cache.h"
 #include "hs.h"
+#include "psk_ext.h"
 #include "replay.h"
 #include "store.h"
 #include "ticket.h"
@@ -58,6 +59,9 @@ static int make_context(struct ktls_config *cfg)
 	if (!err)
 		err = hash_add(&h, cfg->sigalgs_cert_wire.p,
 			       cfg->sigalgs_cert_wire.len);
+	for (size_t i = 0; cfg->psks && i < cfg->psks->len && !err; i++)
+		err = hash_add(&h, cfg->psks->psk[i].identity.buf,
+			       cfg->psks->psk[i].identity.len);
 	if (!err && cfg->raw_trust)
 		err = hash_add(&h, raw_trust_digests(cfg->raw_trust).p,
 			       raw_trust_digests(cfg->raw_trust).len);

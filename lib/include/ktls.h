@@ -712,6 +712,23 @@ struct ktls_oid_filter {
 };
 
 /*
+ * A key that both ends have beforehand (RFC 9846 4.3.11): random bytes, of as
+ * much entropy as they are to give security; never a password.  With @import
+ * it is used through RFC 9258, which both ends have to do, and which ties it to
+ * TLS 1.3, to the hash of the suite, and to @context.
+ */
+struct ktls_psk {
+	const void *identity;	/* sent in the open; 1 to 1024 bytes */
+	size_t identity_len;
+	const void *key;	/* 16 to 48 bytes; with @import to 1024 */
+	size_t key_len;
+	const char *hash;	/* "SHA256" (NULL), "SHA384": the key's */
+	int import;
+	const void *context;	/* with @import; may be empty */
+	size_t context_len;
+};
+
+/*
  * Fill it with KTLS_OPTS(.role = ..., ...): what is not named has its default,
  * and a program keeps its meaning when the struct grows.
  */
@@ -953,6 +970,17 @@ struct ktls_opts {
 	 *    resume the session and reject the early data.
 	 */
 	size_t early_data;
+
+	/*
+	 * External pre-shared keys of TLS 1.3, at most 1024; copied, and wiped
+	 * with the config.  A client offers the first of them, behind a ticket
+	 * (4 in all; an imported key is two); a server knows all of them, needs
+	 * no certificate then, and prefers a suite that fits.  Who has the key
+	 * is authenticated by it: no certificate is asked for or shown.  A key
+	 * is for two parties alone: a third that has it can pose as either.
+	 */
+	const struct ktls_psk *psks;
+	size_t psks_len;
 };
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -1255,6 +1283,11 @@ struct ktls_info {
 	 */
 	uint8_t peer_raw_key;
 	uint8_t early_data;		/* enum ktls_early */
+	/*
+	 * The peer has an external PSK, which counts as verified; @peer_subject
+	 * is "psk:" and its identity, with %xx for bytes that do not print
+	 */
+	uint8_t external_psk;
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
