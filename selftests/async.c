@@ -364,7 +364,7 @@ TEST_F(app, refuses_the_peer)
 			  rows[i].err);
 		check_failure(end_of(&self->two, variant->end),
 			      end_of(&self->two, OTHER(variant->end)),
-			      rows[i].err, rows[i].alert);
+			      rows[i].err, (uint8_t)rows[i].alert);
 		ktls_hs_info(end_of(&self->two, variant->end), &info);
 		EXPECT_EQ(info.peer_verified, 0);
 	}
