@@ -6,6 +6,12 @@
 
 #include "replay.h"
 
+/*
+ * Content of a record, sealed not more than 16384: a server that has asked for
+ * another hello skips it as if it were in the open, and libssl's is strict then
+ */
+#define EARLY_RECORD	(RECORD_PLAIN_MAX - RECORD_EXPANSION_MAX)
+
 static struct slice of(const struct secret *s)
 {
 	return (struct slice){ s->b, s->len };
@@ -142,11 +148,13 @@ ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf, size_t len)
 	if (len > hs->early.left)
 		len = hs->early.left;
 	while (done < len) {
-		size_t n = len - done, max = record_max(&hs->tx);
+		size_t n = len - done;
 		int err;
 
-		if (n > max)
-			n = max;
+		if (n > record_max(&hs->tx))
+			n = record_max(&hs->tx);
+		if (n > EARLY_RECORD)
+			n = EARLY_RECORD;
 		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
 				  n, &hs->out);
 		if (err)
