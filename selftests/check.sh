@@ -84,7 +84,7 @@ run_crypto()
 
 	must make -j"$(nproc)" all tests
 	for name in crypto kex hs interop hs12 interop_cert \
-		session13_ssl; do
+		session13_ssl early_ssl; do
 		printf '#!/bin/sh\nexec selftests/vm/newcrypto.sh %s "$@"\n' \
 			"build/selftests/$name" >"build/selftests/new-$name"
 		chmod +x "build/selftests/new-$name"
