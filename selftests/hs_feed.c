@@ -159,6 +159,8 @@ static void run(struct two *t, struct flight *f, const struct surgery *s)
 		bool mine = s->flight == ALL || s->flight == i;
 		struct flight other;
 		struct flight *g = mine ? f : &other;
+		/* what a server sends behind it, tickets, is not for this */
+		bool over = to->hs->state == HS_DONE;
 		size_t split, n;
 
 		g->records.len = g->out.len = 0;
@@ -172,7 +174,7 @@ static void run(struct two *t, struct flight *f, const struct surgery *s)
 		n += feed(to, g->out.b + split, g->out.len - split, 0);
 		/* an alert may come too late for who has finished */
 		if (!ktls_hs_error(to->hs) && !ktls_hs_error(from))
-			ASSERT_EQ(n, g->out.len);
+			ASSERT_EQ(n, over ? 0 : g->out.len);
 	}
 }
 

@@ -83,8 +83,8 @@ static void check_record(struct ktls_hs *a, struct ktls_hs *b)
 	struct slice content;
 	uint8_t type;
 
-	/* a server has sent its tickets, in one record */
-	EXPECT_EQ(a->tx.seq, a->tickets > 0);
+	/* a server has sent its tickets, in as many records as it takes */
+	EXPECT_EQ(a->tx.seq > 0, a->tickets > 0);
 	EXPECT_EQ(b->rx.seq, 0);
 	b->rx.seq = a->tx.seq;
 	ASSERT_OK(record_seal(&a->tx, KTLS_TLS12, CT_DATA, "data", 4, &w));

@@ -30,6 +30,7 @@ static size_t carry(struct ktls_hs *from, struct ktls_hs *to, uint16_t version,
 {
 	static struct bytes b;
 	size_t overhead = version == KTLS_TLS13 ? 17 : 24;
+	bool over = to->state == HS_DONE;
 
 	b.len = 0;
 	bytes_take(&b, from);
@@ -45,7 +46,8 @@ static size_t carry(struct ktls_hs *from, struct ktls_hs *to, uint16_t version,
 		at += RECORD_HEADER + len;
 	}
 	seen->feed.hs = to;
-	EXPECT_EQ(feed(&seen->feed, b.b, b.len, 0), b.len);
+	/* tickets come behind the handshake: they are not for it */
+	EXPECT_EQ(feed(&seen->feed, b.b, b.len, 0), over ? 0 : b.len);
 	return b.len;
 }
 

@@ -105,7 +105,7 @@ static const struct message {
 	{ "EncryptedExtensions", p_encrypted_extensions, SLICE(
 	  "\0\16" "\0\0\0\0" "\0\20\0\6\0\4\3foo"), { 0 } },
 	{ "CertificateRequest", p_certificate_request, SLICE(
-	  "\0" "\0\16" "\0\15\0\4\0\2\4\3" "\0\22\0\2ab"), { 0 } },
+	  "\0" "\0\16" "\0\15\0\4\0\2\4\3" "zz\0\2ab"), { 0 } },
 	{ "Certificate", p_certificate, SLICE(
 	  "\0" "\0\0\21" "\0\0\3der" "\0\0" "\0\0\4more" "\0\0"), { 0 } },
 	{ "CertificateVerify", p_certificate_verify, SLICE(
