@@ -22,6 +22,8 @@ ssize_t conn_write(struct ktls_conn *conn, uint8_t type, const void *buf,
 {
 	if (conn->utx)
 		return user_write(conn->utx, conn->fd, type, buf, len, flags);
+	if (conn->own_io)
+		flags |= MSG_DONTWAIT;
 	return kernel_write(conn->fd, type, buf, len, flags);
 }
 
@@ -30,6 +32,8 @@ int conn_read(struct ktls_conn *conn, void *buf, size_t len, int flags,
 {
 	if (conn->urx)
 		return user_read(conn->urx, conn->fd, buf, len, flags, piece);
+	if (conn->own_io)
+		flags |= MSG_DONTWAIT;
 	return kernel_read(conn->fd, buf, len, flags, piece);
 }
 

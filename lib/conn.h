@@ -23,6 +23,7 @@ struct ktls_conn {
 	const char *peer_name;		/* behind them: whom a client wanted */
 	int fd;
 	bool spent;			/* it is another's now; error is set */
+	bool own_io;			/* never wait on @fd */
 	int error;			/* final for both directions */
 	int rx_error, tx_error;		/* ... for the one */
 	uint16_t group, sigalg, peer_sigalg;
@@ -111,6 +112,17 @@ static inline uint64_t conn_records(const struct ktls_conn *conn, size_t len)
 	return len / conn->tx_record + 1;
 }
 
+/* ---- data (io.c) ------------------------------------------------------- */
+
+/* Before data: what must come first, and how much may follow it */
+int conn_begin_send(struct ktls_conn *conn, size_t *len, int flags);
+/* Count what was sent, or its -errno; short records there may be: it rounds */
+ssize_t conn_end_send(struct ktls_conn *conn, ssize_t n);
+/* Data of one read: 0, or what is wrong with it here */
+int conn_take_data(struct ktls_conn *conn, size_t len);
+/* Why nothing more can be received: 1 if it can, 0 after close_notify */
+int conn_rx_state(const struct ktls_conn *conn);
+
 /* ---- to another process (conn_save.c) ----------------------------------- */
 
 /* Append the connection to @out, with its digest or seal */
@@ -164,6 +176,13 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		      size_t count);
 int user_flush(struct user_tx *utx, int fd, int flags);
 bool user_tx_pending(const struct user_tx *utx);
+/* The caller moves what is sealed; NULL: not ours */
+void user_own_io(struct user_tx *utx, struct user_rx *urx);
+void *user_in(struct user_rx *urx, size_t *len);
+int user_received(struct user_rx *urx, size_t len);
+const void *user_out(struct user_tx *utx, size_t *len);
+void user_sent(struct user_tx *utx, size_t len);
+bool user_tx_lent(const struct user_tx *utx);
 /* All but the key, to be set after reading; rec.seq is that of the walk */
 void user_tx_walk(struct pack *p, struct user_tx *utx);
 void user_rx_walk(struct pack *p, struct user_rx *urx);

@@ -112,8 +112,7 @@ int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags)
 	return err ? err : make_room(conn, records, flags);
 }
 
-/* Before data: what must come first, and how much may follow it */
-static int prepare(struct ktls_conn *conn, size_t *len, int flags)
+int conn_begin_send(struct ktls_conn *conn, size_t *len, int flags)
 {
 	int err = conn_prepare(conn, 1, flags);
 
@@ -122,8 +121,7 @@ static int prepare(struct ktls_conn *conn, size_t *len, int flags)
 	return err;
 }
 
-/* Count what was sent; short records there may be, so round up */
-static ssize_t sent(struct ktls_conn *conn, ssize_t n)
+ssize_t conn_end_send(struct ktls_conn *conn, ssize_t n)
 {
 	uint64_t records;
 
@@ -142,10 +140,10 @@ ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
 
 	if (flags & ~(MSG_DONTWAIT | MSG_MORE | MSG_NOSIGNAL))
 		return -EINVAL;
-	err = prepare(conn, &len, flags & MSG_DONTWAIT);
+	err = conn_begin_send(conn, &len, flags & MSG_DONTWAIT);
 	if (err || !len)
 		return err;
-	return sent(conn, conn_write(conn, CT_DATA, buf, len, flags));
+	return conn_end_send(conn, conn_write(conn, CT_DATA, buf, len, flags));
 }
 
 /*
@@ -175,13 +173,13 @@ static ssize_t sendfile_nosignal(int fd, int in_fd, off_t *offset,
 ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		      size_t count)
 {
-	int err = prepare(conn, &count, 0);
+	int err = conn_begin_send(conn, &count, 0);
 
 	if (err || !count)
 		return err;
-	return sent(conn, conn->utx ?
-		    user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
-		    sendfile_nosignal(conn->fd, in_fd, offset, count));
+	return conn_end_send(conn, conn->utx ?
+		user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
+		sendfile_nosignal(conn->fd, in_fd, offset, count));
 }
 
 static int flush(struct ktls_conn *conn, int flags)
@@ -269,8 +267,18 @@ static bool data_allowed(const struct ktls_conn *conn)
 	return !frag_pending(&conn->frag) && !post_taking(conn);
 }
 
-/* Why nothing more can be received: 1 if it can, 0 after close_notify */
-static int rx_state(const struct ktls_conn *conn)
+int conn_take_data(struct ktls_conn *conn, size_t len)
+{
+	if (!data_allowed(conn))
+		return conn_fail(conn, -KTLS_E_RECORD_TYPE);
+	if (!len && ++conn->rx_empty > EMPTY_MAX)
+		return conn_fail(conn, -KTLS_E_RECORD_FLOOD);
+	if (len)
+		conn->rx_empty = 0;
+	return 0;
+}
+
+int conn_rx_state(const struct ktls_conn *conn)
 {
 	if (conn->rx_closed)
 		return 0;
@@ -303,22 +311,16 @@ ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len, int flags)
 		return -EINVAL;
 	/* an answer is waited for: what it answers must be on its way */
 	(void)flush(conn, MSG_DONTWAIT);
-	while ((err = rx_state(conn)) > 0) {
+	while ((err = conn_rx_state(conn)) > 0) {
 		err = conn_read(conn, buf, len, flags, &p);
 		if (err)
 			return rx_fail(conn, err);
-		if (p.type != CT_DATA) {
-			err = take_control(conn, buf, &p);
-			if (err < 0)
-				return err;
-		} else if (!data_allowed(conn)) {
-			return conn_fail(conn, -KTLS_E_RECORD_TYPE);
-		} else if (p.len) {
-			conn->rx_empty = 0;
+		err = p.type == CT_DATA ? conn_take_data(conn, p.len) :
+					  take_control(conn, buf, &p);
+		if (err < 0)
+			return err;
+		if (p.type == CT_DATA && p.len)
 			return (ssize_t)p.len;
-		} else if (++conn->rx_empty > EMPTY_MAX) {
-			return conn_fail(conn, -KTLS_E_RECORD_FLOOD);
-		}
 	}
 	return err;
 }
@@ -332,7 +334,7 @@ int ktls_conn_control(struct ktls_conn *conn)
 
 	if (conn->urx)
 		return -KTLS_E_STATE;
-	while ((err = rx_state(conn)) > 0) {
+	while ((err = conn_rx_state(conn)) > 0) {
 		/* a look first: data is not ours to take */
 		err = kernel_read(conn->fd, buf, 1, MSG_PEEK | MSG_DONTWAIT,
 				  &p);

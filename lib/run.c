@@ -27,6 +27,28 @@ static int flush(struct ktls_hs *hs, int fd, int flags)
 	return 0;
 }
 
+int ktls_hs_send_failed(struct ktls_hs *hs, int err)
+{
+	unsigned int wants = ktls_hs_wants(hs);
+
+	/* what waits has nobody who takes it */
+	ktls_hs_sent(hs, SIZE_MAX);
+	/* the peer may have said why it no longer listens */
+	if ((err == -EPIPE || err == -ECONNRESET) &&
+	    wants & (KTLS_WANT_RECV | KTLS_WANT_ANSWER)) {
+		hs->send_error = err;
+		return 0;
+	}
+	return hs_fail(hs, err);
+}
+
+int ktls_hs_recv_failed(struct ktls_hs *hs, int err)
+{
+	if (!err)
+		err = hs->send_error ? hs->send_error : -KTLS_E_TRUNCATED;
+	return hs_fail(hs, err);
+}
+
 /* 0: something was received; KTLS_WANT_RECV; or -errno */
 static int fetch(struct ktls_hs *hs, int fd, int flags)
 {
@@ -45,8 +67,7 @@ static int fetch(struct ktls_hs *hs, int fd, int flags)
 		return 0;
 	}
 	if (!n)
-		hs_fail(hs, hs->send_error ? hs->send_error :
-			    -KTLS_E_TRUNCATED);
+		(void)ktls_hs_recv_failed(hs, 0);
 	else if (errno == EAGAIN)
 		return KTLS_WANT_RECV;
 	else if (errno != EINTR)
@@ -75,13 +96,8 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 
 		if (wants & KTLS_WANT_SEND) {
 			err = flush(hs, fd, flags);
-			/* the peer may have said why it no longer listens */
-			if ((err == -EPIPE || err == -ECONNRESET) &&
-			    wants & (KTLS_WANT_RECV | KTLS_WANT_ANSWER)) {
-				ktls_hs_sent(hs, SIZE_MAX);
-				hs->send_error = err;
-				err = 0;
-			}
+			if (err < 0)
+				err = ktls_hs_send_failed(hs, err);
 		} else if (wants & KTLS_WANT_RECV) {
 			err = fetch(hs, fd, flags);
 		} else if (wants & KTLS_WANT_ANSWER) {

@@ -13,10 +13,16 @@
 #include "conn.h"
 #include "pack.h"
 
+/* Sealed and not yet out, above which nothing more is taken: of own I/O */
+#define QUEUE_MAX	65536
+
 struct user_tx {
 	struct record rec;
 	struct wr out;		/* sealed */
 	size_t sent;		/* of it */
+	struct wr next;		/* ... while somebody has hold of @out */
+	bool own_io;		/* the caller moves it */
+	bool lent;
 };
 
 struct user_rx {
@@ -26,6 +32,8 @@ struct user_rx {
 	struct slice plain;	/* what is left of the record at hand */
 	uint8_t type;		/* its type */
 	bool open;		/* there is one, perhaps of no length */
+	bool own_io;		/* the caller moves it */
+	bool eof;
 	uint8_t buf[2 * RECORD_MAX];
 };
 
@@ -53,6 +61,7 @@ void user_tx_free(struct user_tx *utx)
 		return;
 	record_free(&utx->rec);
 	wr_free(&utx->out);
+	wr_free(&utx->next);
 	wipe_free(utx, sizeof(*utx));
 }
 
@@ -81,8 +90,15 @@ bool user_tx_pending(const struct user_tx *utx)
 	return utx->sent < utx->out.len;
 }
 
+static size_t queued(const struct user_tx *utx)
+{
+	return utx->out.len - utx->sent + utx->next.len;
+}
+
 int user_flush(struct user_tx *utx, int fd, int flags)
 {
+	if (utx->own_io)
+		return user_tx_pending(utx) ? -EAGAIN : 0;
 	while (user_tx_pending(utx)) {
 		ssize_t n = send(fd, utx->out.buf + utx->sent,
 				 utx->out.len - utx->sent,
@@ -97,6 +113,20 @@ int user_flush(struct user_tx *utx, int fd, int flags)
 	return 0;
 }
 
+/* No room for another record of data */
+static bool is_full(const struct user_tx *utx)
+{
+	return utx->own_io ? queued(utx) >= QUEUE_MAX : user_tx_pending(utx);
+}
+
+/* Control records are few, and have nobody to try them again */
+static int make_way(struct user_tx *utx, int fd, uint8_t type, int flags)
+{
+	if (!utx->own_io)
+		return user_flush(utx, fd, flags);
+	return type == CT_DATA && is_full(utx) ? -EAGAIN : 0;
+}
+
 /*
  * Seal one record and push it.  Once sealed it counts as taken, even when the
  * socket is full.
@@ -104,11 +134,11 @@ int user_flush(struct user_tx *utx, int fd, int flags)
 static ssize_t write_record(struct user_tx *utx, int fd, uint8_t type,
 			    const void *buf, size_t len, int flags)
 {
-	int err = user_flush(utx, fd, flags);
+	int err = make_way(utx, fd, type, flags);
 
 	if (!err)
 		err = record_seal(&utx->rec, KTLS_TLS12, type, buf, len,
-				  &utx->out);
+				  utx->lent ? &utx->next : &utx->out);
 	if (err)
 		return err;
 	do {
@@ -123,7 +153,7 @@ ssize_t user_write(struct user_tx *utx, int fd, uint8_t type,
 	const uint8_t *p = buf;
 	size_t done = 0;
 
-	while (done < len && !(done && user_tx_pending(utx))) {
+	while (done < len && !(done && is_full(utx))) {
 		size_t max = record_max(&utx->rec);
 		size_t part = len - done < max ? len - done : max;
 		ssize_t n = write_record(utx, fd, type, p + done, part, flags);
@@ -158,7 +188,7 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 {
 	size_t done = 0, max = record_max(&utx->rec);
 	/* first, for what is read from the file must find room */
-	ssize_t n = user_flush(utx, fd, 0);
+	ssize_t n = make_way(utx, fd, CT_DATA, 0);
 
 	if (n < 0)
 		return n;
@@ -168,7 +198,7 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		if (n <= 0)
 			return done ? (ssize_t)done : n;
 		done += (size_t)n;
-	} while (done < count && (size_t)n == max && !user_tx_pending(utx));
+	} while (done < count && (size_t)n == max && !is_full(utx));
 	return (ssize_t)done;
 }
 
@@ -189,13 +219,21 @@ static int front_record(const struct user_rx *urx, size_t *len)
 	return err;
 }
 
+/* What is used makes room: nothing of it is open */
+static void compact(struct user_rx *urx)
+{
+	memmove(urx->buf, urx->buf + urx->used, urx->have - urx->used);
+	urx->have -= urx->used;
+	urx->used = 0;
+}
+
 static int fill(struct user_rx *urx, int fd, int flags)
 {
 	ssize_t n;
 
-	memmove(urx->buf, urx->buf + urx->used, urx->have - urx->used);
-	urx->have -= urx->used;
-	urx->used = 0;
+	if (urx->own_io)
+		return urx->eof ? -KTLS_E_TRUNCATED : -EAGAIN;
+	compact(urx);
 	n = recv(fd, urx->buf + urx->have, sizeof(urx->buf) - urx->have,
 		 flags & MSG_DONTWAIT);
 	if (n <= 0)
@@ -246,6 +284,60 @@ int user_read(struct user_rx *urx, int fd, void *buf, size_t len, int flags,
 	urx->open = urx->plain.len;
 	*piece = (struct piece){ urx->type, !urx->open, n };
 	return 0;
+}
+
+/* ---- moved by the caller ----------------------------------------------- */
+
+void user_own_io(struct user_tx *utx, struct user_rx *urx)
+{
+	if (utx)
+		utx->own_io = true;
+	if (urx)
+		urx->own_io = true;
+}
+
+void *user_in(struct user_rx *urx, size_t *len)
+{
+	if (!urx->open)
+		compact(urx);
+	*len = urx->eof ? 0 : sizeof(urx->buf) - urx->have;
+	return *len ? urx->buf + urx->have : NULL;
+}
+
+int user_received(struct user_rx *urx, size_t len)
+{
+	if (urx->eof || len > sizeof(urx->buf) - urx->have)
+		return -EINVAL;
+	urx->eof = !len;
+	urx->have += len;
+	return 0;
+}
+
+const void *user_out(struct user_tx *utx, size_t *len)
+{
+	*len = utx->out.len - utx->sent;
+	utx->lent = *len;
+	return *len ? utx->out.buf + utx->sent : NULL;
+}
+
+void user_sent(struct user_tx *utx, size_t len)
+{
+	size_t left = utx->out.len - utx->sent;
+	struct wr done = utx->out;
+
+	utx->lent = false;
+	utx->sent += len < left ? len : left;
+	if (utx->sent < utx->out.len || !utx->own_io)
+		return;
+	wr_reset(&done);
+	utx->out = utx->next;
+	utx->next = done;
+	utx->sent = 0;
+}
+
+bool user_tx_lent(const struct user_tx *utx)
+{
+	return utx->lent;
 }
 
 /* ---- to another process ------------------------------------------------ */

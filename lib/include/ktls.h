@@ -1484,6 +1484,15 @@ int ktls_hs_attach(struct ktls_hs *hs, int fd);
 int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
 
 /*
+ * For a caller with I/O of its own, who calls ktls_hs_attach() first: it could
+ * not send what ktls_hs_out() gave (@err: an -errno), or not receive
+ * (@err: 0: the stream has ended).  Returns 0: go on, or the failure, which may
+ * be an earlier one.
+ */
+int ktls_hs_send_failed(struct ktls_hs *hs, int err);
+int ktls_hs_recv_failed(struct ktls_hs *hs, int err);
+
+/*
  * Hand @fd over: install the keys of a finished handshake in the kernel, or
  * where it cannot carry a direction, in the user-space record layer.  On
  * success *@conn is the connection and @hs is gone; on failure
@@ -1617,6 +1626,59 @@ int ktls_conn_control(struct ktls_conn *conn) KTLS_MUST_CHECK;
  */
 int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 		     size_t len) KTLS_MUST_CHECK;
+
+/*
+ * ---- ... by a caller with I/O of its own --------------------------------
+ *
+ * For an event loop, or an io_uring (which libktls-uring does): from
+ * ktls_conn_own_io() on, no call waits for the socket, even a blocking one, but
+ * says -EAGAIN, and what user space carries is the caller's to move, by
+ * ktls_conn_in() and ktls_conn_out().  Only shutdown(2) and, where the kernel
+ * sends, alerts and handshake messages still go to it by themselves.  Returns
+ * 0.
+ */
+int ktls_conn_own_io(struct ktls_conn *conn);
+
+/*
+ * Where the kernel sends: before each raw send, and after it.
+ * ktls_conn_raw_begin() does what has to come first (a message that waits, a
+ * KeyUpdate that is due), and lowers *@len to what may be sent then under the
+ * key; 0, -EAGAIN (when the socket can be written to again), or as ktls_send().
+ * ktls_conn_raw_end() is told what came of it, bytes or -errno: 0 or a failure.
+ */
+int ktls_conn_raw_begin(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
+int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n) KTLS_MUST_CHECK;
+/*
+ * ... and in place of ktls_conn_shutdown(): 0, and the caller sends close_notify
+ * (bytes 1, 0, as a record of type 21) and then shuts the socket down for
+ * writing; 1: it does the latter only; or as ktls_conn_shutdown().
+ */
+int ktls_conn_raw_close(struct ktls_conn *conn) KTLS_MUST_CHECK;
+/*
+ * Where the kernel receives: data did come, @len bytes, perhaps none: 1, and
+ * they are the caller's; 0: the peer has closed before; or as ktls_recv().  For
+ * what is no data there is ktls_conn_record(), for failures
+ * ktls_conn_control().
+ */
+int ktls_conn_data(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
+
+/*
+ * Where user space receives: where to put what comes from the socket, and how
+ * much came (0: the stream has ended; -EINVAL: more than there was room for).
+ * Then ktls_recv() until it says -EAGAIN.  NULL: no room, or not ours.  The
+ * room stays where it is until the next ktls_conn_in().
+ */
+void *ktls_conn_in(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
+int ktls_conn_received(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
+/*
+ * Where user space sends: what is to be written to the socket next (NULL:
+ * nothing), which stays where it is until ktls_conn_sent() tells how much of it
+ * was, whatever else is sent meanwhile; ktls_send() and ktls_sendfile() take 64
+ * KiB or a little more before they say -EAGAIN.  While it is out,
+ * ktls_conn_save() is -EBUSY.
+ */
+const void *ktls_conn_out(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
+void ktls_conn_sent(struct ktls_conn *conn, size_t len);
 
 #define KTLS_EV_REKEY	(1 << 0)	/* ktls_conn_rekey() is due */
 #define KTLS_EV_CLOSED	(1 << 1)	/* peer sent close_notify */
