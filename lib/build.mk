@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 # libktls: shared and static, its header, its pkg-config file, its manual
 
-lib-src	:= $(sort $(wildcard lib/*.c))
+uring-src := $(sort $(wildcard lib/uring*.c))
+uring-obj := $(uring-src:%.c=$(O)/%.o)
+uring-so  := $(O)/libktls-uring.so.$(VERSION)
+lib-src	:= $(filter-out $(uring-src),$(sort $(wildcard lib/*.c)))
 lib-obj	:= $(lib-src:%.c=$(O)/%.o)
 lib-so	:= $(O)/libktls.so.$(VERSION)
 lib-libs = $(shell $(PKG_CONFIG) --libs libcrypto) -pthread -ldl
 
-lib: $(O)/libktls.a $(O)/libktls.so
+lib: $(O)/libktls.a $(O)/libktls.so $(O)/libktls-uring.a $(O)/libktls-uring.so
 
 $(O)/libktls.a: $(lib-obj)
 	$(call say,AR,$@)
@@ -22,6 +25,22 @@ $(O)/libktls.so: $(lib-so)
 	$(Q)ln -sf $(notdir $<) $(O)/libktls.so.$(SOMAJOR)
 	$(Q)ln -sf libktls.so.$(SOMAJOR) $@
 
+# The same on an io_uring, by libktls' public calls alone
+$(O)/libktls-uring.a: $(uring-obj)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(uring-so): $(uring-obj) lib/libktls-uring.map $(O)/libktls.so
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-soname,libktls-uring.so.$(SOMAJOR) \
+		-Wl,--version-script=lib/libktls-uring.map $(LDFLAGS) \
+		$(if $(SAN),,-Wl,--no-undefined) -o $@ $(uring-obj) \
+		-L$(O) -lktls -luring
+
+$(O)/libktls-uring.so: $(uring-so)
+	$(Q)ln -sf $(notdir $<) $(O)/libktls-uring.so.$(SOMAJOR)
+	$(Q)ln -sf libktls-uring.so.$(SOMAJOR) $@
+
 # As installed: one object, in which no name is global but those of the map.
 # (The one above leaves the tests their way into the library.)
 $(O)/install/libktls.a: $(lib-obj)
@@ -31,23 +50,41 @@ $(O)/install/libktls.a: $(lib-obj)
 	$(Q)$(OBJCOPY) --localize-hidden $(@D)/libktls.o
 	$(Q)$(AR) rcs $@ $(@D)/libktls.o
 
-install-lib: lib $(O)/install/libktls.a
+$(O)/install/libktls-uring.a: $(uring-obj)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D) && rm -f $@
+	$(Q)$(LD) -r -o $(@D)/libktls-uring.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(@D)/libktls-uring.o
+	$(Q)$(AR) rcs $@ $(@D)/libktls-uring.o
+
+install-lib: lib $(O)/install/libktls.a $(O)/install/libktls-uring.a
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCDIR) $(DESTDIR)$(PKGDIR) \
 		$(DESTDIR)$(MANDIR)/man7
-	install -m 644 $(O)/install/libktls.a $(DESTDIR)$(LIBDIR)
-	install -m 755 $(lib-so) $(DESTDIR)$(LIBDIR)
-	cp -Pf $(O)/libktls.so $(O)/libktls.so.$(SOMAJOR) $(DESTDIR)$(LIBDIR)
-	install -m 644 lib/include/ktls.h $(DESTDIR)$(INCDIR)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	install -m 644 $(O)/install/libktls.a $(O)/install/libktls-uring.a \
+		$(DESTDIR)$(LIBDIR)
+	install -m 755 $(lib-so) $(uring-so) $(DESTDIR)$(LIBDIR)
+	cp -Pf $(O)/libktls.so $(O)/libktls.so.$(SOMAJOR) \
+		$(O)/libktls-uring.so $(O)/libktls-uring.so.$(SOMAJOR) \
+		$(DESTDIR)$(LIBDIR)
+	install -m 644 lib/include/ktls.h lib/include/ktls_uring.h \
+		$(DESTDIR)$(INCDIR)
+	for pc in ktls ktls-uring; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
-		lib/ktls.pc.in > $(O)/install/libktls.pc
-	install -m 644 $(O)/install/libktls.pc $(DESTDIR)$(PKGDIR)
+		lib/$$pc.pc.in > $(O)/install/lib$$pc.pc || exit 1; done
+	install -m 644 $(O)/install/libktls.pc $(O)/install/libktls-uring.pc \
+		$(DESTDIR)$(PKGDIR)
 	install -m 644 lib/man/ktls.7 $(DESTDIR)$(MANDIR)/man7
 
 uninstall-lib:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libktls.a libktls.so \
-			libktls.so.$(SOMAJOR) libktls.so.$(VERSION)) \
-		$(DESTDIR)$(INCDIR)/ktls.h $(DESTDIR)$(PKGDIR)/libktls.pc \
+			libktls.so.$(SOMAJOR) libktls.so.$(VERSION) \
+			libktls-uring.a libktls-uring.so \
+			libktls-uring.so.$(SOMAJOR) \
+			libktls-uring.so.$(VERSION)) \
+		$(DESTDIR)$(INCDIR)/ktls.h $(DESTDIR)$(INCDIR)/ktls_uring.h \
+		$(DESTDIR)$(PKGDIR)/libktls.pc \
+		$(DESTDIR)$(PKGDIR)/libktls-uring.pc \
 		$(DESTDIR)$(MANDIR)/man7/ktls.7
 
 .PHONY: lib install-lib uninstall-lib

@@ -34,8 +34,11 @@ listing()	# PREFIX
 	local v
 
 	v=$(sed -n 's/^VERSION.*:= *//p' Makefile)
-	printf "./$1/%s\n" bin/ktls include/ktls.h lib/libktls.a \
-		lib/libktls.so lib/libktls.so.0 "lib/libktls.so.$v" \
+	printf "./$1/%s\n" bin/ktls include/ktls.h include/ktls_uring.h \
+		lib/libktls-uring.a lib/libktls-uring.so \
+		lib/libktls-uring.so.0 "lib/libktls-uring.so.$v" \
+		lib/libktls.a lib/libktls.so lib/libktls.so.0 \
+		"lib/libktls.so.$v" lib/pkgconfig/libktls-uring.pc \
 		lib/pkgconfig/libktls.pc share/man/man1/ktls.1 \
 		share/man/man7/ktls.7
 }
@@ -89,24 +92,32 @@ reinstalls()
 
 # ---- the libraries ---------------------------------------------------------
 
-symbols()	# the map's
+symbols()	# of the map of LIBRARY
 {
-	grep -oE '\bktls_[a-z_0-9]+;' lib/libktls.map | tr -d ';' | sort
+	grep -oE '\bktls_[a-z_0-9]+;' "lib/$1.map" | tr -d ';' | sort
 }
 
 exports_shared()
 {
-	is exports "$(nm -D --defined-only --format=posix \
-		"$where/lib/libktls.so" | awk '$2 != "A" { print $1 }' |
-		sed 's/@.*//' | sort)" "$(symbols)"
+	local lib
+
+	for lib in libktls libktls-uring; do
+		is "exports of $lib" "$(nm -D --defined-only --format=posix \
+			"$where/lib/$lib.so" | awk '$2 != "A" { print $1 }' |
+			sed 's/@.*//' | sort)" "$(symbols $lib)"
+	done
 }
 
 # Who links statically must not collide with the library's inner names.
 exports_static()
 {
-	is globals "$(nm -g --defined-only --format=posix \
-		"$where/lib/libktls.a" | awk 'NF > 1 { print $1 }' |
-		sort)" "$(symbols)"
+	local lib
+
+	for lib in libktls libktls-uring; do
+		is "globals of $lib" "$(nm -g --defined-only --format=posix \
+			"$where/lib/$lib.a" | awk 'NF > 1 { print $1 }' |
+			sort)" "$(symbols $lib)"
+	done
 }
 
 needs()
@@ -135,8 +146,12 @@ header()
 {
 	local std
 
-	cp "$where/include/ktls.h" "$dir/"
+	cp "$where/include/ktls.h" "$where/include/ktls_uring.h" "$dir/"
 	printf '#include <ktls.h>\nint main(void) { return 0; }\n' >"$dir/a.c"
+	printf '#include <ktls_uring.h>\nint main(void) { return 0; }\n' \
+		>"$dir/u.c"
+	$cc -std=gnu11 -Wall -Wextra -Werror "-I$dir" -fsyntax-only "$dir/u.c"
+	g++ -x c++ -std=gnu++17 "-I$dir" -fsyntax-only "$dir/u.c"
 	for std in c99 gnu99 c11 gnu11 c17; do
 		$cc "-std=$std" -Wall -Wextra -Wpedantic -Werror "-I$dir" \
 			-fsyntax-only "$dir/a.c"

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+/* Sending on a ring, one owner of the direction, and closing it */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "uring.h"
+
+/* Of one request */
+#define SEND_MAX	(1u << 30)
+
+/* ---- jobs ---------------------------------------------------------------- */
+
+void ktls_stream_send(struct ktls_stream *s, struct ktls_job *job)
+{
+	job->next = NULL;
+	*s->last = job;
+	s->last = &job->next;
+	stream_ready(s);
+}
+
+bool ktls_stream_sending(const struct ktls_stream *s)
+{
+	return s->job;
+}
+
+static void job_done(struct ktls_stream *s, int err)
+{
+	struct ktls_job *job = s->job;
+
+	s->job = job->next;
+	if (!s->job)
+		s->last = &s->job;
+	job->done(s, job, err);
+}
+
+/* Those that are there now: what is called may add others */
+void tx_cancel(struct ktls_stream *s, int err)
+{
+	/* memory that is being sent is not given back yet */
+	while (s->job && !stream_busy(s, OP_TX))
+		job_done(s, err);
+}
+
+static void job_sent(struct ktls_stream *s, size_t n)
+{
+	struct ktls_job *job = s->job;
+
+	job->sent += n;
+	if (job->sent == job->len)
+		job_done(s, 0);
+}
+
+static size_t job_left(const struct ktls_job *job)
+{
+	uint64_t left = job->len - job->sent;
+
+	return left < SEND_MAX ? (size_t)left : SEND_MAX;
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+/* The socket is full */
+static void wait_out(struct ktls_stream *s)
+{
+	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+
+	if (!sqe)
+		return;
+	io_uring_prep_poll_add(sqe, s->fd, POLLOUT);
+	s->tx = TX_POLL;
+	stream_put(s, sqe, OP_TX);
+}
+
+bool tx_send(struct ktls_stream *s, enum tx tx, const void *p, size_t len,
+	     int flags)
+{
+	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+
+	if (!sqe)
+		return false;
+	io_uring_prep_send(sqe, s->fd, p, len, flags | MSG_NOSIGNAL);
+	s->tx = (uint8_t)tx;
+	stream_put(s, sqe, OP_TX);
+	return true;
+}
+
+/* ---- a file -------------------------------------------------------------- */
+
+/* A request to receive that is not in the ring yet would not wait either */
+static bool rx_unsubmitted(const struct ktls_stream *s)
+{
+	struct io_uring *ring = s->u->ring;
+
+	return stream_busy(s, OP_RX) &&
+	       (int)(s->rx_at - io_uring_smp_load_acquire(ring->sq.khead)) > 0;
+}
+
+/*
+ * sendfile(2) is the one way without a copy that does not go to a thread, and
+ * waits on a blocking socket; what the ring has already does not mind.
+ */
+static void set_nonblock(struct ktls_stream *s, bool on)
+{
+	int flags;
+
+	if (s->nonblock == on)
+		return;
+	if (on && rx_unsubmitted(s))
+		io_uring_submit(s->u->ring);
+	flags = fcntl(s->fd, F_GETFL);
+	if (flags >= 0 && !fcntl(s->fd, F_SETFL, on ? flags | O_NONBLOCK :
+						 flags & ~O_NONBLOCK))
+		s->nonblock = on;
+}
+
+void tx_blocking(struct ktls_stream *s)
+{
+	set_nonblock(s, false);
+}
+
+static ssize_t send_file(struct ktls_stream *s, size_t *turn)
+{
+	struct ktls_job *job = s->job;
+	size_t len = job_left(job);
+	ssize_t n;
+
+	if (len > *turn)
+		len = *turn;
+	if (ktls_conn_kernel(s->conn) & KTLS_TX)
+		set_nonblock(s, true);
+	n = ktls_sendfile(s->conn, job->file, &job->offset, len);
+	if (!n && len)
+		return -ENODATA;
+	*turn -= n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+/* ---- one step ------------------------------------------------------------ */
+
+/* What came of it: true to go on at once */
+static bool sent(struct ktls_stream *s, ssize_t n)
+{
+	if (n == -EAGAIN) {
+		wait_out(s);
+		return false;
+	}
+	if (n >= 0)
+		job_sent(s, (size_t)n);
+	else if (n != -EINTR)
+		job_done(s, (int)n);
+	return true;
+}
+
+static bool send_raw(struct ktls_stream *s)
+{
+	struct ktls_job *job = s->job;
+	size_t len = job_left(job);
+	int err = ktls_conn_raw_begin(s->conn, &len);
+
+	if (err)
+		return sent(s, err);
+	tx_send(s, TX_RAW, (const uint8_t *)job->buf + job->sent, len,
+		job->more ? MSG_MORE : 0);
+	return false;
+}
+
+static ssize_t seal(struct ktls_stream *s)
+{
+	struct ktls_job *job = s->job;
+
+	return ktls_send(s->conn, (const uint8_t *)job->buf + job->sent,
+			 job_left(job), job->more ? MSG_MORE : 0);
+}
+
+static bool push_user(struct ktls_stream *s)
+{
+	size_t len;
+	const void *p = ktls_conn_out(s->conn, &len);
+
+	return p && tx_send(s, TX_OUT, p, len, 0);
+}
+
+static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
+{
+	struct ktls_job *job = s->job;
+	bool file = job->file >= 0;
+	ssize_t n;
+
+	if (job->sent == job->len) {
+		job_done(s, 0);
+		return true;
+	}
+	if (file && !*turn) {
+		stream_ready(s);
+		return false;
+	}
+	if (kernel && !file)
+		return send_raw(s);
+	n = file ? send_file(s, turn) : seal(s);
+	/* what is sealed goes out first: no need to ask for room */
+	if (n == -EAGAIN && !kernel)
+		return push_user(s);
+	return sent(s, n);
+}
+
+/* Messages of the library's, which no data follows to push them */
+static bool flush_kernel(struct ktls_stream *s)
+{
+	if (ktls_flush(s->conn) == -EAGAIN) {
+		wait_out(s);
+		return false;
+	}
+	s->flush = false;
+	return true;
+}
+
+static bool rekey(struct ktls_stream *s)
+{
+	if (ktls_conn_rekey(s->conn, s->rekey) == -EAGAIN) {
+		wait_out(s);
+		return false;
+	}
+	s->rekeying = false;
+	s->rekey = 0;
+	return true;
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+static void tell_closed(struct ktls_stream *s, int err)
+{
+	s->shut = true;
+	/* after a failure the peer's end is waited for */
+	if (s->error || s->closed)
+		return;
+	s->closed = true;
+	if (s->ops->closed)
+		s->ops->closed(s, err);
+}
+
+/* close_notify and shutdown(2), as one chain, or the latter alone */
+static void put_close(struct ktls_stream *s, bool notify)
+{
+	struct io_uring_sqe *sqe = stream_sqe(s, notify ? 2 : 1);
+
+	if (!sqe) {
+		s->notify = notify;
+		return;
+	}
+	if (notify) {
+		io_uring_prep_sendmsg(sqe, s->fd, &s->u->close_msg,
+				      MSG_NOSIGNAL);
+		s->tx = TX_NOTIFY;
+		stream_put(s, sqe, OP_TX);
+		sqe->flags |= IOSQE_IO_LINK;
+		sqe = io_uring_get_sqe(s->u->ring);
+	}
+	s->notify = false;
+	io_uring_prep_shutdown(sqe, s->fd, SHUT_WR);
+	stream_put(s, sqe, OP_SHUTDOWN);
+}
+
+static void close_step(struct ktls_stream *s)
+{
+	int err;
+
+	if (s->shut || stream_busy(s, OP_SHUTDOWN))
+		return;
+	if (s->notify || !s->conn) {
+		put_close(s, s->notify);
+		return;
+	}
+	if (ktls_conn_kernel(s->conn) & KTLS_TX) {
+		err = ktls_conn_raw_close(s->conn);
+		if (err >= 0)
+			put_close(s, !err);
+		else if (err == -EAGAIN)
+			wait_out(s);
+		else
+			tell_closed(s, err);
+		return;
+	}
+	err = ktls_conn_shutdown(s->conn);
+	if (err != -EAGAIN)
+		tell_closed(s, err);
+	else
+		push_user(s);
+}
+
+void tx_shutdown_done(struct ktls_stream *s, int res)
+{
+	if (s->freed)
+		return;
+	if (res == -ECANCELED && s->close_error)
+		res = s->close_error;
+	tell_closed(s, res == -ENOTCONN ? 0 : res);
+}
+
+void ktls_stream_close(struct ktls_stream *s)
+{
+	s->closing = true;
+	stream_ready(s);
+}
+
+void ktls_stream_rekey(struct ktls_stream *s, unsigned int flags)
+{
+	s->rekey |= flags;
+	s->rekeying = true;
+	stream_ready(s);
+}
+
+/* ---- what comes next ------------------------------------------------------ */
+
+static void conn_step(struct ktls_stream *s)
+{
+	size_t turn = s->u->turn_bytes;
+	bool kernel = ktls_conn_kernel(s->conn) & KTLS_TX, more = true;
+
+	if (s->error)
+		tx_cancel(s, s->error);
+	while (more && !stream_busy(s, OP_TX) && !s->freed) {
+		if (kernel && s->flush)
+			more = flush_kernel(s);
+		else if (s->rekeying)
+			more = rekey(s);
+		else if (s->job)
+			more = step_job(s, kernel, &turn);
+		else
+			more = !kernel && push_user(s);
+	}
+}
+
+void tx_step(struct ktls_stream *s)
+{
+	if (s->conn)
+		conn_step(s);
+	else if (s->error)
+		tx_cancel(s, s->error);
+	if (s->closing && !s->job && !stream_busy(s, OP_TX) && !s->freed &&
+	    (s->conn || s->error))
+		close_step(s);
+}
+
+static void raw_done(struct ktls_stream *s, int res)
+{
+	int err;
+
+	if (res == -EINTR || res == -ECANCELED)
+		return;
+	err = res == -EAGAIN ? res : ktls_conn_raw_end(s->conn, res);
+	sent(s, err ? err : res);
+}
+
+static void out_done(struct ktls_stream *s, int res)
+{
+	if (res == -EINTR || res == -EAGAIN || res == -ECANCELED)
+		res = 0;
+	if (res >= 0) {
+		ktls_conn_sent(s->conn, (size_t)res);
+		return;
+	}
+	/* what was sealed was somebody's: nothing is sent any more */
+	stream_fail(s, res);
+	tx_cancel(s, res);
+}
+
+void tx_done(struct ktls_stream *s, int res)
+{
+	if (s->freed)
+		return;
+	switch ((enum tx)s->tx) {
+	case TX_HS:
+		hs_tx_done(s, res);
+		return;
+	case TX_POLL:
+		return;
+	case TX_RAW:
+		raw_done(s, res);
+		return;
+	case TX_OUT:
+		out_done(s, res);
+		return;
+	case TX_NOTIFY:
+		s->close_error = res < 0 ? res : 0;
+		return;
+	}
+}
