@@ -117,12 +117,20 @@ void psk_find(struct ktls_hs *hs)
 	add_external(hs);
 }
 
-/* 4.3.11.1; an external key has none */
+/*
+ * 4.3.11.1; an external key has none.  Of two times that are cut off at a ms,
+ * the difference may be one too many, and no server believes in a ticket that
+ * is older at the client than it is at the server: GnuTLS rejects early data
+ */
 static uint32_t obfuscated_age(const struct session *s)
 {
+	uint64_t now;
+
 	if (!s)
 		return 0;
-	return (uint32_t)(session_clock() - s->issued) + s->age_add;
+	now = session_clock();
+	return (now > s->issued ? (uint32_t)(now - s->issued - 1) : 0) +
+	       s->age_add;
 }
 
 /* After a retry the suite is known: what does not fit its hash is left out */
