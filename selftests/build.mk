@@ -37,8 +37,8 @@ $(O)/selftests/support.a: $(test-objs)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-test-gnutls := export gnutls gnutls13 gnutls_exts gnutls_post gnutls_rawkey \
-	gnutls_supp
+test-gnutls := export gnutls gnutls13 gnutls_early gnutls_exts gnutls_post \
+	gnutls_rawkey gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 test-uring := uring
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring

@@ -5,5 +5,7 @@
 
 /* From now on, time(2) and CLOCK_REALTIME are so many seconds ahead of the machine's (or behind) */
 void clock_ahead(long seconds);
+/* ... they stand still: @ns (< 1000000000) after the next second's beginning */
+void clock_stop(long ns);
 
 #endif /* SELFTESTS_CLOCK_LIB_H */
