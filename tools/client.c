@@ -194,7 +194,7 @@ static enum next begin_send(struct client *c)
 
 static enum next answer(struct client *c)
 {
-	if (!respond(&c->x->res, &c->x->req, c->server->root,
+	if (!respond(&c->x->res, &c->x->req, &c->server->site,
 		     c->server->draining))
 		return fail_memory(c);
 	return begin_send(c);

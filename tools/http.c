@@ -5,6 +5,7 @@
 #include <strings.h>
 
 static const char *const field_names[HTTP_FIELD_COUNT] = {
+	[HTTP_FIELD_ACCEPT_ENCODING] = "Accept-Encoding",
 	[HTTP_FIELD_EXPECT] = "Expect",
 	[HTTP_FIELD_HOST] = "Host",
 	[HTTP_FIELD_IF_MATCH] = "If-Match",

@@ -18,6 +18,7 @@
 
 /* The fields that a file server looks at */
 enum http_field {
+	HTTP_FIELD_ACCEPT_ENCODING,
 	HTTP_FIELD_EXPECT,
 	HTTP_FIELD_HOST,
 	HTTP_FIELD_IF_MATCH,

@@ -116,14 +116,19 @@ int path_parse(struct path *p, const char *target)
 
 void path_encode(struct text *t, const char *name)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	text_puts(t, "/");
 	if (!strcmp(name, "."))
 		return;
 	for (; *name; name++) {
-		if (isalnum((unsigned char)*name) || strchr("-._~/", *name))
+		const unsigned char c = (unsigned char)*name;
+
+		if (isalnum(c) || strchr("-._~/", c))
 			text_put(t, name, 1);
 		else
-			text_printf(t, "%%%02X", (unsigned char)*name);
+			text_put(t, (char[]){ '%', digits[c >> 4],
+					      digits[c & 15] }, 3);
 	}
 }
 

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
-char *etag(const struct stat *st, char *buf)
+void etag(struct entity *e)
 {
-	snprintf(buf, ETAG_MAX, "\"%llx.%lx-%llx\"",
-		 (unsigned long long)st->st_mtim.tv_sec,
-		 (unsigned long)st->st_mtim.tv_nsec,
-		 (unsigned long long)st->st_size);
-	return buf;
+	snprintf(e->tag, sizeof(e->tag), "\"%llx.%lx-%llx%s%s\"",
+		 (unsigned long long)e->st.st_mtim.tv_sec,
+		 (unsigned long)e->st.st_mtim.tv_nsec,
+		 (unsigned long long)e->st.st_size,
+		 e->coding ? "-" : "", e->coding ? e->coding : "");
 }
 
 /* Is @tag in a list of entity tags?  A weak one counts only if @weak. */
@@ -34,8 +34,7 @@ static bool listed(const char *list, const char *tag, bool weak)
 	return false;
 }
 
-static bool not_modified(const struct http_request *r, const struct stat *st,
-			 const char *tag)
+static bool not_modified(const struct http_request *r, const struct entity *e)
 {
 	const char *tags = http_request_field(r, HTTP_FIELD_IF_NONE_MATCH);
 	const char *date = http_request_field(r,
@@ -43,23 +42,21 @@ static bool not_modified(const struct http_request *r, const struct stat *st,
 	time_t t = !tags && date ? http_date_parse(date) : -1;
 
 	if (tags)
-		return listed(tags, tag, true);
-	return t != -1 && st->st_mtime <= t;
+		return listed(tags, e->tag, true);
+	return t != -1 && e->st.st_mtime <= t;
 }
 
-int precond_check(const struct http_request *r, const struct stat *st)
+int precond_check(const struct http_request *r, const struct entity *e)
 {
 	const char *tags = http_request_field(r, HTTP_FIELD_IF_MATCH);
 	const char *date = http_request_field(r,
 					      HTTP_FIELD_IF_UNMODIFIED_SINCE);
 	time_t t = !tags && date ? http_date_parse(date) : -1;
-	char tag[ETAG_MAX];
 
-	etag(st, tag);
-	if ((tags && !listed(tags, tag, false)) ||
-	    (t != -1 && st->st_mtime > t))
+	if ((tags && !listed(tags, e->tag, false)) ||
+	    (t != -1 && e->st.st_mtime > t))
 		return HTTP_STATUS_PRECONDITION_FAILED;
-	return not_modified(r, st, tag) ? HTTP_STATUS_NOT_MODIFIED : 0;
+	return not_modified(r, e) ? HTTP_STATUS_NOT_MODIFIED : 0;
 }
 
 /* ---- ranges ------------------------------------------------------------ */
@@ -81,25 +78,25 @@ static uint64_t take_digits(const char **s, bool *any)
 }
 
 /* Only an unchanged file may be sent in part (RFC 9110 13.1.5) */
-static bool if_range(const struct http_request *r, const struct stat *st)
+static bool if_range(const struct http_request *r, const struct entity *e)
 {
 	const char *value = http_request_field(r, HTTP_FIELD_IF_RANGE);
-	char buf[ETAG_MAX > HTTP_DATE_MAX ? ETAG_MAX : HTTP_DATE_MAX];
+	char buf[HTTP_DATE_MAX];
 
 	if (!value)
 		return !(r->repeated & 1u << HTTP_FIELD_IF_RANGE);
 	if (*value == '"')
-		return !strcmp(value, etag(st, buf));
+		return !strcmp(value, e->tag);
 	/* changed within the second before: the date proves nothing */
-	return st->st_mtime < time(NULL) - 1 &&
-	       !strcmp(value, http_date(st->st_mtime, buf));
+	return e->st.st_mtime < time(NULL) - 1 &&
+	       !strcmp(value, http_date(e->st.st_mtime, buf));
 }
 
-int precond_range(const struct http_request *r, const struct stat *st,
+int precond_range(const struct http_request *r, const struct entity *e,
 		  uint64_t *first, uint64_t *len)
 {
 	const char *s = http_request_field(r, HTTP_FIELD_RANGE);
-	uint64_t size = (uint64_t)st->st_size, a, b;
+	uint64_t size = (uint64_t)e->st.st_size, a, b;
 	bool has_a, has_b;
 
 	*first = 0;
@@ -112,7 +109,7 @@ int precond_range(const struct http_request *r, const struct stat *st,
 		return HTTP_STATUS_OK;
 	b = take_digits(&s, &has_b);
 	if (*s || (!has_a && !has_b) || (has_a && has_b && b < a) ||
-	    !if_range(r, st))
+	    !if_range(r, e))
 		return HTTP_STATUS_OK;
 	if (!has_a) {
 		a = b < size ? size - b : 0;

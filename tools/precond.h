@@ -8,19 +8,26 @@
 
 #include "http.h"
 
-#define ETAG_MAX	40
+#define ETAG_MAX	56
 
-/* A strong validator from size and time of change, quoted, into @buf; @buf */
-char *etag(const struct stat *st, char *buf);
+/* What is sent: @tag is one of etag() */
+struct entity {
+	struct stat st;
+	const char *coding;	/* of Content-Encoding; NULL: as it is */
+	char tag[ETAG_MAX];
+};
+
+/* Set @tag: a strong validator from size, time of change and coding, quoted */
+void etag(struct entity *e);
 
 /* 0: go on; or 304, 412 */
-int precond_check(const struct http_request *r, const struct stat *st);
+int precond_check(const struct http_request *r, const struct entity *e);
 
 /*
  * Which bytes of the file are wanted: 200 and all of them, 206 and those, or
  * 416.  Several ranges at once are answered as if none had been asked for.
  */
-int precond_range(const struct http_request *r, const struct stat *st,
+int precond_range(const struct http_request *r, const struct entity *e,
 		  uint64_t *first, uint64_t *len);
 
 #endif

@@ -9,9 +9,11 @@
 
 #include <ktls.h>
 
+#include "listing.h"
 #include "mime.h"
 #include "path.h"
 #include "precond.h"
+#include "variant.h"
 
 #define STR_(x)	#x
 #define STR(x)	STR_(x)
@@ -23,6 +25,7 @@ void response_free(struct response *res)
 {
 	if (res->fd >= 0)
 		close(res->fd);
+	listing_release(res->listed);
 	text_free(&res->head);
 	*res = (struct response){ .fd = -1 };
 }
@@ -52,12 +55,19 @@ static void head_begin(struct response *res, int status, bool http10)
 		text_puts(&res->head, "Connection: keep-alive\r\n");
 }
 
-static void head_validators(struct response *res, const struct stat *st)
+static void head_vary(struct response *res)
 {
-	char date[HTTP_DATE_MAX], tag[ETAG_MAX];
+	if (res->varies)
+		text_puts(&res->head, "Vary: Accept-Encoding\r\n");
+}
+
+static void head_validators(struct response *res, const struct entity *e)
+{
+	char date[HTTP_DATE_MAX];
 
 	text_printf(&res->head, "Last-Modified: %s\r\nETag: %s\r\n",
-		    http_date(st->st_mtime, date), etag(st, tag));
+		    http_date(e->st.st_mtime, date), e->tag);
+	head_vary(res);
 }
 
 /* An answer that is only words; @extra: more fields, "" if none */
@@ -69,6 +79,7 @@ static void answer(struct response *res, const struct http_request *req,
 	head_begin(res, status, http10);
 	if (status == HTTP_STATUS_METHOD_NOT_ALLOWED)
 		text_puts(&res->head, "Allow: GET, HEAD\r\n");
+	head_vary(res);
 	text_printf(&res->head, "%sContent-Type: text/plain; charset=utf-8\r\n"
 		    "Content-Length: %zu\r\n\r\n", extra,
 		    strlen(reason(status)) + 5);
@@ -146,37 +157,62 @@ static int open_index(struct response *res, int root, struct path *path,
 		return HTTP_STATUS_NOT_FOUND;
 	memcpy(path->name + len, index, sizeof(index));
 	status = open_file(res, root, path->name, st);
-	/* a directory without one is there, but is not listed */
-	if (status == HTTP_STATUS_NOT_FOUND || (!status &&
-						S_ISDIR(st->st_mode)))
-		status = HTTP_STATUS_FORBIDDEN;
+	if (!status && S_ISDIR(st->st_mode))
+		status = HTTP_STATUS_NOT_FOUND;
+	if (status == HTTP_STATUS_NOT_FOUND)
+		path->name[len] = '\0';
+	return status;
+}
+
+/* A directory without an index.html */
+static int answer_listing(struct response *res, const struct http_request *req,
+			  const struct site *site, const struct path *path)
+{
+	struct text page = { 0 };
+	int status = HTTP_STATUS_FORBIDDEN;	/* it is there, no more */
+
+	if (site->list)
+		status = listing_write(&page, site->root, path->name);
+	if (!status) {
+		res->listed = page.len;
+		head_begin(res, HTTP_STATUS_OK, !req->parser.http_minor);
+		text_printf(&res->head,
+			    "Content-Security-Policy: " LISTING_POLICY "\r\n"
+			    "X-Content-Type-Options: nosniff\r\n"
+			    "Content-Type: text/html; charset=utf-8\r\n"
+			    "Content-Length: %zu\r\n\r\n", page.len);
+		if (req->parser.method == HTTP_GET)
+			text_put(&res->head, page.buf, page.len);
+	}
+	text_free(&page);
 	return status;
 }
 
 static void head_file(struct response *res, const struct http_request *req,
-		      const char *name, const struct stat *st)
+		      const char *name, const struct entity *e)
 {
+	unsigned long long size = (unsigned long long)e->st.st_size;
 	uint64_t first, len;
-	int status = precond_range(req, st, &first, &len);
+	int status = precond_range(req, e, &first, &len);
 
 	if (status == HTTP_STATUS_RANGE_NOT_SATISFIABLE) {
 		char range[64];
 
 		snprintf(range, sizeof(range),
-			 "Content-Range: bytes */%llu\r\n",
-			 (unsigned long long)st->st_size);
+			 "Content-Range: bytes */%llu\r\n", size);
 		answer(res, req, status, range);
 		return;
 	}
 	head_begin(res, status, !req->parser.http_minor);
-	head_validators(res, st);
+	head_validators(res, e);
 	text_puts(&res->head, "Accept-Ranges: bytes\r\n");
+	if (e->coding)
+		text_printf(&res->head, "Content-Encoding: %s\r\n", e->coding);
 	if (status == HTTP_STATUS_PARTIAL_CONTENT)
 		text_printf(&res->head,
 			    "Content-Range: bytes %llu-%llu/%llu\r\n",
 			    (unsigned long long)first,
-			    (unsigned long long)(first + len - 1),
-			    (unsigned long long)st->st_size);
+			    (unsigned long long)(first + len - 1), size);
 	text_printf(&res->head,
 		    "Content-Type: %s\r\nContent-Length: %llu\r\n\r\n",
 		    mime_type(name), (unsigned long long)len);
@@ -186,38 +222,57 @@ static void head_file(struct response *res, const struct http_request *req,
 	}
 }
 
-/* The file that @path names: its answer is begun, or the status returned */
-static int answer_file(struct response *res, const struct http_request *req,
-		       int root, struct path *path)
+/* The regular file that is open: in which form, if at all, and which part */
+static int answer_entity(struct response *res, const struct http_request *req,
+			 const struct site *site, const char *name,
+			 struct entity *e)
 {
-	struct stat st;
-	int status = open_file(res, root, path->name, &st);
+	int status = 0;
 
+	if (site->precompressed)
+		status = variant_choose(e, &res->fd, site->root, name,
+			http_request_field(req, HTTP_FIELD_ACCEPT_ENCODING),
+			&res->varies);
 	if (status)
 		return status;
-	if (S_ISDIR(st.st_mode) && !path->directory) {
-		redirect(res, req, path);
-		return 0;
-	}
-	if (S_ISDIR(st.st_mode))
-		status = open_index(res, root, path, &st);
-	else if (path->directory)
-		status = HTTP_STATUS_NOT_FOUND;
-	if (!status)
-		status = precond_check(req, &st);
+	etag(e);
+	status = precond_check(req, e);
 	if (status == HTTP_STATUS_NOT_MODIFIED) {
 		head_begin(res, status, !req->parser.http_minor);
-		head_validators(res, &st);
+		head_validators(res, e);
 		text_puts(&res->head, "\r\n");
 		return 0;
 	}
 	if (!status)
-		head_file(res, req, path->name, &st);
+		head_file(res, req, name, e);
 	return status;
 }
 
-bool respond(struct response *res, const struct http_request *req, int root,
-	     bool close_after)
+/* The file that @path names: its answer is begun, or the status returned */
+static int answer_file(struct response *res, const struct http_request *req,
+		       const struct site *site, struct path *path)
+{
+	struct entity e = { 0 };
+	int status = open_file(res, site->root, path->name, &e.st);
+
+	if (status)
+		return status;
+	if (S_ISDIR(e.st.st_mode) && !path->directory) {
+		redirect(res, req, path);
+		return 0;
+	}
+	if (S_ISDIR(e.st.st_mode)) {
+		status = open_index(res, site->root, path, &e.st);
+		if (status == HTTP_STATUS_NOT_FOUND)
+			return answer_listing(res, req, site, path);
+	} else if (path->directory) {
+		status = HTTP_STATUS_NOT_FOUND;
+	}
+	return status ? status : answer_entity(res, req, site, path->name, &e);
+}
+
+bool respond(struct response *res, const struct http_request *req,
+	     const struct site *site, bool close_after)
 {
 	struct path path;
 	int status = req->status;
@@ -229,7 +284,7 @@ bool respond(struct response *res, const struct http_request *req, int root,
 	if (!status)
 		status = path_parse(&path, http_request_target(req));
 	if (!status)
-		status = answer_file(res, req, root, &path);
+		status = answer_file(res, req, site, &path);
 	if (status)
 		answer(res, req, status, "");
 	if (!res->left && res->fd >= 0) {

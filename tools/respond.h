@@ -8,24 +8,27 @@
 #include <sys/types.h>
 
 #include "http.h"
+#include "site.h"
 #include "text.h"
 
 struct response {
-	struct text head;	/* with the body of an error */
+	struct text head;	/* with the body of an error, or a listing */
+	size_t listed;		/* bytes of that */
 	size_t head_sent;
 	int fd;			/* the file, -1: no body from one */
 	off_t offset;
 	uint64_t left;		/* of the file, bytes */
 	int status;
 	bool close;		/* the connection ends after it */
+	bool varies;		/* with Accept-Encoding */
 };
 
 /*
- * Answer @req, from below the directory @root.  @close: even if the client
- * would rather keep the connection.  False when memory ran out.
+ * Answer @req with what is in @site.  @close: even if the client would rather
+ * keep the connection.  False when memory ran out.
  */
-bool respond(struct response *res, const struct http_request *req, int root,
-	     bool close);
+bool respond(struct response *res, const struct http_request *req,
+	     const struct site *site, bool close);
 /* The same for a request that is not whole, as with 408 */
 bool respond_error(struct response *res, int status);
 void response_free(struct response *res);

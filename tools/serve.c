@@ -51,6 +51,7 @@ static const char help[] =
 	"                         hello (0-RTT), each hello once\n"
 	"  --user-mapping         TLS 1.2: ask clients for a hint as to who\n"
 	"                         their user is, and log it\n"
+	SITE_HELP
 	"  --max-conns N          connections at once (10000, or as many as\n"
 	"                         file descriptors allow)\n"
 	"  --timeout S            seconds for a handshake, for a request to\n"
@@ -103,6 +104,7 @@ enum {
 
 static const struct option options[] = {
 	TLS_LONG_OPTIONS,
+	SITE_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, 'l' },
 	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
 	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
@@ -126,6 +128,7 @@ static const struct option options[] = {
 
 struct serve {
 	struct tls_options tls;
+	struct site site;
 	struct net_host listen[LISTENERS_MAX];
 	size_t listen_len;
 	unsigned int max_conns;
@@ -197,6 +200,8 @@ static int take_option(struct serve *o, int opt, const char *arg)
 {
 	int taken = tls_option(&o->tls, opt, arg);
 
+	if (site_option(&o->site, opt))
+		return 0;
 	if (taken)
 		return taken < 0 ? -1 : 0;
 	switch (opt) {
@@ -344,8 +349,9 @@ static int set_up_tls(struct server *s, struct serve *o)
 
 static int set_up(struct server *s, struct serve *o)
 {
-	s->root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->root < 0) {
+	s->site = o->site;
+	s->site.root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->site.root < 0) {
 		complain("%s: %s", o->dir, strerror(errno));
 		return -1;
 	}
@@ -397,14 +403,14 @@ static int run(int argc, char **argv)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return STATUS_USAGE;
-	s->epoll = s->signal_fd = s->root = -1;
+	s->epoll = s->signal_fd = s->site.root = -1;
 	o.tls.supp.heard = client_heard;
 	err = set_up(s, &o);
 	if (!err)
 		err = serve(s);
 	server_free(s);
-	if (s->root >= 0)
-		close(s->root);
+	if (s->site.root >= 0)
+		close(s->site.root);
 	free(s);
 	suppdata_free(&o.tls.supp);
 	return err ? STATUS_USAGE : STATUS_OK;

@@ -15,6 +15,7 @@
 
 #include "list.h"
 #include "net.h"
+#include "site.h"
 
 #define LISTENERS_MAX	8
 #define SERVER_BUF	16384	/* the longest record there is */
@@ -52,7 +53,7 @@ struct listener {
 struct server {
 	struct source signals;
 	struct ktls_config *config;
-	int root;		/* the directory served */
+	struct site site;
 	const struct path *post_auth;	/* for those with a certificate; NULL */
 	int epoll;
 	int signal_fd;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "variant.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "path.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof(*(a)))
+#define NOT_SAID	UINT_MAX
+
+/* Among equals the first is preferred: most often the smallest */
+static const struct coding {
+	const char *name, *alias, *suffix;
+} codings[] = {
+	{ "br", "br", ".br" },
+	{ "zstd", "zstd", ".zst" },
+	{ "gzip", "x-gzip", ".gz" },	/* 9110 8.4.1.3 */
+};
+
+enum {
+	IDENTITY = COUNT(codings),
+	ANY,
+	WEIGHTS,
+};
+
+/* ---- the field --------------------------------------------------------- */
+
+static int find_coding(const char *s, size_t len)
+{
+	static const char *const others[] = {
+		[IDENTITY] = "identity",
+		[ANY] = "*",
+	};
+
+	for (int i = 0; i < WEIGHTS; i++) {
+		const char *name = i < IDENTITY ? codings[i].name : others[i];
+		const char *alias = i < IDENTITY ? codings[i].alias : name;
+
+		if ((strlen(name) == len && !strncasecmp(name, s, len)) ||
+		    (strlen(alias) == len && !strncasecmp(alias, s, len)))
+			return i;
+	}
+	return -1;
+}
+
+static const char *skip_space(const char *s)
+{
+	return s + strspn(s, " \t");
+}
+
+/* ";q=0.5" in thousandths (9110 12.4.2); what is malformed counts as 0 */
+static unsigned int take_weight(const char *s)
+{
+	unsigned int n, scale = 100;
+
+	s = skip_space(s);
+	if (*s != ';')
+		return *s && *s != ',' ? 0 : 1000;
+	s = skip_space(s + 1);
+	if ((*s != 'q' && *s != 'Q') || s[1] != '=')
+		return 0;
+	s += 2;
+	if (*s != '0' && *s != '1')
+		return 0;
+	n = *s++ == '1' ? 1000 : 0;
+	if (*s == '.')
+		for (s++; *s >= '0' && *s <= '9' && scale; s++, scale /= 10)
+			n += (unsigned int)(*s - '0') * scale;
+	s = skip_space(s);
+	return (*s && *s != ',') || n > 1000 ? 0 : n;
+}
+
+/*
+ * What each is worth.  Without a word about it "identity" is acceptable, and
+ * any other rather than that, which has at least 2 then.
+ */
+static void weigh(const char *s, unsigned int weight[WEIGHTS])
+{
+	for (int i = 0; i < WEIGHTS; i++)
+		weight[i] = NOT_SAID;
+	for (; *s; s += strcspn(s, ",")) {
+		size_t len;
+		int i;
+
+		s += strspn(s, ", \t");
+		len = strcspn(s, ",; \t");
+		i = find_coding(s, len);
+		if (i >= 0)
+			weight[i] = 2 * take_weight(s + len);
+	}
+	for (int i = 0; i < IDENTITY; i++)
+		if (weight[i] == NOT_SAID)
+			weight[i] = weight[ANY] == NOT_SAID ? 0 : weight[ANY];
+	if (weight[IDENTITY] == NOT_SAID)
+		weight[IDENTITY] = !weight[ANY] ? 0 : 1;
+}
+
+/* ---- the files --------------------------------------------------------- */
+
+/* A sibling that can stand for a file with @st */
+static int open_sibling(int root, const char *name, const char *suffix,
+			const struct stat *st, struct stat *sibling)
+{
+	char path[PATH_MAX];
+	size_t len = strlen(name), more = strlen(suffix) + 1;
+	int fd;
+
+	if (len + more > sizeof(path))
+		return -1;
+	memcpy(path, name, len);
+	memcpy(path + len, suffix, more);
+	fd = path_open(root, path);
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, sibling) && S_ISREG(sibling->st_mode) &&
+	    (sibling->st_mtim.tv_sec > st->st_mtim.tv_sec ||
+	     (sibling->st_mtim.tv_sec == st->st_mtim.tv_sec &&
+	      sibling->st_mtim.tv_nsec >= st->st_mtim.tv_nsec)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int variant_choose(struct entity *e, int *fd, int root, const char *name,
+		   const char *accept, bool *varies)
+{
+	unsigned int weight[WEIGHTS] = { [IDENTITY] = 1 }, best;
+	const struct stat plain = e->st;
+
+	if (accept)
+		weigh(accept, weight);
+	/* at equal weight a coding is taken rather than none */
+	best = weight[IDENTITY];
+	for (int i = 0; i < IDENTITY; i++) {
+		struct stat st;
+		int sibling = open_sibling(root, name, codings[i].suffix,
+					   &plain, &st);
+
+		if (sibling < 0)
+			continue;
+		*varies = true;
+		if (!weight[i] || weight[i] < best ||
+		    (e->coding && weight[i] == best)) {
+			close(sibling);
+			continue;
+		}
+		close(*fd);
+		*fd = sibling;
+		e->st = st;
+		e->coding = codings[i].name;
+		best = weight[i];
+	}
+	if (best)
+		return 0;
+	*varies = true;
+	return HTTP_STATUS_NOT_ACCEPTABLE;
+}
