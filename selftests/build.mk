@@ -38,7 +38,7 @@ $(O)/selftests/support.a: $(test-objs)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 test-gnutls := export gnutls gnutls13 gnutls_early gnutls_exts gnutls_post \
-	gnutls_rawkey gnutls_supp
+	gnutls_psk gnutls_rawkey gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 test-uring := uring
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring

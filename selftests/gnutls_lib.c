@@ -90,8 +90,10 @@ int gnutls_end_run(struct gnutls_end *g, struct ktls_hs *hs, int *gerr)
 			theirs = step(g);
 		if (ours > 0)
 			ours = ktls_hs_run(hs, g->fd[1]);
-		if (theirs < 0)
+		if (theirs < 0) {
+			gnutls_alert_send_appropriate(g->session, theirs);
 			shutdown(g->fd[0], SHUT_WR);
+		}
 	}
 	if (theirs < 0) {
 		*gerr = theirs;
