@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fetch.sh [-u] uml|qemu-6.12|qemu-7.3|openssl
+# fetch.sh [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl
 #
 # Unpacks newer Debian packages than the host's into a cache and prints the
 # folder; -u takes the newest again. Nothing is installed and the host's apt
@@ -11,6 +11,7 @@
 #   uml, qemu-*	 lib/modules/VERSION, busybox (static) and its applets/, bin/
 #   uml		 linux, with a libc of its own beside it
 #   qemu-*	 vmlinux, initrd (mounts the host's root, see initrd_init)
+#   uml-aes	 aes-gcm-x86.ko for uml, built: see bench/aes/build.sh
 #   openssl	 openssl, and lib/ with the loader, libc, libcrypto, libssl
 #
 # KTLS_MIRROR and KTLS_SECURITY_MIRROR override the host's mirrors.
@@ -19,6 +20,8 @@ set -euo pipefail
 
 # Raise this whenever a folder's contents change shape.
 recipe=3
+
+here=$(dirname "$(readlink -f "$0")")
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${KTLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/libktls}
@@ -30,9 +33,9 @@ if [ "${1-}" = -u ]; then
 fi
 what=${1-}
 case $what in
-uml | qemu-6.12 | qemu-7.3 | openssl) ;;
+uml | uml-aes | qemu-6.12 | qemu-7.3 | openssl) ;;
 *)
-	echo "usage: ${0##*/} [-u] uml|qemu-6.12|qemu-7.3|openssl" >&2
+	echo "usage: ${0##*/} [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl" >&2
 	exit 2
 	;;
 esac
@@ -294,6 +297,21 @@ fetch_uml() {
 		--set-rpath "$dst/lib" "$out/linux"
 }
 
+# For the kernel that the mirror has now; "fetch.sh -u uml" gets it, too.
+fetch_uml_aes() {
+	local version
+
+	need make gcc flex bison bc xz
+	sources main forky
+	apt_setup
+	unpack user-mode-linux
+	version=$(ls "$tmp/root/usr/lib/uml/modules")
+	unpack "linux-source-${version%.*}"
+	"$here/../../bench/aes/build.sh" "$tmp"/root/usr/src/linux-source-*.xz \
+		"$tmp/root/usr/share/doc/user-mode-linux/config.gz" \
+		"$version" "$out"
+}
+
 fetch_openssl() {
 	sources main trixie
 	apt_setup
@@ -309,6 +327,9 @@ build() {
 	case $what in
 	uml)
 		fetch_uml
+		;;
+	uml-aes)
+		fetch_uml_aes
 		;;
 	qemu-6.12)	# built for bookworm, so that its gcc builds modules
 		sources main trixie bookworm-backports
