@@ -4,6 +4,7 @@
 #   make demo       serve a real file over kernel TLS and fetch it
 #   make check      every test, on this kernel and on kernels with kTLS
 #   make vm CMD=…   run a command on a kernel with kTLS
+#   make bench      what it costs, here; make bench-vm: with kTLS
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)
 #
 # V=1 shows the commands, SAN=1 builds with ASan and UBSan (into build-san/),
@@ -41,6 +42,7 @@ all:
 
 include lib/build.mk
 -include tools/build.mk
+-include bench/build.mk
 -include selftests/build.mk
 
 all: lib tools

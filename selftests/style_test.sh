@@ -27,7 +27,7 @@ sources()	# DIR...: the C files there
 echo "KTAP version 1"
 echo "1..7"
 
-verdict "every file names its licence" "$(find .ci lib tools selftests \
+verdict "every file names its licence" "$(find .ci lib tools bench selftests \
 	Makefile -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.md' \
 	-exec grep -L SPDX-License-Identifier {} +)"
 
@@ -35,7 +35,7 @@ verdict "libcrypto's headers only in crypto and x509" "$(sources lib |
 	grep -v 'lib/\(crypto\|x509\|ossl\)[a-z_]*\.[ch]$' |
 	xargs grep -l '<openssl/\|"ossl.h"')"
 
-verdict "libssl nowhere but in tests" "$(sources lib tools |
+verdict "libssl nowhere but in tests" "$(sources lib tools bench |
 	xargs grep -n '<openssl/ssl\|-lssl')"
 
 verdict "sockets only where they belong" "$(sources lib |
@@ -43,10 +43,10 @@ verdict "sockets only where they belong" "$(sources lib |
 	xargs grep -l '<sys/socket.h>')"
 
 verdict "no file of the library or program above 500 lines" \
-	"$(sources lib tools | grep -v include/ | xargs wc -l |
+	"$(sources lib tools bench | grep -v include/ | xargs wc -l |
 	awk '$1 > 500 && $2 != "total"')"
 
-verdict "no function above 80 lines" "$(sources lib tools | xargs awk '
+verdict "no function above 80 lines" "$(sources lib tools bench | xargs awk '
 	FNR == 1 { start = 0 }
 	/^\{/ { start = FNR }
 	/^\}/ { if (start && FNR - start > 80) print FILENAME ":" start

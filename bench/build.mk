@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+#
+# What to measure with, linked with the static library. See bench/README.md.
+
+bench-progs := $(O)/bench/file_to_socket
+bench-obj   := $(patsubst %.c,$(O)/%.o,$(wildcard bench/*.c))
+
+$(bench-obj): CPPFLAGS += -Ilib/include
+
+$(O)/bench/file_to_socket: $(patsubst %,$(O)/bench/%.o,file_to_socket paths \
+		paths_call paths_ring links meter refusals sample) \
+		$(O)/tools/selfsigned.o $(O)/tools/text.o $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
+
+bench-build: $(bench-progs)
+
+# What this kernel can, and the same with kTLS
+bench: bench-build
+	$(O)/bench/file_to_socket -d $(O)/bench -o $(O)/bench/file_to_socket.tsv
+bench-vm: bench-build
+	bench/vm.sh bash -c '$(O)/bench/file_to_socket -r 7 \
+		-d $$BENCH_DISK -o $(O)/bench/file_to_socket-vm.tsv'
+
+.PHONY: bench bench-build bench-vm
