@@ -3,7 +3,7 @@
 
 tools-src  := $(sort $(wildcard tools/*.c))
 tools-obj  := $(tools-src:%.c=$(O)/%.o)
-tools-libs := -lhttp_parser -luring
+tools-libs := -lhttp_parser -luring -pthread
 
 tools: $(O)/ktls
 

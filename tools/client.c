@@ -4,153 +4,137 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "client_state.h"
 #include "log.h"
 
-#define TURN_BYTES	(512 * 1024)	/* that a client may send in a turn */
-#define REQUEST_BYTES	4096		/* what a request counts for there */
-#define SEND_PROGRESS	16384		/* taken in time: more time is given */
+#define SEND_PROGRESS	16384	/* taken in time: more time is given */
 #define LINGER_BYTES	(1024 * 1024)	/* read and thrown away at the end */
 
-/* What a step of a state's comes to */
-enum next {
-	GO,		/* run what is the state now */
-	WAIT,		/* for the socket */
-	YIELD,		/* there is more to do, and others wait */
-	END,
-};
+static struct client *client_of(struct stream *st)
+{
+	return list_entry(st, struct client, stream);
+}
 
-/* ---- beginning and end ------------------------------------------------- */
+static void arm(struct client *c, enum deadline deadline)
+{
+	server_arm(c->stream.server, &c->timer, deadline);
+	c->progress = client_sent_bytes(c);
+}
+
+uint64_t client_sent_bytes(const struct client *c)
+{
+	return c->sent + (c->x ? c->x->head.sent + c->x->body.sent : 0);
+}
+
+/* ---- the end ----------------------------------------------------------- */
 
 static void free_exchange(struct client *c)
 {
 	if (!c->x)
 		return;
+	c->sent = client_sent_bytes(c);
 	http_request_free(&c->x->req);
 	response_free(&c->x->res);
 	free(c->x);
 	c->x = NULL;
 }
 
-static void arm(struct client *c, enum deadline deadline)
-{
-	server_arm(c->server, &c->timer, deadline);
-	c->progress = 0;
-}
-
+/* What is being sent stays until client_freed() */
 static void client_free(struct client *c)
 {
-	struct server *s = c->server;
-
 	log_client(c);
+	list_del(&c->timer.list);
+	list_del(&c->all);
+	stream_free(&c->stream);
+}
+
+void client_freed(struct stream *st)
+{
+	struct client *c = client_of(st);
+	struct server *s = st->server;
+
 	free_exchange(c);
-	free(c->rest);
-	ktls_hs_free(c->hs);
-	ktls_conn_free(c->conn);
+	rest_free(c);
 	if (c->reset)
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER,
+		setsockopt(st->fd, SOL_SOCKET, SO_LINGER,
 			   &(struct linger){ .l_onoff = 1 },
 			   sizeof(struct linger));
-	close(c->fd);
-	list_del(&c->timer.list);
-	list_del(&c->ready);
-	list_del(&c->all);
+	close(st->fd);
 	free(c);
 	server_freed(s);
 }
 
-/* ---- the steps --------------------------------------------------------- */
-
-/* Stop sending, and read what still comes: an alert of ours gets through */
-static enum next begin_linger(struct client *c)
+static void resume(struct client *c)
 {
-	free_exchange(c);
-	c->budget = LINGER_BYTES;
-	c->state = LINGER;
-	arm(c, DEADLINE_LINGER);
-	return GO;
+	if (c->paused)
+		stream_resume(&c->stream);
+	c->paused = false;
 }
 
-static enum next begin_shutdown(struct client *c, const char *why)
+/* Not while something of an exchange is being sent */
+static void begin_shutdown(struct client *c, const char *why)
 {
 	if (!c->end)
 		c->end = why;
 	free_exchange(c);
+	rest_free(c);
 	c->state = SHUTDOWN;
 	arm(c, DEADLINE_SEND);
-	return GO;
+	stream_close(&c->stream);
+	resume(c);
 }
 
-static enum next begin_read(struct client *c)
+/*
+ * Unread data at close(2) makes TCP send a reset, which may overtake what the
+ * peer has not read yet: an answer's end, an alert.  So read what still comes.
+ */
+void client_closed(struct stream *st, int err)
 {
-	c->state = READ;
-	/* drained: what had not begun by now gets little time to */
-	arm(c, c->server->draining ? DEADLINE_LINGER : DEADLINE_IDLE);
-	return GO;
+	struct client *c = client_of(st);
+
+	if (err && !c->end)
+		c->error = err;
+	c->state = LINGER;
+	arm(c, DEADLINE_LINGER);
+	if (err || c->ended)
+		client_free(c);
 }
 
-static enum next fail_handshake(struct client *c)
+static void throw_away(struct client *c, size_t len)
 {
-	log_handshake(c);
-	ktls_hs_free(c->hs);
-	c->hs = NULL;
-	c->broken = true;
-	shutdown(c->fd, SHUT_WR);
-	return begin_linger(c);
-}
-
-static enum next step_handshake(struct client *c)
-{
-	int rc = ktls_hs_run(c->hs, c->fd);
-
-	if (rc > 0)
-		return WAIT;
-	if (!rc) {
-		rc = ktls_offload(&c->conn, c->hs, c->fd);
-		/* it has failed now, and has an alert to send */
-		if (rc && ktls_hs_run(c->hs, c->fd) > 0)
-			return WAIT;
+	if (len > LINGER_BYTES - c->thrown) {
+		client_free(c);
+		return;
 	}
-	if (rc)
-		return fail_handshake(c);
-	c->hs = NULL;
-	return begin_read(c);
+	c->thrown += (uint32_t)len;
+}
+
+static void fail_memory(struct client *c)
+{
+	c->error = -ENOMEM;
+	begin_shutdown(c, NULL);
 }
 
 /* After a failure to receive: the library has sent an alert if one is due */
-static enum next fail_read(struct client *c, int err)
+static void fail_read(struct client *c, int err)
 {
-	if (err == -EAGAIN)
-		return WAIT;
-	if (err == -EINTR)
-		return GO;
+	bool rude = err == -KTLS_E_TRUNCATED && !c->x;
+
 	c->error = err;
-	if (err == -KTLS_E_TRUNCATED && !c->x) {
-		/* rude, and harmless between two requests */
+	if (rude)	/* and harmless between two requests */
 		c->end = "closed by peer";
-		return END;
+	if (rude || err > -KTLS_E_DECODE) {
+		client_free(c);
+		return;
 	}
-	if (err > -KTLS_E_DECODE)
-		return END;	/* of the socket: ECONNRESET, ETIMEDOUT */
-	c->broken = true;
-	shutdown(c->fd, SHUT_WR);
-	return begin_linger(c);
+	/* there may be more, which is no records */
+	c->ended = err == -KTLS_E_TRUNCATED;
+	begin_shutdown(c, NULL);
 }
 
-static enum next fail_send(struct client *c, int err)
-{
-	if (err == -EAGAIN)
-		return WAIT;
-	if (err == -EINTR)
-		return GO;
-	c->error = err;
-	if (err == -KTLS_E_KEY_LIMIT)
-		return begin_shutdown(c, NULL);
-	return END;
-}
+/* ---- requests ---------------------------------------------------------- */
 
 static bool begin_exchange(struct client *c)
 {
@@ -159,319 +143,305 @@ static bool begin_exchange(struct client *c)
 		return false;
 	http_request_init(&c->x->req);
 	c->x->res = (struct response){ .fd = -1 };
+	c->x->head = c->x->body = (struct job){ .file = -1 };
 	arm(c, DEADLINE_REQUEST);
 	return true;
 }
 
-/* What follows the request at once is the next one, answered after it */
-static bool keep_rest(struct client *c, const char *data, size_t len)
+static void begin_send(struct client *c)
 {
-	if (!len || !c->x->req.keep_alive)
-		return true;
-	c->rest = malloc(len);
-	if (!c->rest)
-		return false;
-	memcpy(c->rest, data, len);
-	c->rest_len = len;
-	return true;
-}
+	struct exchange *x = c->x;
+	bool loaded;
 
-static enum next fail_memory(struct client *c)
-{
-	c->error = -ENOMEM;
-	return begin_shutdown(c, NULL);
-}
-
-static enum next begin_send(struct client *c)
-{
 	c->requests++;
 	c->state = SEND;
-	arm(c, DEADLINE_SEND);
-	if (c->server->verbose)
+	if (c->stream.server->service->verbose)
 		log_request(c);
-	return GO;
+	loaded = response_load(&x->res);
+	x->head.buf = x->res.head.buf;
+	x->head.len = x->res.head.len;
+	x->head.more = x->res.left && !loaded;
+	arm(c, DEADLINE_SEND);
+	stream_send(&c->stream, &x->head);
+	if (!x->head.more)
+		return;
+	x->body.file = x->res.fd;
+	x->body.offset = x->res.offset;
+	x->body.len = x->res.left;
+	stream_send(&c->stream, &x->body);
 }
 
-static enum next answer(struct client *c)
+static void answer(struct client *c)
 {
-	if (!respond(&c->x->res, &c->x->req, &c->server->site,
-		     c->server->draining))
-		return fail_memory(c);
-	return begin_send(c);
+	struct server *s = c->stream.server;
+
+	if (respond(&c->x->res, &c->x->req, &s->service->site,
+		    s->draining))
+		begin_send(c);
+	else
+		fail_memory(c);
 }
 
-static enum next take_data(struct client *c, const char *data, size_t len)
+static void take_request(struct client *c)
 {
-	size_t used;
-
-	if (!c->x && !begin_exchange(c))
-		return fail_memory(c);
-	used = http_request_feed(&c->x->req, data, len);
-	if (!c->x->req.done)
-		return GO;
-	if (!keep_rest(c, data + used, len - used))
-		return fail_memory(c);
-	if (!auth_needed(c) || auth_done(c))
-		return answer(c);
-	auth_begin(c);
+	if (!auth_needed(c) || auth_done(c)) {
+		answer(c);
+		return;
+	}
+	c->state = AUTH;
 	arm(c, DEADLINE_REQUEST);
-	return GO;
+	stream_ask(&c->stream);
+	resume(c);
 }
 
-static enum next take_rest(struct client *c)
+/* Who has closed its side gives no answer */
+static void auth_over(struct client *c)
 {
-	char *rest = c->rest;
-	enum next next;
-
-	c->rest = NULL;
-	next = take_data(c, rest, c->rest_len);
-	free(rest);
-	return next;
-}
-
-static enum next step_read(struct client *c)
-{
-	struct server *s = c->server;
-	ssize_t n;
-
-	if (c->budget <= 0)
-		return YIELD;
-	if (c->rest)
-		return take_rest(c);
-	/* nothing that is served here does harm if it is served twice */
-	n = ktls_conn_early_read(c->conn, s->buf, sizeof(s->buf));
-	if (!n)
-		n = ktls_recv(c->conn, s->buf, sizeof(s->buf), 0);
-	if (n < 0)
-		return fail_read(c, (int)n);
-	if (!n)
-		return begin_shutdown(c, "closed by peer");
-	c->received += (uint64_t)n;
-	c->budget -= REQUEST_BYTES;
-	return take_data(c, s->buf, (size_t)n);
-}
-
-static enum next step_auth(struct client *c)
-{
-	int rc = auth_run(c);
-
-	if (rc < 0)
-		return fail_read(c, rc);
 	if (!auth_done(c))
 		c->x->req.status = HTTP_STATUS_FORBIDDEN;
-	return answer(c);
+	answer(c);
 }
 
-static void count_sent(struct client *c, size_t n)
+void client_answered(struct stream *st, int err)
 {
-	c->sent += n;
-	c->budget -= (int)n;
-	c->progress += (uint32_t)n;
-	if (c->progress >= SEND_PROGRESS)
-		arm(c, DEADLINE_SEND);
+	struct client *c = client_of(st);
+
+	if (c->state != AUTH)
+		return;
+	/* it has not offered that, or has closed its side */
+	if (err && err != -KTLS_E_NO_POST_AUTH && err != -EPIPE) {
+		fail_read(c, err);
+		return;
+	}
+	/* a ticket of now makes the next connection known at once */
+	if (!err && auth_done(c)) {
+		int n = ktls_conn_send_tickets(st->conn, 1);
+
+		if (n < 0 && n != -EAGAIN) {
+			fail_read(c, n);
+			return;
+		}
+	}
+	auth_over(c);
 }
 
-static ssize_t send_head(struct client *c, struct response *res)
+/* A request or a part of one; returns how many bytes belong to it */
+static size_t feed(struct client *c, const char *data, size_t len)
 {
-	/* the file follows in the same record, and ends it */
-	ssize_t n = ktls_send(c->conn, res->head.buf + res->head_sent,
-			      res->head.len - res->head_sent,
-			      res->left ? MSG_MORE : 0);
-
-	if (n > 0)
-		res->head_sent += (size_t)n;
-	return n;
+	if (c->x || begin_exchange(c))
+		return http_request_feed(&c->x->req, data, len);
+	fail_memory(c);
+	return len;
 }
 
-static ssize_t send_file(struct client *c, struct response *res)
+static void take_data(struct client *c, const char *data, size_t len)
 {
-	size_t len = (size_t)c->budget;
+	size_t used = feed(c, data, len);
+	int err;
+
+	if (c->state != READ || !c->x->req.done)
+		return;
+	err = rest_keep(c, data + used, len - used);
+	if (err)
+		fail_memory(c);
+	else
+		take_request(c);
+}
+
+static void take_rest(struct client *c)
+{
+	size_t left = c->rest_len - c->rest_at;
+	size_t used = feed(c, c->rest + c->rest_at, left);
+
+	if (c->state != READ)
+		return;
+	c->rest_at += (uint32_t)used;
+	if (used == left)
+		rest_free(c);
+	if (c->x->req.done)
+		take_request(c);
+}
+
+static void take_end(struct client *c)
+{
+	if (c->end_error)
+		fail_read(c, c->end_error);
+	else
+		begin_shutdown(c, "closed by peer");
+}
+
+static void begin_read(struct client *c)
+{
+	c->state = READ;
+	/* drained: what had not begun by now gets little time to */
+	arm(c, c->stream.server->draining ? DEADLINE_LINGER : DEADLINE_IDLE);
+	if (c->rest)
+		take_rest(c);
+	if (c->state != READ)
+		return;
+	if (c->ended)
+		take_end(c);
+	else
+		resume(c);
+}
+
+/* ---- what the stream tells --------------------------------------------- */
+
+/* Nothing that is served here does harm if it is served twice */
+static void take_early(struct client *c)
+{
+	struct stream *st = &c->stream;
+	char *buf = st->server->buf;
 	ssize_t n;
 
-	if (len > res->left)
-		len = (size_t)res->left;
-	n = ktls_sendfile(c->conn, res->fd, &res->offset, len);
-	if (n > 0)
-		res->left -= (uint64_t)n;
-	return n;
+	while (!st->freed && st->conn) {
+		n = ktls_conn_early_read(st->conn, buf, SERVER_BUF);
+		if (n > 0)
+			client_data(st, buf, (size_t)n);
+		else if (n < 0)
+			fail_read(c, (int)n);
+		if (n <= 0)
+			return;
+	}
 }
 
-static enum next end_exchange(struct client *c)
+void client_ready(struct stream *st, int err)
 {
-	bool close_after = c->x->res.close;
+	struct client *c = client_of(st);
 
-	free_exchange(c);
-	c->budget -= REQUEST_BYTES;
-	if (close_after)
-		return begin_shutdown(c, "closed by us");
-	return begin_read(c);
+	if (!err) {
+		begin_read(c);
+		take_early(c);
+		return;
+	}
+	log_handshake(c);
+	begin_shutdown(c, NULL);
 }
 
-static enum next step_send(struct client *c)
+void client_data(struct stream *st, const void *buf, size_t len)
 {
-	struct response *res = &c->x->res;
-	ssize_t n;
+	struct client *c = client_of(st);
+	int err;
 
-	if (c->budget <= 0)
-		return YIELD;
-	if (res->head_sent < res->head.len) {
-		n = send_head(c, res);
-	} else if (res->left) {
-		n = send_file(c, res);
+	if (c->state == SHUTDOWN || c->state == LINGER) {
+		throw_away(c, len);
+		return;
+	}
+	c->received += len;
+	if (c->state == READ) {
+		take_data(c, buf, len);
+		return;
+	}
+	err = rest_keep(c, buf, len);
+	if (err && c->state == AUTH) {
+		fail_read(c, err);
+	} else if (err) {
+		c->error = err;
+		client_free(c);
+	}
+}
+
+void client_sent(struct stream *st, const struct job *job, int err)
+{
+	struct client *c = client_of(st);
+	bool close_after;
+
+	if (job->more)
+		return;		/* if it has failed, so will the next */
+	if (err == -ENODATA) {
 		/* it was promised longer: only the end can say so */
-		if (!n)
-			return begin_shutdown(c, "file became shorter");
+		begin_shutdown(c, "file became shorter");
+	} else if (err) {
+		c->error = err;
+		if (err == -KTLS_E_KEY_LIMIT)
+			begin_shutdown(c, NULL);
+		else
+			client_free(c);
 	} else {
-		n = ktls_flush(c->conn);
-		if (!n)
-			return end_exchange(c);
+		close_after = c->x->res.close;
+		free_exchange(c);
+		if (close_after)
+			begin_shutdown(c, "closed by us");
+		else
+			begin_read(c);
 	}
-	if (n < 0)
-		return fail_send(c, (int)n);
-	count_sent(c, (size_t)n);
-	return GO;
 }
 
-static enum next step_shutdown(struct client *c)
+void client_end(struct stream *st, int err)
 {
-	int rc = ktls_conn_shutdown(c->conn);
+	struct client *c = client_of(st);
 
-	if (rc == -EAGAIN)
-		return WAIT;
-	if (!rc)
-		return begin_linger(c);
-	if (!c->end)
-		c->error = rc;
-	return END;
-}
-
-/*
- * Unread data at close(2) makes TCP send a reset, which may overtake what the
- * peer has not read yet: an answer's end, an alert.
- */
-static enum next step_linger(struct client *c)
-{
-	struct server *s = c->server;
-	ssize_t n;
-
-	if (c->budget <= 0)
-		return END;
-	if (c->broken) {
-		n = recv(c->fd, s->buf, sizeof(s->buf), 0);
-		n = n < 0 ? -errno : n;
-	} else {
-		n = ktls_recv(c->conn, s->buf, sizeof(s->buf), 0);
-	}
-	if (n == -EAGAIN)
-		return WAIT;
-	if (n == -EINTR)
-		return GO;
-	if (n <= 0)
-		return END;
-	c->budget -= (int)n;
-	return GO;
-}
-
-static void run(struct client *c)
-{
-	static enum next (*const step[])(struct client *c) = {
-		[HANDSHAKE] = step_handshake,
-		[READ] = step_read,
-		[AUTH] = step_auth,
-		[SEND] = step_send,
-		[SHUTDOWN] = step_shutdown,
-		[LINGER] = step_linger,
-	};
-	enum next next;
-
-	if (c->state != LINGER)
-		c->budget = TURN_BYTES;
-	do {
-		next = step[c->state](c);
-	} while (next == GO);
-	if (next == YIELD)
-		list_move_tail(&c->ready, &c->server->ready);
-	else if (next == END)
+	c->ended = true;
+	c->end_error = err;
+	if (c->state == READ)
+		take_end(c);
+	else if (c->state == AUTH && err)
+		fail_read(c, err);
+	else if (c->state == AUTH)
+		auth_over(c);
+	else if (c->state == LINGER)
 		client_free(c);
 }
 
 /* ---- for the server ---------------------------------------------------- */
 
-static void run_client(struct source *source)
-{
-	struct client *c = (struct client *)(void *)source;
-
-	list_del(&c->ready);
-	run(c);
-}
-
 int client_new(struct server *s, int fd, const union net_addr *peer)
 {
-	struct epoll_event ev = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-	};
+	struct ktls_config *config = service_config(s->service);
 	struct client *c = calloc(1, sizeof(*c));
-	int err = c ? ktls_hs_new(&c->hs, s->config, NULL) : -ENOMEM;
+	struct ktls_hs *hs = NULL;
+	int err = c ? ktls_hs_new(&hs, config, NULL) : -ENOMEM;
 
-	ev.data.ptr = c;
-	if (!err && epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev))
-		err = -errno;
+	ktls_config_put(config);
+	if (!err)
+		err = stream_open(&c->stream, s, hs, fd);
 	if (err) {
 		log_line("new connection: %s", ktls_strerror(err));
-		if (c)
-			ktls_hs_free(c->hs);
+		ktls_hs_free(hs);
 		free(c);
 		return -1;
 	}
-	ktls_hs_set_data(c->hs, c);
-	c->source.run = run_client;
-	c->server = s;
-	c->fd = fd;
+	ktls_hs_set_data(hs, c);
 	c->peer = *peer;
 	c->begun = s->now;
 	list_init(&c->all);
-	list_init(&c->ready);
 	list_init(&c->timer.list);
 	list_move_tail(&c->all, &s->clients);
 	arm(c, DEADLINE_HANDSHAKE);
-	run(c);
 	return 0;
 }
 
-void client_ready(struct list *ready)
+static void expire_request(struct client *c)
 {
-	run(list_entry(ready, struct client, ready));
+	if (!c->x)
+		begin_shutdown(c, "idle timeout");
+	else if (respond_error(&c->x->res, HTTP_STATUS_REQUEST_TIMEOUT))
+		begin_send(c);
+	else
+		fail_memory(c);
 }
 
 void client_expire(struct timer *timer)
 {
 	struct client *c = list_entry(timer, struct client, timer);
 
-	switch (c->state) {
-	case HANDSHAKE:
+	if (c->state == READ || c->state == AUTH) {
+		expire_request(c);
+		return;
+	}
+	if (c->state == SEND &&
+	    client_sent_bytes(c) - c->progress >= SEND_PROGRESS) {
+		arm(c, DEADLINE_SEND);
+		return;
+	}
+	if (c->state == HANDSHAKE) {
 		c->end = "handshake timeout";
-		client_free(c);
-		return;
-	case READ:
-	case AUTH:
-		if (!c->x)
-			begin_shutdown(c, "idle timeout");
-		else if (respond_error(&c->x->res,
-				       HTTP_STATUS_REQUEST_TIMEOUT))
-			begin_send(c);
-		else
-			fail_memory(c);
-		run(c);
-		return;
-	case LINGER:
-		client_free(c);
-		return;
-	default:
+	} else if (c->state != LINGER) {
 		/* what it did not take is not kept for it either */
 		c->end = "send timeout";
 		c->reset = true;
-		client_free(c);
 	}
+	client_free(c);
 }
 
 void client_drain(struct list *all)
@@ -480,10 +450,8 @@ void client_drain(struct list *all)
 
 	if (c->state == SEND)
 		c->x->res.close = true;
-	if (c->state != READ || c->x || c->rest)
-		return;
-	begin_shutdown(c, "drained");
-	run(c);
+	if (c->state == READ && !c->x)
+		begin_shutdown(c, "drained");
 }
 
 void client_cut(struct list *all)

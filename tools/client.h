@@ -6,8 +6,8 @@
 #include "server.h"
 
 /*
- * Take over @fd, and run it as far as it goes; 0, or -1 after a complaint, in
- * which case @fd is still the caller's.
+ * Take over @fd: 0, or -1 after a complaint, in which case @fd is still the
+ * caller's.
  */
 int client_new(struct server *s, int fd, const union net_addr *peer);
 
@@ -15,7 +15,6 @@ int client_new(struct server *s, int fd, const union net_addr *peer);
 void client_heard(struct ktls_hs *hs, const char *what);
 
 /* By what the server has of a client: its entry on a list, its timer */
-void client_ready(struct list *ready);		/* its turn has come again */
 void client_expire(struct timer *timer);	/* its time is up */
 void client_drain(struct list *all);		/* nothing new any more */
 void client_cut(struct list *all);		/* at once */

@@ -48,11 +48,11 @@ static void text_end(struct text *t, const struct client *c)
 	}
 	snprintf(buf, sizeof(buf), "%s%s%s", c->end ? c->end : "",
 		 c->end ? ": " : "", ktls_strerror(c->error));
-	if (c->error == -KTLS_E_PEER_ALERT && c->conn) {
+	if (c->error == -KTLS_E_PEER_ALERT && c->stream.conn) {
 		size_t n = strlen(buf);
 
 		snprintf(buf + n, sizeof(buf) - n, ": %s",
-			 ktls_alert_name(ktls_conn_alert(c->conn)));
+			 ktls_alert_name(ktls_conn_alert(c->stream.conn)));
 	}
 	text_value(t, buf);
 }
@@ -63,16 +63,16 @@ void log_client(struct client *c)
 	struct ktls_info info;
 	char name[NET_NAME_MAX];
 
-	if (c->logged || c->server->quiet)
+	if (c->logged || c->stream.server->service->quiet)
 		return;
 	c->logged = true;
 	text_printf(&t, "peer=%s", net_name(&c->peer, name));
-	if (c->conn) {
-		ktls_conn_info(c->conn, &info);
+	if (c->stream.conn) {
+		ktls_conn_info(c->stream.conn, &info);
 		text_negotiated(&t, &info);
 	}
 	text_printf(&t, " requests=%u sent=%llu received=%llu time=%.3f",
-		    c->requests, (unsigned long long)c->sent,
+		    c->requests, (unsigned long long)client_sent_bytes(c),
 		    (unsigned long long)c->received,
 		    (double)(net_clock() - c->begun) / 1000);
 	text_end(&t, c);
@@ -87,9 +87,9 @@ void log_handshake(struct client *c)
 	char name[NET_NAME_MAX];
 	struct ktls_info info;
 
-	ktls_hs_info(c->hs, &info);
+	ktls_hs_info(c->stream.hs, &info);
 	c->logged = true;
-	if (c->server->quiet)
+	if (c->stream.server->service->quiet)
 		return;
 	text_printf(&t, "peer=%s", net_name(&c->peer, name));
 	if (*info.server_name) {
@@ -97,7 +97,7 @@ void log_handshake(struct client *c)
 		text_value(&t, info.server_name);
 	}
 	text_puts(&t, " end=\"handshake failed\" reason=");
-	text_value(&t, ktls_hs_error_text(c->hs));
+	text_value(&t, ktls_hs_error_text(c->stream.hs));
 	if (info.alert_sent != KTLS_ALERT_NONE)
 		text_printf(&t, " alert=%s", ktls_alert_name(info.alert_sent));
 	if (!t.failed)
@@ -126,7 +126,7 @@ void client_heard(struct ktls_hs *hs, const char *what)
 	const struct client *c = ktls_hs_data(hs);
 	char name[NET_NAME_MAX];
 
-	if (!c->server->quiet)
+	if (!c->stream.server->service->quiet)
 		log_line("peer=%s supplemental data: %s",
 			 net_name(&c->peer, name), what);
 }

@@ -6,12 +6,13 @@
 #include "http.h"
 #include "respond.h"
 #include "server.h"
+#include "stream.h"
 
 /*
  *   HANDSHAKE --> READ <--> SEND --> SHUTDOWN --> LINGER --> closed
- *       |           | `AUTH--^           ^          ^
- *       |           +--------------------+          |
- *       +-- failed, its alert sent -----------------+
+ *       |           | `AUTH--^           ^
+ *       |           +--------------------+
+ *       +-- failed, its alert sent ------+
  */
 enum state {
 	HANDSHAKE,
@@ -26,31 +27,30 @@ enum state {
 struct exchange {
 	struct http_request req;
 	struct response res;
+	struct job head, body;
 };
 
+/* One for each connection, so it is small, and what is not for all is apart */
 struct client {
-	struct source source;
+	struct stream stream;
 	struct list all;
-	struct list ready;
 	struct timer timer;
-	struct server *server;
-	struct ktls_hs *hs;
-	struct ktls_conn *conn;
 	struct exchange *x;
 	char *rest;		/* received beyond the request in work */
-	size_t rest_len;
+	uint32_t rest_len;
+	uint32_t rest_at;	/* what of it has been used */
 	const char *end;	/* why it ends, in words */
 	int error;		/* ... and the reason of the library's */
-	int fd;
+	int end_error;		/* of receiving, once that has ended */
 	uint8_t state;
 	bool logged;
-	bool asked;		/* for a certificate, after the handshake */
-	bool broken;		/* no record can be received any more */
+	bool paused;		/* enough is here for now */
+	bool ended;		/* nothing more comes */
 	bool reset;		/* do not wait for what was not taken */
 	uint32_t requests;
-	uint32_t progress;	/* since the timer was set */
-	int budget;		/* bytes left in this turn */
-	uint64_t sent;
+	uint32_t thrown;	/* bytes read and thrown away */
+	uint64_t progress;	/* sent when the timer was set */
+	uint64_t sent;		/* in exchanges that are over */
 	uint64_t received;
 	int64_t begun;
 	union net_addr peer;
@@ -60,12 +60,16 @@ struct client {
 bool auth_needed(const struct client *c);
 /* Has it shown one, now or earlier? */
 bool auth_done(const struct client *c);
-void auth_begin(struct client *c);
+
 /*
- * Ask for it and wait for the answer: 1 when there is nothing more to wait for,
- * or as ktls_recv() fails.
+ * What follows the request in work is the next one, answered after it; behind
+ * the last it counts, but is not kept.  0 or -errno: it is too much.
  */
-int auth_run(struct client *c);
+int rest_keep(struct client *c, const char *data, size_t len);
+void rest_free(struct client *c);
+
+/* Bytes, with those of the answer that is being sent */
+uint64_t client_sent_bytes(const struct client *c);
 
 /* The line for a connection, once */
 void log_client(struct client *c);

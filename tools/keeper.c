@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -122,6 +123,7 @@ int keeper_start(struct keeper *k, struct ktls_cred *creds, size_t len)
 	}
 	close(fd[1]);
 	k->fd = fd[0];
+	pthread_mutex_init(&k->lock, NULL);
 	if (pid < 0)
 		complain("fork: %s", strerror(errno));
 	else if (recv(k->fd, &err, sizeof(err), 0) != sizeof(err))
@@ -133,11 +135,22 @@ int keeper_start(struct keeper *k, struct ktls_cred *creds, size_t len)
 	return err ? -1 : 0;
 }
 
+static int ask(struct keeper *k, const struct msghdr *m, struct reply *reply)
+{
+	bool told;
+
+	pthread_mutex_lock(&k->lock);
+	told = sendmsg(k->fd, m, MSG_NOSIGNAL) >= 0 &&
+	       recv(k->fd, reply, sizeof(*reply), 0) == sizeof(*reply);
+	pthread_mutex_unlock(&k->lock);
+	return told ? 0 : -1;
+}
+
 ssize_t keeper_sign(void *arg, struct ktls_hs *hs,
 		    const struct ktls_sign_request *request, void *sig,
 		    size_t size)
 {
-	const struct keeper *k = arg;
+	struct keeper *k = arg;
 	struct order o = { request->version, request->scheme,
 			   (uint32_t)request->cred };
 	struct iovec parts[2] = {
@@ -148,9 +161,7 @@ ssize_t keeper_sign(void *arg, struct ktls_hs *hs,
 	struct reply reply;
 
 	(void)hs;
-	if (request->content_len > CONTENT_MAX ||
-	    sendmsg(k->fd, &m, MSG_NOSIGNAL) < 0 ||
-	    recv(k->fd, &reply, sizeof(reply), 0) != sizeof(reply) ||
+	if (request->content_len > CONTENT_MAX || ask(k, &m, &reply) ||
 	    reply.len > (int64_t)size || reply.len > SIG_MAX)
 		return -1;
 	if (reply.len > 0)

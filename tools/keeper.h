@@ -3,10 +3,13 @@
 #ifndef TOOLS_KEEPER_H
 #define TOOLS_KEEPER_H
 
+#include <pthread.h>
+
 #include <ktls.h>
 
 struct keeper {
 	int fd;			/* to it; its end is the other's, too */
+	pthread_mutex_t lock;	/* from an order to its reply */
 };
 
 /*

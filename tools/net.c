@@ -109,18 +109,42 @@ static struct addrinfo *resolve(const struct net_host *host, int flags)
 
 /* ---- listening --------------------------------------------------------- */
 
-static int listen_at(const struct addrinfo *ai)
+/* Is the address this process' own, of one socket or of several? */
+enum share { ALONE, FIRST, FURTHER };
+
+/*
+ * What is bound without SO_REUSEPORT is bound by nobody else; having got that,
+ * the first of ours lets the others in.
+ */
+static int bind_at(int fd, const struct sockaddr *addr, socklen_t len,
+		   enum share share)
+{
+	const int on = 1;
+	int err;
+
+	if (share == FURTHER &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)))
+		return -1;
+	err = bind(fd, addr, len);
+	if (!err && share == FIRST)
+		err = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on,
+				 sizeof(on));
+	return err;
+}
+
+static int listen_at(const struct sockaddr *addr, socklen_t len,
+		     enum share share)
 {
 	const int on = 1, off = 0;
-	int fd = socket(ai->ai_family,
+	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (ai->ai_family == AF_INET6)
+	if (addr->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, 4096)) {
+	if (bind_at(fd, addr, len, share) || listen(fd, 4096)) {
 		int err = -errno;
 
 		close(fd);
@@ -130,26 +154,26 @@ static int listen_at(const struct addrinfo *ai)
 }
 
 /* For any address: IPv6, which takes IPv4 too, wherever there is IPv6 */
-static int listen_any(const struct addrinfo *list, bool any)
+static int listen_any(const struct addrinfo *list, bool any, enum share share)
 {
 	int fd = -EADDRNOTAVAIL;
 
 	for (const struct addrinfo *ai = list; any && ai; ai = ai->ai_next) {
 		if (ai->ai_family != AF_INET6)
 			continue;
-		fd = listen_at(ai);
+		fd = listen_at(ai->ai_addr, ai->ai_addrlen, share);
 		if (fd >= 0)
 			return fd;
 	}
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		fd = listen_at(ai);
+		fd = listen_at(ai->ai_addr, ai->ai_addrlen, share);
 		if (fd >= 0)
 			return fd;
 	}
 	return fd;
 }
 
-int net_listen(const struct net_host *at, union net_addr *addr)
+int net_listen(const struct net_host *at, bool shared, union net_addr *addr)
 {
 	struct addrinfo *list = resolve(at, AI_PASSIVE);
 	socklen_t len = sizeof(*addr);
@@ -157,7 +181,7 @@ int net_listen(const struct net_host *at, union net_addr *addr)
 
 	if (!list)
 		return -1;
-	fd = listen_any(list, !*at->host);
+	fd = listen_any(list, !*at->host, shared ? FIRST : ALONE);
 	freeaddrinfo(list);
 	if (fd < 0) {
 		complain("cannot listen on %s port %s: %s",
@@ -167,6 +191,19 @@ int net_listen(const struct net_host *at, union net_addr *addr)
 	}
 	getsockname(fd, &addr->sa, &len);
 	return fd;
+}
+
+int net_listen_too(const union net_addr *addr)
+{
+	char name[NET_NAME_MAX];
+	int fd = listen_at(&addr->sa, addr->sa.sa_family == AF_INET6 ?
+			   sizeof(addr->in6) : sizeof(addr->in), FURTHER);
+
+	if (fd >= 0)
+		return fd;
+	complain("cannot listen on %s again: %s", net_name(addr, name),
+		 strerror(-fd));
+	return -1;
 }
 
 /* ---- connecting -------------------------------------------------------- */

@@ -37,10 +37,12 @@ bool net_parse(struct net_host *to, const char *arg, const char *default_port);
 char *net_name(const union net_addr *addr, char *buf);
 
 /*
- * A non-blocking listening socket, and where it listens; -1 after a
- * complaint.
+ * A non-blocking listening socket, and where it listens; @shared: by others of
+ * net_listen_too(), at the same address, among which the kernel distributes
+ * those who come.  -1 after a complaint.
  */
-int net_listen(const struct net_host *at, union net_addr *addr);
+int net_listen(const struct net_host *at, bool shared, union net_addr *addr);
+int net_listen_too(const union net_addr *addr);
 
 /*
  * A connected non-blocking socket within @ms milliseconds, trying one address

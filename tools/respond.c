@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <ktls.h>
@@ -14,6 +15,8 @@
 #include "path.h"
 #include "precond.h"
 #include "variant.h"
+
+#define LOAD_MAX	16384	/* a body that goes with its head */
 
 #define STR_(x)	#x
 #define STR(x)	STR_(x)
@@ -39,8 +42,8 @@ static const char *reason(int status)
 
 static void head_begin(struct response *res, int status, bool http10)
 {
-	static time_t date_of = -1;
-	static char date[HTTP_DATE_MAX];
+	static _Thread_local time_t date_of = -1;
+	static _Thread_local char date[HTTP_DATE_MAX];
 	time_t now = time(NULL);
 
 	if (now != date_of)
@@ -302,4 +305,19 @@ bool respond_error(struct response *res, int status)
 	*res = (struct response){ .fd = -1, .close = true };
 	answer(res, &none, status, "");
 	return !res->head.failed;
+}
+
+bool response_load(struct response *res)
+{
+	struct iovec to = { .iov_len = (size_t)res->left };
+
+	if (!res->left || res->left > LOAD_MAX)
+		return false;
+	to.iov_base = text_room(&res->head, to.iov_len);
+	/* who would have to wait for a disk does not have to do it here */
+	if (!to.iov_base || preadv2(res->fd, &to, 1, res->offset,
+				    RWF_NOWAIT) != (ssize_t)res->left)
+		return false;
+	res->head.len += to.iov_len;
+	return true;
 }

@@ -14,10 +14,9 @@
 struct response {
 	struct text head;	/* with the body of an error, or a listing */
 	size_t listed;		/* bytes of that */
-	size_t head_sent;
 	int fd;			/* the file, -1: no body from one */
 	off_t offset;
-	uint64_t left;		/* of the file, bytes */
+	uint64_t left;		/* of the file, bytes to send */
 	int status;
 	bool close;		/* the connection ends after it */
 	bool varies;		/* with Accept-Encoding */
@@ -31,6 +30,11 @@ bool respond(struct response *res, const struct http_request *req,
 	     const struct site *site, bool close);
 /* The same for a request that is not whole, as with 408 */
 bool respond_error(struct response *res, int status);
+/*
+ * Put the body behind the head, if it is small and in memory: both are one
+ * record then.  False, and nothing has changed, if not.
+ */
+bool response_load(struct response *res);
 void response_free(struct response *res);
 
 #endif

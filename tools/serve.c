@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +10,18 @@
 
 #include "client.h"
 #include "cmd.h"
+#include "engine.h"
 #include "log.h"
 #include "options.h"
 #include "path.h"
 #include "selfsigned.h"
-#include "server.h"
+#include "service.h"
 
 static const char help[] =
 	"Usage: ktls serve [OPTION]... DIR\n"
 	"\n"
-	"Serve the files below DIR by HTTP/1.1 over TLS, from one process.\n"
+	"Serve the files below DIR by HTTP/1.1 over TLS, from one process\n"
+	"with a thread for each CPU.\n"
 	"The kernel encrypts where it can, and then sends files without\n"
 	"a copy.\n"
 	"\n"
@@ -54,6 +57,8 @@ static const char help[] =
 	SITE_HELP
 	"  --max-conns N          connections at once (10000, or as many as\n"
 	"                         file descriptors allow)\n"
+	"  --threads N            how many (1 to 1024); as many as there are\n"
+	"                         CPUs\n"
 	"  --timeout S            seconds for a handshake, for a request to\n"
 	"                         come in, and for some of what is sent to\n"
 	"                         be taken (20)\n"
@@ -100,6 +105,7 @@ enum {
 	OPT_TICKETS,
 	OPT_SINGLE_USE_TICKETS,
 	OPT_EARLY_DATA,
+	OPT_THREADS,
 };
 
 static const struct option options[] = {
@@ -120,6 +126,7 @@ static const struct option options[] = {
 	{ "tickets", required_argument, NULL, OPT_TICKETS },
 	{ "single-use-tickets", no_argument, NULL, OPT_SINGLE_USE_TICKETS },
 	{ "early-data", required_argument, NULL, OPT_EARLY_DATA },
+	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -132,6 +139,7 @@ struct serve {
 	struct net_host listen[LISTENERS_MAX];
 	size_t listen_len;
 	unsigned int max_conns;
+	unsigned int threads;
 	int timeout, idle_timeout, drain_timeout;
 	struct keeper keeper;
 	struct path post_auth;
@@ -183,6 +191,9 @@ static int take_limit(struct serve *o, int opt, const char *arg)
 	case OPT_MAX_CONNS:
 		return parse_number("--max-conns", arg, 1, 1000000,
 				    &o->max_conns) ? 0 : -1;
+	case OPT_THREADS:
+		return parse_number("--threads", arg, 1, THREADS_MAX,
+				    &o->threads) ? 0 : -1;
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
 	case OPT_IDLE_TIMEOUT:
@@ -292,14 +303,15 @@ static int parse(struct serve *o, int argc, char **argv)
 static void limit_conns(struct serve *o)
 {
 	struct rlimit lim;
+	rlim_t own = 64 + o->threads * (2 + o->listen_len);
 	unsigned int most;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
 		lim = (struct rlimit){ 1024, 1024 };
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
-	most = lim.rlim_cur < 128 ? 32 : lim.rlim_cur > 2000000 ? 1000000 :
-	       (unsigned int)(lim.rlim_cur - 64) / 2;
+	most = lim.rlim_cur < own + 64 ? 32 : lim.rlim_cur > 2000000 + own ?
+	       1000000 : (unsigned int)(lim.rlim_cur - own) / 2;
 	if (!o->max_conns)
 		o->max_conns = most < 10000 ? most : 10000;
 	if (o->max_conns <= most)
@@ -331,7 +343,7 @@ static int throw_away_cert(struct serve *o, struct selfsigned *s)
 	return 0;
 }
 
-static int set_up_tls(struct server *s, struct serve *o)
+static int set_up_tls(struct service *v, struct serve *o)
 {
 	struct selfsigned cert = { 0 };
 	int err = 0;
@@ -342,47 +354,53 @@ static int set_up_tls(struct server *s, struct serve *o)
 		err = keeper_start(o->tls.keeper, o->tls.creds,
 				   o->tls.creds_len);
 	if (!err)
-		err = tls_config(&s->config, KTLS_SERVER, &o->tls);
+		err = tls_config(&v->config, KTLS_SERVER, &o->tls);
 	selfsigned_free(&cert);
 	return err ? -1 : 0;
 }
 
-static int set_up(struct server *s, struct serve *o)
+static unsigned int usable_cpus(void)
 {
-	s->site = o->site;
-	s->site.root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->site.root < 0) {
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+
+	return n < 1 ? 1 : (unsigned int)n;
+}
+
+static void set_limits(struct service *v, const struct serve *o)
+{
+	v->post_auth = o->post_auth_given ? &o->post_auth : NULL;
+	v->engine = &engine_epoll;
+	v->threads = o->threads;
+	v->clients_max = o->max_conns;
+	v->drain_ms = o->drain_timeout;
+	v->quiet = o->quiet;
+	v->verbose = o->verbose;
+	v->deadline_ms[DEADLINE_HANDSHAKE] = o->timeout;
+	v->deadline_ms[DEADLINE_REQUEST] = o->timeout;
+	v->deadline_ms[DEADLINE_SEND] = o->timeout;
+	v->deadline_ms[DEADLINE_IDLE] = o->idle_timeout;
+	v->deadline_ms[DEADLINE_LINGER] = 2000;
+}
+
+static int set_up(struct service *v, struct serve *o)
+{
+	v->site = o->site;
+	v->site.root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (v->site.root < 0) {
 		complain("%s: %s", o->dir, strerror(errno));
 		return -1;
 	}
+	if (!o->threads)
+		o->threads = usable_cpus();
 	limit_conns(o);
-	s->post_auth = o->post_auth_given ? &o->post_auth : NULL;
-	s->clients_max = o->max_conns;
-	s->drain_ms = o->drain_timeout;
-	s->quiet = o->quiet;
-	s->verbose = o->verbose;
-	s->deadline_ms[DEADLINE_HANDSHAKE] = o->timeout;
-	s->deadline_ms[DEADLINE_REQUEST] = o->timeout;
-	s->deadline_ms[DEADLINE_SEND] = o->timeout;
-	s->deadline_ms[DEADLINE_IDLE] = o->idle_timeout;
-	s->deadline_ms[DEADLINE_LINGER] = 2000;
-	if (server_init(s) || set_up_tls(s, o))
+	set_limits(v, o);
+	if (service_init(v) || set_up_tls(v, o))
 		return -1;
 	for (size_t i = 0; i < o->listen_len; i++)
-		if (server_listen(s, &o->listen[i]))
+		if (service_listen(v, &o->listen[i]))
 			return -1;
 	return 0;
-}
-
-static int serve(struct server *s)
-{
-	char name[NET_NAME_MAX];
-
-	for (size_t i = 0; i < s->listeners_len; i++)
-		printf("listening on %s\n",
-		       net_name(&s->listeners[i].addr, name));
-	fflush(stdout);
-	return server_run(s);
 }
 
 static int run(int argc, char **argv)
@@ -393,25 +411,23 @@ static int run(int argc, char **argv)
 		.idle_timeout = 60000,
 		.drain_timeout = 10000,
 	};
-	struct server *s;
+	struct service v = {
+		.config_lock = PTHREAD_MUTEX_INITIALIZER,
+		.signal_fd = -1, .told_fd = -1, .site.root = -1,
+	};
 	int err;
 
 	if (parse(&o, argc, argv))
 		return cmd_hint(&cmd_serve);
 	if (o.help)
 		return cmd_help(&cmd_serve);
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return STATUS_USAGE;
-	s->epoll = s->signal_fd = s->site.root = -1;
 	o.tls.supp.heard = client_heard;
-	err = set_up(s, &o);
+	err = set_up(&v, &o);
 	if (!err)
-		err = serve(s);
-	server_free(s);
-	if (s->site.root >= 0)
-		close(s->site.root);
-	free(s);
+		err = service_run(&v);
+	service_free(&v);
+	if (v.site.root >= 0)
+		close(v.site.root);
 	suppdata_free(&o.tls.supp);
 	return err ? STATUS_USAGE : STATUS_OK;
 }

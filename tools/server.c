@@ -3,33 +3,23 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "log.h"
 
-#define EVENTS		256
-#define ACCEPTS		64	/* in one turn */
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
-
-static int watch(struct server *s, int fd, struct source *source)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = source };
-
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev);
-}
+#define END_WAIT	5000	/* ms for what was cut to be gone */
 
 /* ---- deadlines --------------------------------------------------------- */
 
 void server_arm(struct server *s, struct timer *timer,
 		enum deadline deadline)
 {
-	timer->due = s->now + s->deadline_ms[deadline];
+	timer->due = s->now + s->service->deadline_ms[deadline];
 	list_move_tail(&timer->list, &s->deadline[deadline]);
 }
 
@@ -57,7 +47,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return !b || (a && a < b) ? a : b;
 }
 
-/* How long epoll may wait, ms; -1: for ever */
+/* How long the engine may wait, ms; -1: for ever */
 static int turn_length(const struct server *s)
 {
 	int64_t due = earlier(s->accept_at, s->drain_end);
@@ -77,41 +67,52 @@ static int turn_length(const struct server *s)
 
 /* ---- accepting --------------------------------------------------------- */
 
-/* Those who wait stay in the kernel's queue, and cost nothing here */
 static void stop_accepting(struct server *s)
 {
-	for (size_t i = 0; i < s->listeners_len && s->accepting; i++)
-		epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->listeners[i].fd, NULL);
+	if (s->accepting)
+		s->engine->accept(s, false);
 	s->accepting = false;
 }
 
 static void start_accepting(struct server *s)
 {
-	if (s->accepting || s->draining || s->accept_at ||
-	    s->clients_len >= s->clients_max)
+	if (s->accepting || s->draining || s->accept_at)
 		return;
 	s->accepting = true;
-	for (size_t i = 0; i < s->listeners_len; i++)
-		if (watch(s, s->listeners[i].fd, &s->listeners[i].source))
-			log_line("epoll: %s", strerror(errno));
+	s->engine->accept(s, true);
+}
+
+/* Those who wait stay in the kernel's queue, and cost nothing here */
+bool server_place(struct server *s)
+{
+	if (service_place(s->service))
+		return true;
+	/* one who leaves from here on sees it; one who has left, we see */
+	atomic_store(&s->full, true);
+	if (service_place(s->service)) {
+		atomic_store(&s->full, false);
+		return true;
+	}
+	stop_accepting(s);
+	return false;
 }
 
 void server_freed(struct server *s)
 {
 	s->clients_len--;
-	start_accepting(s);
+	service_leave(s->service);
 }
 
-static void accept_failed(struct server *s)
+void server_accept_failed(struct server *s, int err)
 {
-	switch (errno) {
+	switch (err) {
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
 		/* the listener stays readable: look away for a while */
 		if (!s->starved)
-			log_line("accept: %s; waiting", strerror(errno));
+			log_line("accept: %s; waiting", strerror(err));
 		s->starved = true;	/* said once */
 		s->accept_at = s->now + ACCEPT_WAIT;
 		stop_accepting(s);
@@ -122,31 +123,16 @@ static void accept_failed(struct server *s)
 	}
 }
 
-static void run_listener(struct source *source)
+void server_accepted(struct server *s, int fd, const union net_addr *addr)
 {
-	struct listener *l = (struct listener *)(void *)source;
-	struct server *s = l->server;
 	const int on = 1;
 
-	for (int i = 0; i < ACCEPTS && s->accepting; i++) {
-		union net_addr addr = { 0 };
-		socklen_t len = sizeof(addr);
-		int fd = accept4(l->fd, &addr.sa, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0) {
-			accept_failed(s);
-			return;
-		}
-		s->starved = false;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		s->clients_len++;
-		if (s->clients_len >= s->clients_max)
-			stop_accepting(s);
-		if (client_new(s, fd, &addr)) {
-			close(fd);
-			server_freed(s);
-		}
+	s->starved = false;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	s->clients_len++;
+	if (client_new(s, fd, addr)) {
+		close(fd);
+		server_freed(s);
 	}
 }
 
@@ -156,153 +142,133 @@ static void drain(struct server *s)
 {
 	struct list *l, *next;
 
-	log_line("draining: %u connections", s->clients_len);
 	stop_accepting(s);
 	s->draining = true;
-	s->drain_end = s->now + s->drain_ms;
+	s->drain_end = s->now + s->service->drain_ms;
 	s->accept_at = 0;
-	for (size_t i = 0; i < s->listeners_len; i++)
+	for (size_t i = 0; i < s->listeners_len; i++) {
+		/* at once, whatever of the engine's still refers to it */
+		shutdown(s->listeners[i].fd, SHUT_RDWR);
 		close(s->listeners[i].fd);
+	}
 	s->listeners_len = 0;
+	service_drains(s->service);
 	for (l = s->clients.next; l != &s->clients; l = next) {
 		next = l->next;
 		client_drain(l);
 	}
 }
 
-static void run_signals(struct source *source)
+static bool finished(const struct server *s)
 {
-	struct server *s = (struct server *)(void *)source;
-	struct signalfd_siginfo info;
+	return atomic_load(&s->service->signals) > 1 ||
+	       (s->draining && (!s->clients_len || s->now >= s->drain_end));
+}
 
-	while (read(s->signal_fd, &info, sizeof(info)) > 0) {
-		if (s->drain_asked)
-			s->stopping = true;
-		s->drain_asked = true;
-	}
+void server_wake(struct server *s)
+{
+	const uint64_t one = 1;
+
+	while (write(s->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+void server_woken(struct server *s)
+{
+	start_accepting(s);
 }
 
 /* ---- the loop ---------------------------------------------------------- */
 
-static void run_ready(struct server *s)
+static void bury(struct server *s)
 {
-	struct list turn;
+	while (!list_empty(&s->dead)) {
+		struct stream *st = list_entry(s->dead.next, struct stream,
+					       ready);
 
-	/* those that ask for another turn get it after all the others */
-	list_init(&turn);
-	while (!list_empty(&s->ready))
-		list_move_tail(s->ready.next, &turn);
-	while (!list_empty(&turn)) {
-		struct list *l = turn.next;
-
-		list_del(l);
-		client_ready(l);
+		list_del(&st->ready);
+		client_freed(st);
 	}
-}
-
-static bool finished(struct server *s)
-{
-	return s->stopping ||
-	       (s->draining && (!s->clients_len || s->now >= s->drain_end));
 }
 
 static int turn(struct server *s)
 {
-	struct epoll_event events[EVENTS];
-	int n = epoll_wait(s->epoll, events, EVENTS, turn_length(s));
+	int err = s->engine->turn(s, turn_length(s));
 
-	if (n < 0 && errno != EINTR) {
-		complain("epoll: %s", strerror(errno));
-		return -1;
-	}
-	s->now = net_clock();
-	for (int i = 0; i < n; i++) {
-		struct source *source = events[i].data.ptr;
-
-		source->run(source);
-	}
-	run_ready(s);
+	if (err)
+		return err;
 	/* not before: a request that has come is in flight */
-	if (s->drain_asked && !s->draining)
+	if (atomic_load(&s->service->signals) && !s->draining)
 		drain(s);
 	expire(s);
 	if (s->accept_at && s->now >= s->accept_at) {
 		s->accept_at = 0;
 		start_accepting(s);
 	}
+	bury(s);
 	return 0;
+}
+
+int server_begin(struct server *s)
+{
+	s->now = net_clock();
+	return s->engine->begin(s);
 }
 
 int server_run(struct server *s)
 {
-	s->now = net_clock();
+	int err = 0;
+
 	start_accepting(s);
-	while (!finished(s))
-		if (turn(s))
-			return -1;
-	if (s->clients_len)
-		log_line("%u connections cut", s->clients_len);
-	return 0;
+	while (!err && !finished(s))
+		err = turn(s);
+	return err;
+}
+
+void server_end(struct server *s)
+{
+	int64_t end;
+
+	stop_accepting(s);
+	s->draining = true;
+	atomic_fetch_add(&s->service->cut, s->clients_len);
+	while (!list_empty(&s->clients))
+		client_cut(s->clients.next);
+	bury(s);
+	for (end = s->now + END_WAIT; s->clients_len && s->now < end;) {
+		if (s->engine->turn(s, (int)(end - s->now)))
+			break;
+		bury(s);
+	}
+	s->engine->end(s);
 }
 
 /* ---- beginning --------------------------------------------------------- */
 
-static int open_signals(void)
+struct server *server_new(struct service *v)
 {
-	sigset_t set;
+	struct server *s = calloc(1, sizeof(*s));
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
-int server_init(struct server *s)
-{
+	if (!s)
+		return NULL;
+	s->service = v;
+	s->engine = v->engine;
 	list_init(&s->clients);
 	list_init(&s->ready);
+	list_init(&s->dead);
 	for (size_t i = 0; i < DEADLINES; i++)
 		list_init(&s->deadline[i]);
-	s->signals.run = run_signals;
-	s->signal_fd = open_signals();
-	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll < 0 || s->signal_fd < 0 ||
-	    watch(s, s->signal_fd, &s->signals)) {
-		complain("epoll: %s", strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
-int server_listen(struct server *s, const struct net_host *at)
-{
-	struct listener *l = &s->listeners[s->listeners_len];
-
-	if (s->listeners_len == LISTENERS_MAX) {
-		complain("more than %d addresses to listen on",
-			 LISTENERS_MAX);
-		return -1;
-	}
-	l->source.run = run_listener;
-	l->server = s;
-	l->fd = net_listen(at, &l->addr);
-	if (l->fd < 0)
-		return -1;
-	s->listeners_len++;
-	return 0;
+	s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (s->wake_fd >= 0)
+		return s;
+	free(s);
+	return NULL;
 }
 
 void server_free(struct server *s)
 {
-	while (!list_empty(&s->clients))
-		client_cut(s->clients.next);
 	for (size_t i = 0; i < s->listeners_len; i++)
 		close(s->listeners[i].fd);
-	if (s->epoll >= 0)
-		close(s->epoll);
-	if (s->signal_fd >= 0)
-		close(s->signal_fd);
-	ktls_config_put(s->config);
+	close(s->wake_fd);
+	free(s);
 }

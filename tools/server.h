@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop of 'ktls serve': one process, one epoll set, edge-triggered,
- * so that a client runs until its socket says EAGAIN or its share of the turn
- * is used up, and no system call is spent on changing what to wait for.
+ * A server is a thread of 'ktls serve' and its clients: it accepts them from
+ * sockets of its own, keeps their deadlines, and lets its engine run them.
  */
 #ifndef TOOLS_SERVER_H
 #define TOOLS_SERVER_H
@@ -11,29 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <ktls.h>
-
+#include "engine.h"
 #include "list.h"
 #include "net.h"
-#include "site.h"
+#include "service.h"
 
-#define LISTENERS_MAX	8
 #define SERVER_BUF	16384	/* the longest record there is */
-
-/* What a client may take its time for; each has one length for all clients */
-enum deadline {
-	DEADLINE_HANDSHAKE,
-	DEADLINE_REQUEST,	/* from its first byte to its last */
-	DEADLINE_IDLE,		/* between requests */
-	DEADLINE_SEND,		/* without taking data */
-	DEADLINE_LINGER,	/* after our close, until the peer's */
-	DEADLINES,
-};
-
-/* Something to wait for; the first member of what epoll knows */
-struct source {
-	void (*run)(struct source *source);
-};
 
 /* On the queue of its deadline; as each has one length, they stay sorted */
 struct timer {
@@ -41,50 +23,59 @@ struct timer {
 	int64_t due;
 };
 
-struct server;
-
 struct listener {
 	struct source source;
 	struct server *server;
 	int fd;
-	union net_addr addr;
 };
 
 struct server {
-	struct source signals;
-	struct ktls_config *config;
-	struct site site;
-	const struct path *post_auth;	/* for those with a certificate; NULL */
-	int epoll;
-	int signal_fd;
-	unsigned int clients_max;
+	struct source wakes;
+	struct service *service;
+	const struct engine *engine;
+	void *loop;		/* the engine's */
+	int wake_fd;		/* an eventfd: something has changed */
 	unsigned int clients_len;
-	int drain_ms;
-	int deadline_ms[DEADLINES];
 	struct list deadline[DEADLINES];
 	struct list clients;
-	struct list ready;	/* clients with more to do right away */
+	struct list ready;	/* streams with more to do right away */
+	struct list dead;	/* ... that are freed */
 	int64_t now;		/* of net_clock(), once a turn */
 	int64_t accept_at;	/* out of descriptors until then, or 0 */
 	int64_t drain_end;
+	atomic_bool full;	/* wants to know when there is room again */
 	bool accepting;
 	bool starved;		/* ... not for lack of descriptors */
-	bool drain_asked;
 	bool draining;
-	bool stopping;
-	bool quiet;		/* no line for each connection */
-	bool verbose;		/* a line for each request */
 	size_t listeners_len;
 	struct listener listeners[LISTENERS_MAX];
 	char buf[SERVER_BUF];
 };
 
-/* @s has its options filled in. 0, or -1 after a complaint. */
-int server_init(struct server *s);
-int server_listen(struct server *s, const struct net_host *at);
-/* Serve until a signal ends it; 0, or -1 after a complaint. */
-int server_run(struct server *s);
+struct server *server_new(struct service *v);
 void server_free(struct server *s);
+
+/*
+ * By its own thread: 0, or -errno of the engine; then serve until the service
+ * is to end, 0 or -errno; and cut what is left.
+ */
+int server_begin(struct server *s);
+int server_run(struct server *s);
+void server_end(struct server *s);
+
+/* Look at the service again; by any thread */
+void server_wake(struct server *s);
+
+/* ---- for its engine ---------------------------------------------------- */
+
+/* A new connection, with a place (service_place()) taken */
+void server_accepted(struct server *s, int fd, const union net_addr *addr);
+/* ... which failed: errno */
+void server_accept_failed(struct server *s, int err);
+/* Take a place for a connection; else the server stops accepting */
+bool server_place(struct server *s);
+/* @wake_fd has been read */
+void server_woken(struct server *s);
 
 /* ---- for its clients --------------------------------------------------- */
 

@@ -34,6 +34,11 @@ static bool reserve(struct text *t, size_t more)
 	return true;
 }
 
+char *text_room(struct text *t, size_t len)
+{
+	return reserve(t, len) ? t->buf + t->len : NULL;
+}
+
 void text_put(struct text *t, const void *data, size_t len)
 {
 	if (!reserve(t, len))

@@ -14,6 +14,8 @@ struct text {
 };
 
 void text_free(struct text *t);
+/* Room for @len bytes behind what is there, which are put by @t->len; or NULL */
+char *text_room(struct text *t, size_t len);
 void text_put(struct text *t, const void *data, size_t len);
 void text_puts(struct text *t, const char *s);
 void text_printf(struct text *t, const char *fmt, ...)
