@@ -37,9 +37,12 @@ int crypto_random(void *buf, size_t len);
 
 /* ---- hashes ------------------------------------------------------------ */
 
-/* A running hash; NULL ctx: not begun */
+/* A running hash; all 0: not begun */
 struct hash {
-	struct evp_md_ctx_st *ctx;
+	struct evp_md_ctx_st *ctx;	/* of a provider */
+	enum hash_id id;
+	bool direct;			/* ... or of libcrypto's own */
+	_Alignas(8) uint8_t state[216];
 };
 
 int hash_begin(struct hash *h, const struct crypto *crypto, enum hash_id id);

@@ -15,7 +15,7 @@ static int hello_digest(const struct ktls_hs *hs, struct slice body,
 	bool bad = false;
 	struct rd exts = rd_init(m->ext_block.p, m->ext_block.len, &bad);
 	size_t head = (size_t)(m->ext_block.p - body.p) - 2;
-	struct hash h = { NULL };
+	struct hash h = { 0 };
 	int err = hash_begin(&h, hs->config->crypto, HASH_SHA256);
 
 	if (!err)

@@ -22,6 +22,7 @@ struct crypto {
 	EVP_CIPHER *cipher[AEAD_COUNT];
 	EVP_PKEY *group[GROUPS_MAX];	/* parameters without a key */
 	bool sigscheme[SIGSCHEMES_MAX];
+	bool hash_direct;	/* SHA-2 by libcrypto's own functions */
 	struct secret empty[HASH_COUNT];
 };
 

@@ -62,7 +62,7 @@ static void write_imported_identity(struct wr *w, const struct ktls_psk *p,
 static int digest(const struct crypto *crypto, enum hash_id hash,
 		  const struct wr *w, uint8_t out[HASH_MAX])
 {
-	struct hash h = { NULL };
+	struct hash h = { 0 };
 	int err = hash_begin(&h, crypto, hash);
 
 	if (!err)

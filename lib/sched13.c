@@ -115,7 +115,7 @@ int exporter(const struct crypto *crypto, enum hash_id hash,
 	     const struct secret *exporter_secret, const char *label,
 	     struct slice context, uint8_t *out, size_t len)
 {
-	struct hash h = { NULL };
+	struct hash h = { 0 };
 	struct secret digest = { .len = hash_rows[hash].len };
 	struct secret derived = digest;
 	int err = expand_label(crypto, hash, exporter_secret, label,

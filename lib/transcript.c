@@ -31,7 +31,7 @@ int transcript_now(const struct transcript *t, struct secret *out)
 int transcript_with(const struct transcript *t, struct slice more,
 		    struct secret *out)
 {
-	struct hash fork = { NULL };
+	struct hash fork = { 0 };
 	int err = hash_copy(&fork, &t->hash);
 
 	out->len = hash_rows[t->id].len;

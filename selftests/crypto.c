@@ -209,7 +209,7 @@ TEST_F(crypto, label_limits)
 TEST_F(crypto, exporter_by_its_definition)
 {
 	struct secret base = { .len = 32 }, derived = { .len = 32 };
-	struct hash h = { NULL };
+	struct hash h = { 0 };
 	uint8_t digest[HASH_MAX], want[40], got[40];
 
 	memset(base.b, 7, base.len);

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Hashes, and what is made of them.  libcrypto's own functions for SHA-2, not
+ * those of a provider: they do the same without an allocation, a copy is an
+ * assignment, and of what a handshake resumed costs they save a third.  Where
+ * FIPS is asked for, the provider's.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "include/ktls.h"
+#include "ossl.h"
+
+union state {
+	SHA256_CTX sha256;
+	SHA512_CTX sha384;
+};
+
+_Static_assert(sizeof(union state) <= sizeof(((struct hash *)0)->state),
+	       "a hash has room for its state");
+
+static union state *state_of(struct hash *h)
+{
+	return (union state *)(void *)h->state;
+}
+
+/* ---- the two ways ------------------------------------------------------- */
+
+static bool begin(struct hash *h, const struct crypto *crypto, enum hash_id id)
+{
+	h->id = id;
+	h->direct = crypto->hash_direct;
+	if (h->direct)
+		return id == HASH_SHA256 ? SHA256_Init(&state_of(h)->sha256) :
+					   SHA384_Init(&state_of(h)->sha384);
+	if (!h->ctx)
+		h->ctx = EVP_MD_CTX_new();
+	return h->ctx && EVP_DigestInit_ex2(h->ctx, crypto->md[id], NULL);
+}
+
+static bool add(struct hash *h, const void *p, size_t len)
+{
+	if (!len)
+		return true;
+	if (!h->direct)
+		return EVP_DigestUpdate(h->ctx, p, len);
+	return h->id == HASH_SHA256 ?
+	       SHA256_Update(&state_of(h)->sha256, p, len) :
+	       SHA384_Update(&state_of(h)->sha384, p, len);
+}
+
+static bool finish(struct hash *h, uint8_t *out)
+{
+	if (!h->direct)
+		return EVP_DigestFinal_ex(h->ctx, out, NULL);
+	return h->id == HASH_SHA256 ?
+	       SHA256_Final(out, &state_of(h)->sha256) :
+	       SHA384_Final(out, &state_of(h)->sha384);
+}
+
+/* ---- hashes ------------------------------------------------------------ */
+
+int hash_begin(struct hash *h, const struct crypto *crypto, enum hash_id id)
+{
+	OSSL_SCOPE;
+
+	return begin(h, crypto, id) ? 0 : ossl_blame(-KTLS_E_CRYPTO);
+}
+
+int hash_add(struct hash *h, const void *p, size_t len)
+{
+	OSSL_SCOPE;
+
+	return add(h, p, len) ? 0 : -KTLS_E_CRYPTO;
+}
+
+int hash_copy(struct hash *to, const struct hash *from)
+{
+	OSSL_SCOPE;
+
+	*to = *from;
+	if (from->direct)
+		return 0;
+	to->ctx = EVP_MD_CTX_new();
+	if (!to->ctx)
+		return -ENOMEM;
+	return EVP_MD_CTX_copy_ex(to->ctx, from->ctx) ? 0 : -KTLS_E_CRYPTO;
+}
+
+int hash_peek(const struct hash *h, uint8_t *out)
+{
+	OSSL_SCOPE;
+	struct hash copy;
+	int err = hash_copy(&copy, h);
+
+	if (!err && !finish(&copy, out))
+		err = -KTLS_E_CRYPTO;
+	hash_free(&copy);
+	return err;
+}
+
+void hash_free(struct hash *h)
+{
+	EVP_MD_CTX_free(h->ctx);
+	h->ctx = NULL;
+}
+
+int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20])
+{
+	OSSL_SCOPE;
+
+	return crypto->sha1 && EVP_Digest(data.p, data.len, out, NULL,
+					  crypto->sha1, NULL) ?
+	       0 : -KTLS_E_CRYPTO;
+}
+
+const struct secret *hash_empty(const struct crypto *crypto, enum hash_id id)
+{
+	return &crypto->empty[id];
+}
+
+/* ---- HMAC and HKDF ----------------------------------------------------- */
+
+#define BLOCK_MAX	128	/* SHA-384 */
+
+static size_t block_size(enum hash_id id)
+{
+	return id == HASH_SHA256 ? SHA256_CBLOCK : SHA512_CBLOCK;
+}
+
+/* Hash the key's block, masked with @pad, ahead of the data */
+static bool hmac_begin(struct hash *h, const struct crypto *crypto,
+		       enum hash_id id, const uint8_t *key, uint8_t pad)
+{
+	size_t len = block_size(id);
+	uint8_t block[BLOCK_MAX];
+	bool ok;
+
+	for (size_t i = 0; i < len; i++)
+		block[i] = key[i] ^ pad;
+	ok = begin(h, crypto, id) && add(h, block, len);
+	wipe(block, sizeof(block));
+	return ok;
+}
+
+static bool hmac_run(struct hash *h, const struct crypto *crypto,
+		     enum hash_id id, const uint8_t *key,
+		     const struct slice *data, size_t n, uint8_t *out)
+{
+	if (!hmac_begin(h, crypto, id, key, 0x36))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!add(h, data[i].p, data[i].len))
+			return false;
+	return finish(h, out) && hmac_begin(h, crypto, id, key, 0x5c) &&
+	       add(h, out, hash_rows[id].len) && finish(h, out);
+}
+
+static bool hash_key(const struct crypto *crypto, enum hash_id id,
+		     struct slice key, uint8_t *out)
+{
+	struct hash h = { 0 };
+	bool ok = begin(&h, crypto, id) && add(&h, key.p, key.len) &&
+		  finish(&h, out);
+
+	wipe(h.state, sizeof(h.state));
+	hash_free(&h);
+	return ok;
+}
+
+/* Spelled out: EVP_MAC takes up to twice as long, to set itself up */
+int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
+	 const struct slice *data, size_t n, uint8_t *out)
+{
+	OSSL_SCOPE;
+	uint8_t block[BLOCK_MAX] = { 0 };
+	struct hash h = { 0 };
+	bool ok = true;
+
+	if (key.len > block_size(id))
+		ok = hash_key(crypto, id, key, block);
+	else if (key.len)
+		memcpy(block, key.p, key.len);
+	ok = ok && hmac_run(&h, crypto, id, block, data, n, out);
+	wipe(block, sizeof(block));
+	wipe(h.state, sizeof(h.state));
+	hash_free(&h);
+	return ok ? 0 : ossl_blame(-KTLS_E_CRYPTO);
+}
+
+int hkdf_extract(const struct crypto *crypto, enum hash_id id,
+		 struct slice salt, struct slice ikm, struct secret *out)
+{
+	uint8_t prk[HASH_MAX];		/* @salt or @ikm may be in @out */
+	int err = hmac(crypto, id, salt, &ikm, 1, prk);
+
+	if (!err) {
+		out->len = hash_rows[id].len;
+		memcpy(out->b, prk, out->len);
+	}
+	wipe(prk, sizeof(prk));
+	return err;
+}
+
+int hkdf_expand(const struct crypto *crypto, enum hash_id id,
+		const struct secret *prk, struct slice info,
+		uint8_t *out, size_t len)
+{
+	const struct slice key = { prk->b, prk->len };
+	size_t hash_len = hash_rows[id].len;
+	uint8_t t[HASH_MAX], i = 0;
+	int err = 0;
+
+	if (len > 255 * hash_len)
+		return -KTLS_E_CRYPTO;
+	while (len && !err) {
+		const struct slice data[] = {
+			{ t, i ? hash_len : 0 }, info, { &i, 1 },
+		};
+		size_t n = len < hash_len ? len : hash_len;
+
+		i++;
+		err = hmac(crypto, id, key, data, 3, t);
+		if (!err)
+			memcpy(out, t, n);
+		out += n;
+		len -= n;
+	}
+	wipe(t, sizeof(t));
+	return err;
+}
