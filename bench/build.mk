@@ -2,7 +2,7 @@
 #
 # What to measure with, linked with the static library. See bench/README.md.
 
-bench-progs := $(O)/bench/file_to_socket
+bench-progs := $(O)/bench/file_to_socket $(O)/bench/handshake
 bench-obj   := $(patsubst %.c,$(O)/%.o,$(wildcard bench/*.c))
 
 $(bench-obj): CPPFLAGS += -Ilib/include
@@ -13,10 +13,18 @@ $(O)/bench/file_to_socket: $(patsubst %,$(O)/bench/%.o,file_to_socket paths \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
 
+# which counts what is allocated
+$(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,handshake hs_floor hs_heap \
+		hs_ktls hs_pki hs_ssl) $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+		-o $@ $^ -lssl $(lib-libs)
+
 bench-build: $(bench-progs)
 
 # What this kernel can, and the same with kTLS
 bench: bench-build
+	$(O)/bench/handshake -o $(O)/bench/handshake.tsv
 	$(O)/bench/file_to_socket -d $(O)/bench -o $(O)/bench/file_to_socket.tsv
 bench-vm: bench-build
 	bench/vm.sh bash -c '$(O)/bench/file_to_socket -r 7 \
