@@ -176,7 +176,7 @@ static void protect(struct floor *f, size_t len)
 {
 	static uint8_t buf[8192];
 	uint8_t key[16] = { 3 }, iv[12] = { 4 }, tag[16];
-	int n;
+	int n = 0;
 
 	f->ok &= EVP_EncryptInit_ex(f->tx, f->gcm, NULL, key, iv) == 1 &&
 		 EVP_EncryptUpdate(f->tx, NULL, &n, tag, 5) == 1 &&
@@ -190,7 +190,7 @@ static void unprotect(struct floor *f, size_t len)
 {
 	static uint8_t buf[8192];
 	uint8_t key[16] = { 5 }, iv[12] = { 6 }, tag[16] = { 0 };
-	int n;
+	int n = 0;
 
 	f->ok &= EVP_DecryptInit_ex(f->rx, f->gcm, NULL, key, iv) == 1 &&
 		 EVP_DecryptUpdate(f->rx, NULL, &n, tag, 5) == 1 &&

@@ -166,7 +166,7 @@ static int ktls_run(void *state, struct hs_time *t)
 	struct ktls *k = state;
 	struct ktls_hs *hs[2] = { NULL, NULL };
 	int err = 0;
-	bool done;
+	bool done, more = true;
 
 	if (k->session_len)
 		err = ktls_session_import(k->config[0],
@@ -177,8 +177,10 @@ static int ktls_run(void *state, struct hs_time *t)
 	if (!err)
 		HS_TIMED(t->server, err = ktls_hs_new(&hs[1], k->config[1],
 						      NULL));
-	while (!err && (move(hs, false, t) | move(hs, true, t)))
-		;
+	while (!err && more) {
+		more = move(hs, false, t);
+		more |= move(hs, true, t);
+	}
 	done = !err && ktls_hs_wants(hs[0]) == KTLS_WANT_DONE &&
 	       ktls_hs_wants(hs[1]) == KTLS_WANT_DONE;
 	if (!done)
