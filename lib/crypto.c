@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -14,8 +15,9 @@
 
 void wipe(void *p, size_t len)
 {
+	/* several times as fast as OPENSSL_cleanse(), for what is longer */
 	if (p)
-		OPENSSL_cleanse(p, len);
+		explicit_bzero(p, len);
 }
 
 void wipe_free(void *p, size_t len)

@@ -26,7 +26,43 @@ static union state *state_of(struct hash *h)
 	return (union state *)(void *)h->state;
 }
 
-/* ---- the two ways ------------------------------------------------------- */
+/*
+ * ---- the two ways -------------------------------------------------------
+ *
+ * A provider may put errors in libcrypto's queue, its own functions do not:
+ * where these are used, nobody looks after it.
+ */
+
+static bool evp_begin(struct hash *h, const EVP_MD *md)
+{
+	OSSL_SCOPE;
+
+	if (!h->ctx)
+		h->ctx = EVP_MD_CTX_new();
+	return h->ctx && EVP_DigestInit_ex2(h->ctx, md, NULL);
+}
+
+static bool evp_add(struct hash *h, const void *p, size_t len)
+{
+	OSSL_SCOPE;
+
+	return EVP_DigestUpdate(h->ctx, p, len);
+}
+
+static bool evp_finish(struct hash *h, uint8_t *out)
+{
+	OSSL_SCOPE;
+
+	return EVP_DigestFinal_ex(h->ctx, out, NULL);
+}
+
+static bool evp_copy(struct hash *to, const struct hash *from)
+{
+	OSSL_SCOPE;
+
+	to->ctx = EVP_MD_CTX_new();
+	return to->ctx && EVP_MD_CTX_copy_ex(to->ctx, from->ctx);
+}
 
 static bool begin(struct hash *h, const struct crypto *crypto, enum hash_id id)
 {
@@ -35,9 +71,7 @@ static bool begin(struct hash *h, const struct crypto *crypto, enum hash_id id)
 	if (h->direct)
 		return id == HASH_SHA256 ? SHA256_Init(&state_of(h)->sha256) :
 					   SHA384_Init(&state_of(h)->sha384);
-	if (!h->ctx)
-		h->ctx = EVP_MD_CTX_new();
-	return h->ctx && EVP_DigestInit_ex2(h->ctx, crypto->md[id], NULL);
+	return evp_begin(h, crypto->md[id]);
 }
 
 static bool add(struct hash *h, const void *p, size_t len)
@@ -45,7 +79,7 @@ static bool add(struct hash *h, const void *p, size_t len)
 	if (!len)
 		return true;
 	if (!h->direct)
-		return EVP_DigestUpdate(h->ctx, p, len);
+		return evp_add(h, p, len);
 	return h->id == HASH_SHA256 ?
 	       SHA256_Update(&state_of(h)->sha256, p, len) :
 	       SHA384_Update(&state_of(h)->sha384, p, len);
@@ -54,7 +88,7 @@ static bool add(struct hash *h, const void *p, size_t len)
 static bool finish(struct hash *h, uint8_t *out)
 {
 	if (!h->direct)
-		return EVP_DigestFinal_ex(h->ctx, out, NULL);
+		return evp_finish(h, out);
 	return h->id == HASH_SHA256 ?
 	       SHA256_Final(out, &state_of(h)->sha256) :
 	       SHA384_Final(out, &state_of(h)->sha384);
@@ -64,34 +98,22 @@ static bool finish(struct hash *h, uint8_t *out)
 
 int hash_begin(struct hash *h, const struct crypto *crypto, enum hash_id id)
 {
-	OSSL_SCOPE;
-
-	return begin(h, crypto, id) ? 0 : ossl_blame(-KTLS_E_CRYPTO);
+	return begin(h, crypto, id) ? 0 : -KTLS_E_CRYPTO;
 }
 
 int hash_add(struct hash *h, const void *p, size_t len)
 {
-	OSSL_SCOPE;
-
 	return add(h, p, len) ? 0 : -KTLS_E_CRYPTO;
 }
 
 int hash_copy(struct hash *to, const struct hash *from)
 {
-	OSSL_SCOPE;
-
 	*to = *from;
-	if (from->direct)
-		return 0;
-	to->ctx = EVP_MD_CTX_new();
-	if (!to->ctx)
-		return -ENOMEM;
-	return EVP_MD_CTX_copy_ex(to->ctx, from->ctx) ? 0 : -KTLS_E_CRYPTO;
+	return from->direct || evp_copy(to, from) ? 0 : -KTLS_E_CRYPTO;
 }
 
 int hash_peek(const struct hash *h, uint8_t *out)
 {
-	OSSL_SCOPE;
 	struct hash copy;
 	int err = hash_copy(&copy, h);
 
@@ -103,7 +125,8 @@ int hash_peek(const struct hash *h, uint8_t *out)
 
 void hash_free(struct hash *h)
 {
-	EVP_MD_CTX_free(h->ctx);
+	if (h->ctx)
+		EVP_MD_CTX_free(h->ctx);
 	h->ctx = NULL;
 }
 
@@ -174,7 +197,6 @@ static bool hash_key(const struct crypto *crypto, enum hash_id id,
 int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
 	 const struct slice *data, size_t n, uint8_t *out)
 {
-	OSSL_SCOPE;
 	uint8_t block[BLOCK_MAX] = { 0 };
 	struct hash h = { 0 };
 	bool ok = true;
@@ -187,7 +209,7 @@ int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
 	wipe(block, sizeof(block));
 	wipe(h.state, sizeof(h.state));
 	hash_free(&h);
-	return ok ? 0 : ossl_blame(-KTLS_E_CRYPTO);
+	return ok ? 0 : -KTLS_E_CRYPTO;
 }
 
 int hkdf_extract(const struct crypto *crypto, enum hash_id id,
