@@ -8,13 +8,14 @@
 #include "hs.h"
 
 static const char help[] =
-"Usage: handshake [-r ROUNDS] [-n HANDSHAKES] [-c PART] [-o FILE]\n"
+"Usage: handshake [-r ROUNDS] [-n HANDSHAKES] [-c PART] [-l LIBRARY]\n"
+"                 [-o FILE]\n"
 "\n"
 "What a handshake costs, in memory, on one core: libktls, libssl on the same\n"
 "libcrypto, and the floor, which is its cryptography alone. They take turns,\n"
 "ROUNDS (15) of HANDSHAKES (100) each; of each round the median handshake\n"
-"counts, of those the median. -c: only cases whose name has PART in it.\n"
-"-o: the figures as TSV, to FILE.\n";
+"counts, of those the median. -c: only cases whose name has PART in it. -l: only\n"
+"that one, for a profile. -o: the figures as TSV, to FILE.\n";
 
 #define ROUNDS_MAX	101
 #define IMPLS		3
@@ -39,7 +40,7 @@ static const struct hs_case cases[] = {
 
 struct options {
 	int rounds, handshakes;
-	const char *part;
+	const char *part, *only;
 	FILE *tsv;
 };
 
@@ -181,7 +182,8 @@ static int run_case(const struct hs_case *c, const struct options *o)
 		return -1;
 	memset(r, 0, sizeof(r));
 	for (int i = 0; i < IMPLS; i++)
-		state[i] = impls[i]->open(c, &pki);
+		if (!o->only || !strcmp(o->only, impls[i]->name))
+			state[i] = impls[i]->open(c, &pki);
 	err = measure(c, o, state, r);
 	if (!err)
 		print_case(c, r, o);
@@ -196,7 +198,7 @@ static int parse(struct options *o, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "r:n:c:o:h")) != -1) {
+	while ((opt = getopt(argc, argv, "r:n:c:l:o:h")) != -1) {
 		switch (opt) {
 		case 'r':
 			o->rounds = atoi(optarg);
@@ -206,6 +208,9 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case 'c':
 			o->part = optarg;
+			break;
+		case 'l':
+			o->only = optarg;
 			break;
 		case 'o':
 			o->tsv = fopen(optarg, "w");
