@@ -2,7 +2,8 @@
 #
 # What to measure with, linked with the static library. See bench/README.md.
 
-bench-progs := $(O)/bench/file_to_socket $(O)/bench/handshake
+bench-progs := $(O)/bench/file_to_socket $(O)/bench/handshake \
+	$(O)/bench/connect
 bench-obj   := $(patsubst %.c,$(O)/%.o,$(wildcard bench/*.c))
 
 $(bench-obj): CPPFLAGS += -Ilib/include
@@ -20,14 +21,20 @@ $(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,handshake hs_floor hs_heap \
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 		-o $@ $^ -lssl $(lib-libs)
 
+$(O)/bench/connect: $(O)/bench/connect.o $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs)
+
 bench-build: $(bench-progs)
 
 # What this kernel can, and the same with kTLS
-bench: bench-build
+bench: bench-build tools
 	$(O)/bench/handshake -o $(O)/bench/handshake.tsv
 	$(O)/bench/file_to_socket -d $(O)/bench -o $(O)/bench/file_to_socket.tsv
-bench-vm: bench-build
+	bench/serve.sh
+bench-vm: bench-build tools
 	bench/vm.sh bash -c '$(O)/bench/file_to_socket -r 7 \
-		-d $$BENCH_DISK -o $(O)/bench/file_to_socket-vm.tsv'
+		-d $$BENCH_DISK -o $(O)/bench/file_to_socket-vm.tsv && \
+		bench/serve.sh -r 3 -o $(O)/bench/serve-vm.tsv'
 
 .PHONY: bench bench-build bench-vm
