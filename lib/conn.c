@@ -321,6 +321,8 @@ void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 		.peer_raw_key = conn->peer_raw_key,
 		.early_data = conn->early_data,
 		.external_psk = conn->external_psk,
+		.tx_updates = conn->tx_updates,
+		.rx_updates = conn->rx_updates,
 	};
 
 	p = take_string(p, info.alpn, sizeof(info.alpn));

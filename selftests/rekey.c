@@ -49,6 +49,7 @@ static bool cannot(struct raw *r, const struct mode *m)
 TEST_F(received, in_a_row)
 {
 	struct raw *r = &self->r;
+	struct ktls_info info;
 
 	if (cannot(r, &variant->mode))
 		return;
@@ -61,6 +62,9 @@ TEST_F(received, in_a_row)
 	}
 	/* the other direction has its first key still */
 	raw_us_send(r, "answer");
+	ktls_conn_info(r->us, &info);
+	EXPECT_EQ(info.rx_updates, 40);
+	EXPECT_EQ(info.tx_updates, 0);
 }
 
 /* Many keys' records wait in the socket, tickets and padding among them */

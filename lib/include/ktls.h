@@ -1288,6 +1288,8 @@ struct ktls_info {
 	 * is "psk:" and its identity, with %xx for bytes that do not print
 	 */
 	uint8_t external_psk;
+	/* TLS 1.3: keys after the first (KeyUpdate), of ours, of the peer's */
+	uint32_t tx_updates, rx_updates;
 };
 
 const char *ktls_version_name(uint16_t version);	/* "TLS 1.3" */
