@@ -8,6 +8,7 @@
 
 #include "client_state.h"
 #include "log.h"
+#include "metrics.h"
 
 #define SEND_PROGRESS	16384	/* taken in time: more time is given */
 #define LINGER_BYTES	(1024 * 1024)	/* read and thrown away at the end */
@@ -34,6 +35,7 @@ static void free_exchange(struct client *c)
 {
 	if (!c->x)
 		return;
+	log_exchange(c);
 	c->sent = client_sent_bytes(c);
 	http_request_free(&c->x->req);
 	response_free(&c->x->res);
@@ -310,6 +312,7 @@ void client_ready(struct stream *st, int err)
 	struct client *c = client_of(st);
 
 	if (!err) {
+		log_ready(c);
 		begin_read(c);
 		take_early(c);
 		return;
@@ -407,6 +410,7 @@ int client_new(struct server *s, int fd, const union net_addr *peer)
 	list_init(&c->all);
 	list_init(&c->timer.list);
 	list_move_tail(&c->all, &s->clients);
+	metrics_accept();
 	arm(c, DEADLINE_HANDSHAKE);
 	return 0;
 }
@@ -426,6 +430,7 @@ void client_expire(struct timer *timer)
 	struct client *c = list_entry(timer, struct client, timer);
 
 	if (c->state == READ || c->state == AUTH) {
+		log_expire(c);
 		expire_request(c);
 		return;
 	}
@@ -434,6 +439,7 @@ void client_expire(struct timer *timer)
 		arm(c, DEADLINE_SEND);
 		return;
 	}
+	log_expire(c);
 	if (c->state == HANDSHAKE) {
 		c->end = "handshake timeout";
 	} else if (c->state != LINGER) {

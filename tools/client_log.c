@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "accesslog.h"
 #include "client_state.h"
 #include "log.h"
+#include "metrics.h"
 #include "options.h"
 
 static void text_negotiated(struct text *t, const struct ktls_info *info)
@@ -57,12 +60,102 @@ static void text_end(struct text *t, const struct client *c)
 	text_value(t, buf);
 }
 
+/* ---- counted ----------------------------------------------------------- */
+
+static void count_bytes(struct client *c)
+{
+	uint64_t sent = client_sent_bytes(c);
+
+	metrics_bytes(sent - c->counted[0], c->received - c->counted[1]);
+	c->counted[0] = sent;
+	c->counted[1] = c->received;
+}
+
+static void count_end(struct client *c)
+{
+	struct ktls_info info;
+
+	if (!metrics_counting())
+		return;
+	if (c->stream.conn) {
+		ktls_conn_info(c->stream.conn, &info);
+		metrics_end(&info);
+		count_bytes(c);
+	} else if (!c->logged) {
+		/* else its failure is counted already */
+		metrics_failure(c->end ? -ETIMEDOUT : -ECANCELED);
+	}
+}
+
+void log_ready(const struct client *c)
+{
+	struct ktls_info info;
+
+	if (!metrics_counting())
+		return;
+	ktls_conn_info(c->stream.conn, &info);
+	metrics_handshake(&info);
+}
+
+void log_expire(const struct client *c)
+{
+	static const enum metrics_timeout kinds[] = {
+		[HANDSHAKE] = TIMEOUT_HANDSHAKE,
+		[READ] = TIMEOUT_REQUEST,
+		[AUTH] = TIMEOUT_REQUEST,
+		[SEND] = TIMEOUT_SEND,
+		[SHUTDOWN] = TIMEOUT_SEND,
+		[LINGER] = TIMEOUT_LINGER,
+	};
+
+	metrics_timeout(c->state == READ && !c->x ? TIMEOUT_IDLE :
+						    kinds[c->state]);
+}
+
+static uint64_t body_sent(const struct client *c)
+{
+	const struct text *head = &c->x->res.head;
+	const char *end = memmem(head->buf, head->len, "\r\n\r\n", 4);
+	uint64_t sent = c->x->head.sent + c->x->body.sent;
+	uint64_t before = end ? (uint64_t)(end + 4 - head->buf) : 0;
+
+	return sent > before ? sent - before : 0;
+}
+
+void log_exchange(struct client *c)
+{
+	struct ktls_info info;
+	struct access a = {
+		.peer = &c->peer,
+		.request = &c->x->req,
+		.status = c->x->res.status,
+		.info = &info,
+	};
+
+	if (!a.status)
+		return;		/* it was not answered, or has been logged */
+	c->x->res.status = 0;
+	metrics_request(a.status);
+	count_bytes(c);
+	if (!access_log_is_open())
+		return;
+	ktls_conn_info(c->stream.conn, &info);
+	a.bytes = body_sent(c);
+	if (!access_log_write(&a))
+		metrics_log_lost();
+}
+
+/* ---- in the log -------------------------------------------------------- */
+
 void log_client(struct client *c)
 {
 	struct text t = { 0 };
 	struct ktls_info info;
 	char name[NET_NAME_MAX];
 
+	if (c->x)
+		log_exchange(c);
+	count_end(c);
 	if (c->logged || c->stream.server->service->quiet)
 		return;
 	c->logged = true;
@@ -88,6 +181,7 @@ void log_handshake(struct client *c)
 	struct ktls_info info;
 
 	ktls_hs_info(c->stream.hs, &info);
+	metrics_failure(ktls_hs_error(c->stream.hs));
 	c->logged = true;
 	if (c->stream.server->service->quiet)
 		return;

@@ -52,6 +52,7 @@ struct client {
 	uint64_t progress;	/* sent when the timer was set */
 	uint64_t sent;		/* in exchanges that are over */
 	uint64_t received;
+	uint64_t counted[2];	/* of those, sent and received (metrics.h) */
 	int64_t begun;
 	union net_addr peer;
 };
@@ -76,5 +77,10 @@ void log_client(struct client *c);
 /* ... and for one whose handshake failed */
 void log_handshake(struct client *c);
 void log_request(const struct client *c);
+/* The handshake is done; an exchange is over, with an answer or without */
+void log_ready(const struct client *c);
+void log_exchange(struct client *c);
+/* A time limit is overrun */
+void log_expire(const struct client *c);
 
 #endif

@@ -14,6 +14,8 @@ static const char *const field_names[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_IF_RANGE] = "If-Range",
 	[HTTP_FIELD_IF_UNMODIFIED_SINCE] = "If-Unmodified-Since",
 	[HTTP_FIELD_RANGE] = "Range",
+	[HTTP_FIELD_REFERER] = "Referer",
+	[HTTP_FIELD_USER_AGENT] = "User-Agent",
 };
 
 /* ---- the parser's callbacks -------------------------------------------- */

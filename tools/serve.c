@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "engine.h"
 #include "log.h"
+#include "ops.h"
 #include "options.h"
 #include "path.h"
 #include "selfsigned.h"
@@ -55,6 +56,7 @@ static const char help[] =
 	"  --user-mapping         TLS 1.2: ask clients for a hint as to who\n"
 	"                         their user is, and log it\n"
 	SITE_HELP
+	OPS_HELP
 	"  --max-conns N          connections at once (10000, or as many as\n"
 	"                         file descriptors allow)\n"
 	"  --threads N            how many (1 to 1024); as many as there are\n"
@@ -73,6 +75,7 @@ static const char help[] =
 	"that tells what was negotiated and which directions the kernel\n"
 	"carried.\n"
 	"\n"
+	"SIGHUP begins the access log anew.\n"
 	"SIGTERM or SIGINT finishes what is in flight and ends; a second\n"
 	"one ends at once.  SSLKEYLOGFILE names a file for the secrets that\n"
 	"let Wireshark read a capture.\n"
@@ -111,6 +114,7 @@ enum {
 static const struct option options[] = {
 	TLS_LONG_OPTIONS,
 	SITE_LONG_OPTIONS,
+	OPS_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, 'l' },
 	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
 	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
@@ -136,6 +140,7 @@ static const struct option options[] = {
 struct serve {
 	struct tls_options tls;
 	struct site site;
+	struct ops ops;
 	struct net_host listen[LISTENERS_MAX];
 	size_t listen_len;
 	unsigned int max_conns;
@@ -213,6 +218,8 @@ static int take_option(struct serve *o, int opt, const char *arg)
 
 	if (site_option(&o->site, opt))
 		return 0;
+	if (!taken)
+		taken = ops_option(&o->ops, opt, arg);
 	if (taken)
 		return taken < 0 ? -1 : 0;
 	switch (opt) {
@@ -395,7 +402,7 @@ static int set_up(struct service *v, struct serve *o)
 		o->threads = usable_cpus();
 	limit_conns(o);
 	set_limits(v, o);
-	if (service_init(v) || set_up_tls(v, o))
+	if (service_init(v) || set_up_tls(v, o) || ops_start(&o->ops))
 		return -1;
 	for (size_t i = 0; i < o->listen_len; i++)
 		if (service_listen(v, &o->listen[i]))
@@ -426,6 +433,7 @@ static int run(int argc, char **argv)
 	if (!err)
 		err = service_run(&v);
 	service_free(&v);
+	ops_stop();
 	if (v.site.root >= 0)
 		close(v.site.root);
 	suppdata_free(&o.tls.supp);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "ops.h"
 #include "server.h"
 
 /* ---- for servers ------------------------------------------------------- */
@@ -113,7 +114,10 @@ static void take_signals(struct service *v)
 	struct signalfd_siginfo info;
 
 	while (read(v->signal_fd, &info, sizeof(info)) > 0)
-		end_servers(v, 1);
+		if (info.ssi_signo == SIGHUP)
+			ops_reopen();
+		else
+			end_servers(v, 1);
 }
 
 /* Until all are over; one that is, early, has failed: so have all */
@@ -213,6 +217,7 @@ static int open_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

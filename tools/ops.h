@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What who runs 'ktls serve' wants to know of it: the options for that. */
+#ifndef TOOLS_OPS_H
+#define TOOLS_OPS_H
+
+#include <stdbool.h>
+
+#include "net.h"
+
+struct ops {
+	const char *access_log;	/* NULL: none */
+	struct net_host metrics;
+	bool has_metrics;
+};
+
+/* Values of getopt_long(), apart from all others */
+enum {
+	OPT_ACCESS_LOG = 544,
+	OPT_METRICS,
+};
+
+#define OPS_LONG_OPTIONS						\
+	{ "access-log", required_argument, NULL, OPT_ACCESS_LOG },	\
+	{ "metrics", required_argument, NULL, OPT_METRICS }
+
+#define OPS_HELP							\
+	"  --access-log FILE      append a line for each request, in the\n" \
+	"                         Combined Log Format and more; begun anew\n" \
+	"                         on SIGHUP\n"				\
+	"  --metrics ADDR:PORT    counters for Prometheus, at /metrics by\n" \
+	"                         plain HTTP\n"
+
+/* Take an option: 1 if it was one of the above, 0 if not, -1: a complaint */
+int ops_option(struct ops *o, int opt, const char *arg);
+/* Once signals are blocked, before any client; 0, or -1 after a complaint */
+int ops_start(const struct ops *o);
+/* When the last client is gone */
+void ops_stop(void);
+/* On SIGHUP */
+void ops_reopen(void);
+
+#endif
