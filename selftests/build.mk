@@ -8,7 +8,7 @@ include selftests/vm/build.mk
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
 # what a shell test runs
-test-helpers := crowd
+test-helpers := crowd ticket_keys
 test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control data fdpass foreign half_rtt keys limit \

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "client_state.h"
 #include "log.h"
 #include "metrics.h"
@@ -64,6 +65,7 @@ void client_freed(struct stream *st)
 			   &(struct linger){ .l_onoff = 1 },
 			   sizeof(struct linger));
 	close(st->fd);
+	addresses_give(&c->peer);
 	free(c);
 	server_freed(s);
 }

@@ -2,8 +2,10 @@
 #include "ops.h"
 
 #include "accesslog.h"
+#include "addresses.h"
 #include "log.h"
 #include "metrics.h"
+#include "options.h"
 
 int ops_option(struct ops *o, int opt, const char *arg)
 {
@@ -17,6 +19,12 @@ int ops_option(struct ops *o, int opt, const char *arg)
 			return 1;
 		complain("--metrics %s: not ADDR:PORT", arg);
 		return -1;
+	case OPT_TICKET_KEYS:
+		o->ticket_keys = arg;
+		return 1;
+	case OPT_PER_ADDRESS:
+		return parse_number("--max-per-address", arg, 1, 1000000,
+				    &o->per_address) ? 1 : -1;
 	default:
 		return 0;
 	}
@@ -24,6 +32,7 @@ int ops_option(struct ops *o, int opt, const char *arg)
 
 int ops_start(const struct ops *o)
 {
+	addresses_limit(o->per_address);
 	if (o->access_log && access_log_open(o->access_log))
 		return -1;
 	return o->has_metrics ? metrics_start(&o->metrics) : 0;

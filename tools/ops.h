@@ -11,24 +11,35 @@ struct ops {
 	const char *access_log;	/* NULL: none */
 	struct net_host metrics;
 	bool has_metrics;
+	const char *ticket_keys;	/* NULL: of this process alone */
+	unsigned int per_address;	/* 0: any number */
 };
 
 /* Values of getopt_long(), apart from all others */
 enum {
 	OPT_ACCESS_LOG = 544,
 	OPT_METRICS,
+	OPT_TICKET_KEYS,
+	OPT_PER_ADDRESS,
 };
 
 #define OPS_LONG_OPTIONS						\
 	{ "access-log", required_argument, NULL, OPT_ACCESS_LOG },	\
-	{ "metrics", required_argument, NULL, OPT_METRICS }
+	{ "metrics", required_argument, NULL, OPT_METRICS },		\
+	{ "ticket-keys", required_argument, NULL, OPT_TICKET_KEYS },	\
+	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS }
 
 #define OPS_HELP							\
 	"  --access-log FILE      append a line for each request, in the\n" \
 	"                         Combined Log Format and more; begun anew\n" \
 	"                         on SIGHUP\n"				\
 	"  --metrics ADDR:PORT    counters for Prometheus, at /metrics by\n" \
-	"                         plain HTTP\n"
+	"                         plain HTTP\n"			\
+	"  --ticket-keys FILE     the keys of tickets, which servers may\n" \
+	"                         share; read again on SIGHUP\n"	\
+	"  --max-per-address N    connections at once from an address of\n" \
+	"                         IPv4 or a /64 of IPv6; further ones are\n" \
+	"                         closed\n"
 
 /* Take an option: 1 if it was one of the above, 0 if not, -1: a complaint */
 int ops_option(struct ops *o, int opt, const char *arg);

@@ -15,6 +15,7 @@
 #include "ops.h"
 #include "options.h"
 #include "path.h"
+#include "reload.h"
 #include "selfsigned.h"
 #include "service.h"
 
@@ -75,7 +76,8 @@ static const char help[] =
 	"that tells what was negotiated and which directions the kernel\n"
 	"carried.\n"
 	"\n"
-	"SIGHUP begins the access log anew.\n"
+	"SIGHUP reads certificates and keys again, for new connections, and\n"
+	"begins the access log anew.\n"
 	"SIGTERM or SIGINT finishes what is in flight and ends; a second\n"
 	"one ends at once.  SSLKEYLOGFILE names a file for the secrets that\n"
 	"let Wireshark read a capture.\n"
@@ -141,6 +143,7 @@ struct serve {
 	struct tls_options tls;
 	struct site site;
 	struct ops ops;
+	struct selfsigned cert;	/* where there is no other */
 	struct net_host listen[LISTENERS_MAX];
 	size_t listen_len;
 	unsigned int max_conns;
@@ -352,17 +355,18 @@ static int throw_away_cert(struct serve *o, struct selfsigned *s)
 
 static int set_up_tls(struct service *v, struct serve *o)
 {
-	struct selfsigned cert = { 0 };
 	int err = 0;
 
 	if (!o->tls.creds_len)
-		err = throw_away_cert(o, &cert);
+		err = throw_away_cert(o, &o->cert);
 	if (!err && o->tls.keeper)
 		err = keeper_start(o->tls.keeper, o->tls.creds,
 				   o->tls.creds_len);
 	if (!err)
-		err = tls_config(&v->config, KTLS_SERVER, &o->tls);
-	selfsigned_free(&cert);
+		err = reload(&v->config, NULL, &o->tls, o->ops.ticket_keys);
+	/* a new process for new keys cannot be forked beside threads */
+	v->tls = o->tls.keeper ? NULL : &o->tls;
+	v->ticket_keys = o->ops.ticket_keys;
 	return err ? -1 : 0;
 }
 
@@ -437,6 +441,7 @@ static int run(int argc, char **argv)
 	if (v.site.root >= 0)
 		close(v.site.root);
 	suppdata_free(&o.tls.supp);
+	selfsigned_free(&o.cert);
 	return err ? STATUS_USAGE : STATUS_OK;
 }
 

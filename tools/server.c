@@ -8,8 +8,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "client.h"
 #include "log.h"
+#include "metrics.h"
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
 #define END_WAIT	5000	/* ms for what was cut to be gone */
@@ -130,7 +132,14 @@ void server_accepted(struct server *s, int fd, const union net_addr *addr)
 	s->starved = false;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->clients_len++;
+	if (!addresses_take(addr)) {
+		metrics_refuse();
+		close(fd);
+		server_freed(s);
+		return;
+	}
 	if (client_new(s, fd, addr)) {
+		addresses_give(addr);
 		close(fd);
 		server_freed(s);
 	}

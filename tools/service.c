@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "metrics.h"
 #include "ops.h"
+#include "reload.h"
 #include "server.h"
 
 /* ---- for servers ------------------------------------------------------- */
@@ -109,13 +111,34 @@ static void end_servers(struct service *v, unsigned int signals)
 	wake_all(v);
 }
 
+/* Connections of before keep the config that they have */
+static void hang_up(struct service *v)
+{
+	struct ktls_config *old = v->config, *fresh;
+	bool good = v->tls && !reload(&fresh, old, v->tls, v->ticket_keys);
+
+	ops_reopen();
+	metrics_reload(good);
+	if (!good) {
+		log_line("not reloaded%s; going on as before",
+			 v->tls ? "" : ": another process has the keys");
+		return;
+	}
+	/* here the next connection gets the new one, in whichever server */
+	pthread_mutex_lock(&v->config_lock);
+	v->config = fresh;
+	pthread_mutex_unlock(&v->config_lock);
+	ktls_config_put(old);
+	log_line("reloaded");
+}
+
 static void take_signals(struct service *v)
 {
 	struct signalfd_siginfo info;
 
 	while (read(v->signal_fd, &info, sizeof(info)) > 0)
 		if (info.ssi_signo == SIGHUP)
-			ops_reopen();
+			hang_up(v);
 		else
 			end_servers(v, 1);
 }

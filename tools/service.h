@@ -28,6 +28,7 @@ enum deadline {
 };
 
 struct engine;
+struct tls_options;
 struct server;
 
 struct service {
@@ -42,6 +43,9 @@ struct service {
 	bool quiet;		/* no line for each connection */
 	bool verbose;		/* a line for each request */
 
+	/* what to make the config of again, on SIGHUP; NULL: it cannot be */
+	const struct tls_options *tls;
+	const char *ticket_keys;
 	struct ktls_config *config;	/* see service_config() */
 	pthread_mutex_t config_lock;
 	atomic_uint clients_len;
