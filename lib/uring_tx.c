@@ -181,12 +181,30 @@ static bool push_user(struct ktls_stream *s)
 	return p && tx_send(s, TX_OUT, p, len, 0);
 }
 
+/* A message: if the socket does not take it whole, it is not left there */
+static bool step_call(struct ktls_stream *s, bool kernel)
+{
+	int err = s->job->call(s, s->job);
+
+	if (err == -EAGAIN && !kernel)
+		return push_user(s);
+	if (err == -EAGAIN) {
+		wait_out(s);
+		return false;
+	}
+	s->flush = true;
+	job_done(s, err);
+	return true;
+}
+
 static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 {
 	struct ktls_job *job = s->job;
 	bool file = job->file >= 0;
 	ssize_t n;
 
+	if (job->call)
+		return step_call(s, kernel);
 	if (job->sent == job->len) {
 		job_done(s, 0);
 		return true;

@@ -173,6 +173,13 @@ struct ktls_job {
 	/* 0; -ENODATA: the file has become shorter; or as of ktls_send() */
 	void (*done)(struct ktls_stream *s, struct ktls_job *job, int err);
 	struct ktls_job *next;	/* the stream's */
+	/*
+	 * NULL, or, with @len 0: a call on the connection that puts a message
+	 * into what is sent, such as ktls_conn_request_auth(), made in its turn
+	 * and, while it is -EAGAIN, again when there is room.  What else it
+	 * returns is for @done.
+	 */
+	int (*call)(struct ktls_stream *s, struct ktls_job *job);
 };
 
 /* Queue it behind the others; @job->done() is never called before it returns */
