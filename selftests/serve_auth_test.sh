@@ -125,4 +125,5 @@ resumed()
 	until_true grep -q 'resumed=1 .*client=' "$log"
 }
 
+both_engines
 run_tests later pipelined optional resumed

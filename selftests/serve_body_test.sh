@@ -252,5 +252,6 @@ if [ -z "${KTLS_VM-}" ]; then
 	sizes="0 1 2 16383 16384 16385 32768 65536 131073 1000003 $((5 << 20))"
 	more+=(sizes_user aes256_13 chacha_13 ccm_13 chacha_12 ranges drain_user)
 fi
+both_engines
 run_tests sizes_13 sizes_12 ccm_12 mixed required need_rekey persistent drain \
 	"${more[@]}"

@@ -361,5 +361,6 @@ shortened()
 	until_true grep -q 'end="file became shorter"' "$log"
 }
 
+both_engines
 run_tests get_and_head index names types escapes special refused \
 	conditions ranges if_range persistent pipelined bodies_skipped shortened

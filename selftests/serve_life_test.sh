@@ -131,6 +131,7 @@ usage()
 
 	for arg in --timeout=0 --timeout=x --idle-timeout=-1 \
 		--drain-timeout=1x --max-conns=0 --max-conns=x --nonesuch \
+		--engine=select \
 		-l=1:2:3 --tx=no; do
 		ends 1 "$ktls" serve "$arg" "$www"
 		has "$arg" "$out" "Try 'ktls serve --help'"
@@ -300,5 +301,6 @@ impatient()
 	return 0
 }
 
+both_engines
 run_tests slow_handshake slow_request idle slow_reader steady_reader usage \
 	at_once addresses log_line signals impatient

@@ -157,4 +157,5 @@ cut()
 	is "lines" "$(grep -c ' requests=1 .*end=cut$' "$log")" 8
 }
 
+both_engines
 run_tests all_serve one limited with_key_process drained cut

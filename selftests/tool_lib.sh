@@ -7,6 +7,9 @@
 #
 #	run_tests FUNCTION...
 #
+# after "both_engines", if each is to be run with each engine of the server:
+# those in $KTLS_TEST_ENGINES.
+#
 # $KTLS_TEST_BUILD: the build tested (build); $KTLS_TEST_SLOW: by how much all
 # times are longer.
 
@@ -17,6 +20,7 @@ build=$top/${KTLS_TEST_BUILD:-build}
 ktls=$build/ktls pki=$build/selftests/pki
 slow=${KTLS_TEST_SLOW:-1}
 limit=$((60 * slow))		# of one step, seconds: only against hanging
+engines=auto
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -86,6 +90,15 @@ has_ktls()
 	"$ktls" probe --json | jq -e .ktls.available >/dev/null
 }
 
+both_engines()
+{
+	engines=epoll
+	! "$ktls" probe --json | jq -e '.io_uring.available and
+		.io_uring.features["RECVMSG multishot"] == null' >/dev/null ||
+		engines="epoll uring"
+	engines=${KTLS_TEST_ENGINES:-$engines}
+}
+
 # ---- clients ---------------------------------------------------------------
 
 # From the server begun last
@@ -138,7 +151,7 @@ serve()	# [OPTION]... DIR
 	log=$dir/serve$((nserve++)).log
 	fifo=$log.fifo
 	mkfifo "$fifo"
-	"$ktls" serve -l 127.0.0.1:0 "$@" >"$fifo" 2>"$log" &
+	"$ktls" serve --engine "$engine" -l 127.0.0.1:0 "$@" >"$fifo" 2>"$log" &
 	server=$!
 	servers+=("$server")
 	IFS= read -r -t "$limit" line <"$fifo" || {
@@ -213,21 +226,28 @@ explain()	# FUNCTION
 
 run_tests()	# FUNCTION...
 {
-	local n=0 failed=0 name status
+	local n=0 failed=0 name status list=() title
 
+	for engine in $engines; do
+		for name; do
+			list+=("$engine $name")
+		done
+	done
 	echo "KTAP version 1"
-	echo "1..$#"
-	for name; do
+	echo "1..${#list[@]}"
+	for title in "${list[@]}"; do
 		n=$((n + 1))
+		read -r engine name <<<"$title"
+		[ "$engines" != "$engine" ] || title=$name
 		# not in a condition, where "set -e" would have no effect
 		( run_test "$name" ) >"$tmp/out" 2>&1
 		status=$?
 		if [ "$status" = 0 ]; then
-			echo "ok $n $name"
+			echo "ok $n $title"
 		else
 			explain "$name" 2>&1 | sed 's/^/# /'
 			echo "# ended with status $status"
-			echo "not ok $n $name"
+			echo "not ok $n $title"
 			failed=1
 		fi
 		rm -rf "${tmp:?}/$name"

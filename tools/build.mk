@@ -9,7 +9,7 @@ tools: $(O)/ktls
 
 $(tools-obj): CPPFLAGS += -Ilib/include
 
-$(O)/ktls: $(tools-obj) $(O)/libktls.a
+$(O)/ktls: $(tools-obj) $(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) $(tools-libs)
 

@@ -78,16 +78,21 @@ static void resume(struct client *c)
 }
 
 /* Not while something of an exchange is being sent */
+static void end_side(struct client *c, enum state state, enum deadline deadline)
+{
+	free_exchange(c);
+	rest_free(c);
+	c->state = state;
+	arm(c, deadline);
+	stream_close(&c->stream);
+	resume(c);
+}
+
 static void begin_shutdown(struct client *c, const char *why)
 {
 	if (!c->end)
 		c->end = why;
-	free_exchange(c);
-	rest_free(c);
-	c->state = SHUTDOWN;
-	arm(c, DEADLINE_SEND);
-	stream_close(&c->stream);
-	resume(c);
+	end_side(c, SHUTDOWN, DEADLINE_SEND);
 }
 
 /*
@@ -133,9 +138,10 @@ static void fail_read(struct client *c, int err)
 		client_free(c);
 		return;
 	}
-	/* there may be more, which is no records */
-	c->ended = err == -KTLS_E_TRUNCATED;
-	begin_shutdown(c, NULL);
+	if (err == -KTLS_E_TRUNCATED)
+		begin_shutdown(c, NULL);
+	else	/* nothing is left to say, but there may be more to read */
+		end_side(c, LINGER, DEADLINE_LINGER);
 }
 
 /* ---- requests ---------------------------------------------------------- */
@@ -147,7 +153,7 @@ static bool begin_exchange(struct client *c)
 		return false;
 	http_request_init(&c->x->req);
 	c->x->res = (struct response){ .fd = -1 };
-	c->x->head = c->x->body = (struct job){ .file = -1 };
+	c->x->head = c->x->body = (struct ktls_job){ .file = -1 };
 	arm(c, DEADLINE_REQUEST);
 	return true;
 }
@@ -320,7 +326,7 @@ void client_ready(struct stream *st, int err)
 		return;
 	}
 	log_handshake(c);
-	begin_shutdown(c, NULL);
+	end_side(c, LINGER, DEADLINE_LINGER);
 }
 
 void client_data(struct stream *st, const void *buf, size_t len)
@@ -346,7 +352,7 @@ void client_data(struct stream *st, const void *buf, size_t len)
 	}
 }
 
-void client_sent(struct stream *st, const struct job *job, int err)
+void client_sent(struct stream *st, const struct ktls_job *job, int err)
 {
 	struct client *c = client_of(st);
 	bool close_after;

@@ -10,9 +10,9 @@
 
 /*
  *   HANDSHAKE --> READ <--> SEND --> SHUTDOWN --> LINGER --> closed
- *       |           | `AUTH--^           ^
- *       |           +--------------------+
- *       +-- failed, its alert sent ------+
+ *       |           | `AUTH--^           ^          ^
+ *       |           +--------------------+          |
+ *       +-- failed, its alert sent -----------------+
  */
 enum state {
 	HANDSHAKE,
@@ -27,7 +27,7 @@ enum state {
 struct exchange {
 	struct http_request req;
 	struct response res;
-	struct job head, body;
+	struct ktls_job head, body;
 };
 
 /* One for each connection, so it is small, and what is not for all is apart */

@@ -11,21 +11,21 @@ struct engine {
 	int (*begin)(struct server *s);
 	void (*end)(struct server *s);
 	/*
-	 * Wait @ms (-1: for ever) for something to happen, set the server's
+	 * Wait server_patience() for something to happen, set the server's
 	 * clock, and run what it is: 0 or -errno.
 	 */
-	int (*turn)(struct server *s, int ms);
+	int (*turn)(struct server *s);
 	/* Call server_accepted() with what comes, or no more */
 	void (*accept)(struct server *s, bool on);
 	int (*open)(struct stream *st);
 	/* These may find that a stream has something to do */
-	void (*send)(struct stream *st, struct job *job);
+	void (*send)(struct stream *st, struct ktls_job *job);
 	void (*pause)(struct stream *st, bool on);
 	void (*ask)(struct stream *st);
 	void (*close)(struct stream *st);
 	void (*free)(struct stream *st);
 };
 
-extern const struct engine engine_epoll;
+extern const struct engine engine_epoll, engine_uring;
 
 #endif

@@ -101,11 +101,11 @@ static void run_ready(struct server *s)
 	}
 }
 
-static int run_turn(struct server *s, int ms)
+static int run_turn(struct server *s)
 {
 	const struct loop *loop = s->loop;
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(loop->fd, events, EVENTS, ms);
+	int n = epoll_wait(loop->fd, events, EVENTS, server_patience(s));
 
 	if (n < 0 && errno != EINTR)
 		return -errno;

@@ -12,7 +12,7 @@ int epoll_watch(struct server *s, int fd, unsigned int events,
 int epoll_stream_open(struct stream *st);
 /* Its turn has come again */
 void epoll_stream_run(struct stream *st);
-void epoll_stream_send(struct stream *st, struct job *job);
+void epoll_stream_send(struct stream *st, struct ktls_job *job);
 void epoll_stream_pause(struct stream *st, bool on);
 void epoll_stream_ask(struct stream *st);
 void epoll_stream_close(struct stream *st);

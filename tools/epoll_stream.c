@@ -44,7 +44,7 @@ static enum next run_handshake(struct stream *st)
 
 static void job_done(struct stream *st, int err)
 {
-	struct job *job = st->jobs;
+	struct ktls_job *job = st->jobs;
 
 	st->jobs = job->next;
 	client_sent(st, job, err);
@@ -63,7 +63,7 @@ static enum next fail_send(struct stream *st, int err)
 	return GO;
 }
 
-static ssize_t send_some(struct stream *st, struct job *job)
+static ssize_t send_some(struct stream *st, struct ktls_job *job)
 {
 	uint64_t left = job->len - job->sent;
 	ssize_t n;
@@ -79,7 +79,7 @@ static ssize_t send_some(struct stream *st, struct job *job)
 
 static enum next run_job(struct stream *st)
 {
-	struct job *job = st->jobs;
+	struct ktls_job *job = st->jobs;
 	ssize_t n;
 
 	if (job->sent < job->len) {
@@ -100,16 +100,20 @@ static enum next run_job(struct stream *st)
 
 static enum next run_close(struct stream *st)
 {
-	int rc = st->broken ? 0 : ktls_conn_shutdown(st->conn);
+	int rc;
 
-	if (rc == -EAGAIN) {
-		st->writable = false;
+	st->closing = false;
+	if (st->broken) {
+		shutdown(st->fd, SHUT_WR);
 		return GO;
 	}
-	if (st->broken)
-		shutdown(st->fd, SHUT_WR);
-	st->closing = false;
-	client_closed(st, rc);
+	rc = ktls_conn_shutdown(st->conn);
+	if (rc == -EAGAIN) {
+		st->closing = true;
+		st->writable = false;
+	} else {
+		client_closed(st, rc);
+	}
 	return GO;
 }
 
@@ -248,9 +252,9 @@ int epoll_stream_open(struct stream *st)
 	return err;
 }
 
-void epoll_stream_send(struct stream *st, struct job *job)
+void epoll_stream_send(struct stream *st, struct ktls_job *job)
 {
-	struct job **last = &st->jobs;
+	struct ktls_job **last = &st->jobs;
 
 	while (*last)
 		last = &(*last)->next;

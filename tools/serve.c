@@ -62,6 +62,8 @@ static const char help[] =
 	"                         file descriptors allow)\n"
 	"  --threads N            how many (1 to 1024); as many as there are\n"
 	"                         CPUs\n"
+	"  --engine NAME          how they wait: 'epoll', 'uring', or 'auto',\n"
+	"                         the default: io_uring where it can be used\n"
 	"  --timeout S            seconds for a handshake, for a request to\n"
 	"                         come in, and for some of what is sent to\n"
 	"                         be taken (20)\n"
@@ -111,6 +113,7 @@ enum {
 	OPT_SINGLE_USE_TICKETS,
 	OPT_EARLY_DATA,
 	OPT_THREADS,
+	OPT_ENGINE,
 };
 
 static const struct option options[] = {
@@ -132,6 +135,7 @@ static const struct option options[] = {
 	{ "tickets", required_argument, NULL, OPT_TICKETS },
 	{ "single-use-tickets", no_argument, NULL, OPT_SINGLE_USE_TICKETS },
 	{ "early-data", required_argument, NULL, OPT_EARLY_DATA },
+	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "threads", required_argument, NULL, OPT_THREADS },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -148,6 +152,7 @@ struct serve {
 	size_t listen_len;
 	unsigned int max_conns;
 	unsigned int threads;
+	const struct engine *engine, *fallback;
 	int timeout, idle_timeout, drain_timeout;
 	struct keeper keeper;
 	struct path post_auth;
@@ -184,6 +189,22 @@ static int set_post_auth(struct serve *o, const char *arg)
 		return -1;
 	}
 	o->post_auth_given = true;
+	return 0;
+}
+
+static int set_engine(struct serve *o, const char *arg)
+{
+	bool any = !strcmp(arg, "auto");
+
+	o->fallback = any ? &engine_epoll : NULL;
+	if (any || !strcmp(arg, "uring")) {
+		o->engine = &engine_uring;
+	} else if (!strcmp(arg, "epoll")) {
+		o->engine = &engine_epoll;
+	} else {
+		complain("--engine %s: neither epoll nor uring nor auto", arg);
+		return -1;
+	}
 	return 0;
 }
 
@@ -246,6 +267,8 @@ static int take_option(struct serve *o, int opt, const char *arg)
 	case OPT_RETRY:
 		o->tls.flags |= KTLS_F_COOKIE;
 		return 0;
+	case OPT_ENGINE:
+		return set_engine(o, arg);
 	case OPT_POST_AUTH:
 		return set_post_auth(o, arg);
 	case OPT_SINGLE_USE_TICKETS:
@@ -381,7 +404,8 @@ static unsigned int usable_cpus(void)
 static void set_limits(struct service *v, const struct serve *o)
 {
 	v->post_auth = o->post_auth_given ? &o->post_auth : NULL;
-	v->engine = &engine_epoll;
+	v->engine = o->engine;
+	v->fallback = o->fallback;
 	v->threads = o->threads;
 	v->clients_max = o->max_conns;
 	v->drain_ms = o->drain_timeout;
@@ -418,6 +442,8 @@ static int run(int argc, char **argv)
 {
 	struct serve o = {
 		.tls.alpn = "http/1.1,http/1.0",
+		.engine = &engine_uring,
+		.fallback = &engine_epoll,
 		.timeout = 20000,
 		.idle_timeout = 60000,
 		.drain_timeout = 10000,

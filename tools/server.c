@@ -49,12 +49,11 @@ static int64_t earlier(int64_t a, int64_t b)
 	return !b || (a && a < b) ? a : b;
 }
 
-/* How long the engine may wait, ms; -1: for ever */
-static int turn_length(const struct server *s)
+int server_patience(const struct server *s)
 {
 	int64_t due = earlier(s->accept_at, s->drain_end);
 
-	if (!list_empty(&s->ready))
+	if (!list_empty(&s->ready) || !list_empty(&s->dead))
 		return 0;
 	for (size_t i = 0; i < DEADLINES; i++) {
 		const struct timer *t = first_timer(s, i);
@@ -202,7 +201,7 @@ static void bury(struct server *s)
 
 static int turn(struct server *s)
 {
-	int err = s->engine->turn(s, turn_length(s));
+	int err = s->engine->turn(s);
 
 	if (err)
 		return err;
@@ -220,7 +219,14 @@ static int turn(struct server *s)
 
 int server_begin(struct server *s)
 {
+	const struct engine *fallback = s->service->fallback;
+	int err;
+
 	s->now = net_clock();
+	err = s->engine->begin(s);
+	if (!err || !fallback)
+		return err;
+	s->engine = fallback;
 	return s->engine->begin(s);
 }
 
@@ -236,19 +242,15 @@ int server_run(struct server *s)
 
 void server_end(struct server *s)
 {
-	int64_t end;
-
 	stop_accepting(s);
 	s->draining = true;
+	s->drain_end = s->now + END_WAIT;
 	atomic_fetch_add(&s->service->cut, s->clients_len);
 	while (!list_empty(&s->clients))
 		client_cut(s->clients.next);
 	bury(s);
-	for (end = s->now + END_WAIT; s->clients_len && s->now < end;) {
-		if (s->engine->turn(s, (int)(end - s->now)))
-			break;
+	while (s->clients_len && s->now < s->drain_end && !s->engine->turn(s))
 		bury(s);
-	}
 	s->engine->end(s);
 }
 

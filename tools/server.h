@@ -27,6 +27,7 @@ struct listener {
 	struct source source;
 	struct server *server;
 	int fd;
+	uint8_t armed;		/* the engine's */
 };
 
 struct server {
@@ -67,6 +68,9 @@ void server_end(struct server *s);
 void server_wake(struct server *s);
 
 /* ---- for its engine ---------------------------------------------------- */
+
+/* How long there is nothing to do but wait, ms; -1: for ever */
+int server_patience(const struct server *s);
 
 /* A new connection, with a place (service_place()) taken */
 void server_accepted(struct server *s, int fd, const union net_addr *addr);

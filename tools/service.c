@@ -44,6 +44,11 @@ bool service_place(struct service *v)
 	return false;
 }
 
+void service_enter(struct service *v)
+{
+	atomic_fetch_add(&v->clients_len, 1);
+}
+
 void service_leave(struct service *v)
 {
 	if (atomic_fetch_sub(&v->clients_len, 1) > v->clients_max)
@@ -60,8 +65,7 @@ void service_leave(struct service *v)
 void service_drains(struct service *v)
 {
 	if (atomic_fetch_add(&v->draining, 1) + 1 == v->servers_len)
-		log_line("draining: %u connections",
-			 atomic_load(&v->clients_len));
+		log_line("draining: %u connections", atomic_load(&v->rest));
 }
 
 /* ---- threads ----------------------------------------------------------- */
@@ -136,11 +140,15 @@ static void take_signals(struct service *v)
 {
 	struct signalfd_siginfo info;
 
-	while (read(v->signal_fd, &info, sizeof(info)) > 0)
-		if (info.ssi_signo == SIGHUP)
+	while (read(v->signal_fd, &info, sizeof(info)) > 0) {
+		if (info.ssi_signo == SIGHUP) {
 			hang_up(v);
-		else
-			end_servers(v, 1);
+			continue;
+		}
+		if (!atomic_load(&v->signals))
+			atomic_store(&v->rest, atomic_load(&v->clients_len));
+		end_servers(v, 1);
+	}
 }
 
 /* Until all are over; one that is, early, has failed: so have all */

@@ -36,6 +36,7 @@ struct service {
 	struct site site;
 	const struct path *post_auth;	/* for those with a certificate; NULL */
 	const struct engine *engine;
+	const struct engine *fallback;	/* where that one cannot be; or NULL */
 	unsigned int threads;
 	unsigned int clients_max;
 	int drain_ms;
@@ -50,6 +51,7 @@ struct service {
 	pthread_mutex_t config_lock;
 	atomic_uint clients_len;
 	atomic_uint signals;	/* to end that have come: 1 drains, 2 cuts */
+	atomic_uint rest;	/* clients at the first of them */
 	atomic_uint draining;	/* servers that accept no more */
 	atomic_uint cut;	/* clients that did not end in time */
 	int signal_fd;
@@ -75,6 +77,7 @@ void service_free(struct service *v);
 struct ktls_config *service_config(struct service *v);
 /* Take one of the places for connections, or give it back */
 bool service_place(struct service *v);
+void service_enter(struct service *v);		/* even if there is none */
 void service_leave(struct service *v);
 /* A server accepts no more; the last one says so */
 void service_drains(struct service *v);

@@ -17,7 +17,7 @@ int stream_open(struct stream *st, struct server *s, struct ktls_hs *hs,
 	return err;
 }
 
-void stream_send(struct stream *st, struct job *job)
+void stream_send(struct stream *st, struct ktls_job *job)
 {
 	st->server->engine->send(st, job);
 }

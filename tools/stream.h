@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <ktls.h>
+#include <ktls_uring.h>
 
 #include "list.h"
 
@@ -21,38 +21,34 @@ struct source {
 	void (*run)(struct source *source, unsigned int events);
 };
 
-/* Something to send, in memory or of a file, which stay until it is sent */
-struct job {
-	const void *buf;
-	int file;		/* -1: @buf */
-	off_t offset;		/* in the file; advanced */
-	uint64_t len;
-	uint64_t sent;		/* of them; to be 0 */
-	bool more;		/* another job follows, in its record */
-	struct job *next;	/* the stream's */
-};
-
 struct stream {
-	struct source source;	/* the engine's from here ... */
-	struct list ready;
+	struct server *server;
+	int fd;
+	bool freed;
 	struct ktls_hs *hs;	/* until the handshake is done */
 	struct ktls_conn *conn;
-	struct job *jobs;
+	/* the engine's */
+	struct source source;
+	struct list ready;
+	union {
+		struct ktls_job *jobs;
+		struct ktls_stream *uring;
+	};
 	int budget;		/* bytes left in this turn */
 	uint8_t asking;
 	bool readable, writable;
 	bool paused, closing, broken, ended;
-	bool running;		/* ... to here */
-	bool freed;
-	int fd;
-	struct server *server;
+	bool running;
 };
 
 /* Begin a handshake on @fd: 0, or -errno, and @hs is still the caller's */
 int stream_open(struct stream *st, struct server *s, struct ktls_hs *hs,
 		int fd);
-/* Queue it behind the others; client_sent() is not called before this returns */
-void stream_send(struct stream *st, struct job *job);
+/*
+ * Queue it behind the others: memory, or a part of a file, which stay until
+ * client_sent(), which is not called before this returns.  @done is ours.
+ */
+void stream_send(struct stream *st, struct ktls_job *job);
 /* Receive nothing more for now, or again */
 void stream_pause(struct stream *st);
 void stream_resume(struct stream *st);
@@ -72,13 +68,13 @@ void stream_free(struct stream *st);
 /* The handshake is over, or has failed: the alert is sent by stream_close() */
 void client_ready(struct stream *st, int err);
 void client_data(struct stream *st, const void *buf, size_t len);
-/* For each job, in order; all that wait fail together */
-void client_sent(struct stream *st, const struct job *job, int err);
+/* For each job, in order; if one fails, so do those behind it, of their own */
+void client_sent(struct stream *st, const struct ktls_job *job, int err);
 /* 0: all that was asked is answered; or why not, as of ktls_recv() */
 void client_answered(struct stream *st, int err);
 /* Nothing more is received: 0, the peer has closed; or as of ktls_recv() */
 void client_end(struct stream *st, int err);
-/* stream_close() is done: 0, or why it failed */
+/* stream_close() is done, where nothing has failed before: 0, or why not */
 void client_closed(struct stream *st, int err);
 /* The last of all: nobody needs the memory of its jobs, nor its descriptor */
 void client_freed(struct stream *st);
