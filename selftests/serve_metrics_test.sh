@@ -167,6 +167,8 @@ counters()
 	exec 7>"$dir/in"
 	printf 'GET /digits HTTP/1.1\r\nHost: x\r\n\r\n' >&7
 	counted "ktls_connections{path=\"$path\"}" 1
+	# s_client does not go by itself
+	printf 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&7
 	exec 7>&-
 	counted "ktls_connections{path=\"$path\"}" 0
 	# failures, by the name of the reason
@@ -243,4 +245,5 @@ askers()
 	lacks "without the option" "$(<"$log")" 'metrics on'
 }
 
+both_engines
 run_tests combined hostile reopened whole_lines counters timeouts askers
