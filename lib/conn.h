@@ -176,13 +176,16 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		      size_t count);
 int user_flush(struct user_tx *utx, int fd, int flags);
 bool user_tx_pending(const struct user_tx *utx);
+/* Memory for what is sealed */
+size_t user_tx_held(const struct user_tx *utx);
 /* The caller moves what is sealed; NULL: not ours */
 void user_own_io(struct user_tx *utx, struct user_rx *urx);
 void *user_in(struct user_rx *urx, size_t *len);
 int user_received(struct user_rx *urx, size_t len);
 const void *user_out(struct user_tx *utx, size_t *len);
 void user_sent(struct user_tx *utx, size_t len);
-bool user_tx_lent(const struct user_tx *utx);
+/* Somebody has hold of what is sealed, or it is more than user_tx_walk() takes */
+bool user_tx_busy(const struct user_tx *utx);
 /* All but the key, to be set after reading; rec.seq is that of the walk */
 void user_tx_walk(struct pack *p, struct user_tx *utx);
 void user_rx_walk(struct pack *p, struct user_rx *urx);

@@ -248,7 +248,7 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
 	if (conn->early || conn->msgs.len || post_busy(conn) ||
-	    (conn->utx && user_tx_lent(conn->utx)))
+	    (conn->utx && user_tx_busy(conn->utx)))
 		return -EBUSY;
 	walk(&p, conn);
 	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :

@@ -95,6 +95,11 @@ static size_t queued(const struct user_tx *utx)
 	return utx->out.len - utx->sent + utx->next.len;
 }
 
+size_t user_tx_held(const struct user_tx *utx)
+{
+	return utx->out.cap + utx->next.cap;
+}
+
 int user_flush(struct user_tx *utx, int fd, int flags)
 {
 	if (utx->own_io)
@@ -119,12 +124,17 @@ static bool is_full(const struct user_tx *utx)
 	return utx->own_io ? queued(utx) >= QUEUE_MAX : user_tx_pending(utx);
 }
 
-/* Control records are few, and have nobody to try them again */
+/*
+ * Control records have nobody to try them again: there is room left for them,
+ * but not for as many as a peer makes us send while it reads nothing
+ */
 static int make_way(struct user_tx *utx, int fd, uint8_t type, int flags)
 {
+	size_t max = type == CT_DATA ? QUEUE_MAX : 2 * QUEUE_MAX;
+
 	if (!utx->own_io)
 		return user_flush(utx, fd, flags);
-	return type == CT_DATA && is_full(utx) ? -EAGAIN : 0;
+	return queued(utx) >= max ? -EAGAIN : 0;
 }
 
 /*
@@ -136,9 +146,11 @@ static ssize_t write_record(struct user_tx *utx, int fd, uint8_t type,
 {
 	int err = make_way(utx, fd, type, flags);
 
+	/* behind what is there already, which is not to be moved if it is lent */
 	if (!err)
 		err = record_seal(&utx->rec, KTLS_TLS12, type, buf, len,
-				  utx->lent ? &utx->next : &utx->out);
+				  utx->lent || utx->next.len ? &utx->next :
+							       &utx->out);
 	if (err)
 		return err;
 	do {
@@ -320,6 +332,14 @@ const void *user_out(struct user_tx *utx, size_t *len)
 	return *len ? utx->out.buf + utx->sent : NULL;
 }
 
+static void drop_sent(struct user_tx *utx)
+{
+	memmove(utx->out.buf, utx->out.buf + utx->sent,
+		utx->out.len - utx->sent);
+	utx->out.len -= utx->sent;
+	utx->sent = 0;
+}
+
 void user_sent(struct user_tx *utx, size_t len)
 {
 	size_t left = utx->out.len - utx->sent;
@@ -327,17 +347,23 @@ void user_sent(struct user_tx *utx, size_t len)
 
 	utx->lent = false;
 	utx->sent += len < left ? len : left;
-	if (utx->sent < utx->out.len || !utx->own_io)
+	if (!utx->own_io)
 		return;
+	if (utx->sent < utx->out.len) {
+		/* what is out makes room, or a slow peer lets it grow */
+		if (utx->sent >= QUEUE_MAX)
+			drop_sent(utx);
+		return;
+	}
 	wr_reset(&done);
 	utx->out = utx->next;
 	utx->next = done;
 	utx->sent = 0;
 }
 
-bool user_tx_lent(const struct user_tx *utx)
+bool user_tx_busy(const struct user_tx *utx)
 {
-	return utx->lent;
+	return utx->lent || queued(utx) > RECORD_MAX || utx->next.len;
 }
 
 /* ---- to another process ------------------------------------------------ */

@@ -17,7 +17,7 @@ test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 
 # with and without kTLS below them
-test-both    := conn_pass conn_save conn_saved_bad fallback flow \
+test-both    := conn_pass conn_save conn_saved_bad fallback flow own_io \
 	post_attack post_auth rekey_load renego resume13 ticket13 \
 	tickets uring
 test-kernel  += $(test-both)

@@ -1633,8 +1633,9 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
  * ---- ... by a caller with I/O of its own --------------------------------
  *
  * For an event loop, or an io_uring (which libktls-uring does): from
- * ktls_conn_own_io() on, no call waits for the socket, even a blocking one, but
- * says -EAGAIN, and what user space carries is the caller's to move, by
+ * ktls_conn_own_io() on, no call waits for the socket, even a blocking one
+ * (sendfile(2) has no such flag: ktls_sendfile() does where the kernel sends),
+ * but says -EAGAIN, and what user space carries is the caller's to move, by
  * ktls_conn_in() and ktls_conn_out().  Only shutdown(2) and, where the kernel
  * sends, alerts and handshake messages still go to it by themselves.  Returns
  * 0.
@@ -1676,8 +1677,8 @@ int ktls_conn_received(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
  * Where user space sends: what is to be written to the socket next (NULL:
  * nothing), which stays where it is until ktls_conn_sent() tells how much of it
  * was, whatever else is sent meanwhile; ktls_send() and ktls_sendfile() take 64
- * KiB or a little more before they say -EAGAIN.  While it is out,
- * ktls_conn_save() is -EBUSY.
+ * KiB or a little more before they say -EAGAIN, other calls twice as much.
+ * While it is out, or more than a record waits, ktls_conn_save() is -EBUSY.
  */
 const void *ktls_conn_out(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
 void ktls_conn_sent(struct ktls_conn *conn, size_t len);
