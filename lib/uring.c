@@ -213,6 +213,8 @@ void stream_put(struct ktls_stream *s, struct io_uring_sqe *sqe, enum op op)
 		tx_blocking(s);
 	sqe->user_data = tag(s, op);
 	s->busy |= (uint8_t)(1u << op);
+	if (op == OP_RX)
+		s->rx_at = s->u->ring->sq.sqe_tail;
 }
 
 void stream_cancel(struct ktls_stream *s, enum op op, enum op by)
@@ -294,6 +296,7 @@ int ktls_stream_adopt(struct ktls_stream **out, struct ktls_uring *u,
 	if (!s)
 		return -ENOMEM;
 	s->conn = conn;
+	s->flush = true;
 	stream_ready(s);
 	*out = s;
 	return 0;
@@ -318,7 +321,9 @@ static void free_step(struct ktls_stream *s)
 	stream_cancel(s, OP_RX, OP_CANCEL_RX);
 	stream_cancel(s, OP_TX, OP_CANCEL_TX);
 	tx_cancel(s, -ECANCELED);
-	if (!s->busy)
+	if (s->job && !stream_busy(s, OP_TX))
+		stream_ready(s);	/* which its callbacks have queued */
+	else if (!s->busy)
 		release(s);
 }
 
@@ -368,7 +373,7 @@ static void step(struct ktls_stream *s)
 		install_step(s);
 	else if (s->hs)
 		hs_step(s);
-	if (s->conn && !s->freed)
+	if ((s->conn || s->error) && !s->freed)
 		rx_step(s);
 	if (!s->freed)
 		tx_step(s);
@@ -456,6 +461,7 @@ struct ktls_conn *ktls_stream_conn(const struct ktls_stream *s)
 void ktls_stream_go(struct ktls_stream *s)
 {
 	s->told = 0;
+	s->flush = true;
 	stream_ready(s);
 }
 

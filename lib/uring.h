@@ -55,7 +55,8 @@ struct ktls_uring {
 	struct msghdr close_msg;	/* close_notify, the same for all */
 	struct iovec close_iov;
 	uint8_t close_notify[2];
-	uint8_t scratch[RECORD_DATA];
+	uint8_t scratch[RECORD_DATA];	/* plaintext, during a callback */
+	uint8_t waste[4096];		/* what failed streams get */
 	union control close_control;
 };
 
@@ -82,6 +83,7 @@ struct ktls_stream {
 	unsigned int told;	/* what ops.wants() was told */
 	unsigned int rx_at;	/* in the queue: the last request to receive */
 	unsigned int rekey;	/* flags of it, if @rekeying */
+	int tx_error;		/* records of ours do not go out: final for it */
 	int close_error;
 	uint8_t busy;		/* bit of each enum op: in the ring */
 	uint8_t tx;		/* enum tx */

@@ -51,6 +51,7 @@ static void finish(struct ktls_stream *s)
 	}
 	s->hs = NULL;
 	ktls_conn_own_io(s->conn);
+	s->flush = true;
 	s->ops->ready(s, 0);
 }
 
@@ -87,7 +88,8 @@ void hs_step(struct ktls_stream *s)
 		put_send(s);
 	if (wants & KTLS_WANT_RECV && !stream_busy(s, OP_RX) && !s->got_some)
 		put_recv(s);
-	if (wants & KTLS_WANT_ANSWER)
+	/* the answer would move what is being sent */
+	if (wants & KTLS_WANT_ANSWER && !stream_busy(s, OP_TX))
 		ask(s, wants & KTLS_WANT_ANSWER);
 	else if (wants == KTLS_WANT_DONE)
 		finish(s);

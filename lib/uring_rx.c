@@ -2,6 +2,7 @@
 /* Receiving on a ring */
 #include <errno.h>
 #include <linux/tls.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,7 +195,6 @@ static void arm_kernel(struct ktls_stream *s)
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = s->u->group;
 	stream_put(s, sqe, OP_RX);
-	s->rx_at = s->u->ring->sq.sqe_tail;
 }
 
 /* ---- our own records ----------------------------------------------------- */
@@ -203,6 +203,7 @@ static void take_user(struct ktls_stream *s)
 {
 	uint8_t *buf = s->u->scratch;
 
+	s->flush = true;
 	while (!s->paused && !s->ended && !s->freed) {
 		ssize_t n = ktls_recv(s->conn, buf, RECORD_DATA, 0);
 
@@ -240,7 +241,17 @@ static void user_done(struct ktls_stream *s, int res)
 
 /* ---- after a failure ----------------------------------------------------- */
 
-/* Unread data would make a reset of our close, which may overtake the alert */
+/* False: plain bytes can be read, be they of no connection or of ours */
+static bool kernel_rx(const struct ktls_stream *s)
+{
+	return s->conn && ktls_conn_kernel(s->conn) & KTLS_RX;
+}
+
+/*
+ * Unread data would make a reset of our close, which may overtake the alert.
+ * What the kernel does not decrypt it does not give away either: there it is
+ * the peer's close that is waited for.
+ */
 static void discard_step(struct ktls_stream *s)
 {
 	struct io_uring_sqe *sqe;
@@ -250,14 +261,20 @@ static void discard_step(struct ktls_stream *s)
 	sqe = stream_sqe(s, 1);
 	if (!sqe)
 		return;
-	io_uring_prep_recv(sqe, s->fd, s->u->scratch, RECORD_DATA, 0);
+	if (kernel_rx(s))
+		io_uring_prep_poll_add(sqe, s->fd, POLLRDHUP);
+	else
+		io_uring_prep_recv(sqe, s->fd, s->u->waste,
+				   sizeof(s->u->waste), 0);
 	stream_put(s, sqe, OP_RX);
 	s->discarding = true;
 }
 
 static void discard_done(struct ktls_stream *s, int res)
 {
-	if (res > 0 || res == -EINTR || s->closed)
+	bool more = res > 0 && !kernel_rx(s);
+
+	if (more || res == -EINTR || s->closed)
 		return;
 	s->closed = true;
 	if (s->ops->closed)

@@ -34,12 +34,19 @@ static void job_done(struct ktls_stream *s, int err)
 	job->done(s, job, err);
 }
 
-/* Those that are there now: what is called may add others */
+/* Those that are there now: what is called may add others, for the next turn */
 void tx_cancel(struct ktls_stream *s, int err)
 {
+	struct ktls_job **end = s->last;
+
 	/* memory that is being sent is not given back yet */
-	while (s->job && !stream_busy(s, OP_TX))
+	while (s->job && !stream_busy(s, OP_TX)) {
+		bool last = &s->job->next == end;
+
 		job_done(s, err);
+		if (last)
+			return;
+	}
 }
 
 static void job_sent(struct ktls_stream *s, size_t n)
@@ -100,23 +107,26 @@ static bool rx_unsubmitted(const struct ktls_stream *s)
  * sendfile(2) is the one way without a copy that does not go to a thread, and
  * waits on a blocking socket; what the ring has already does not mind.
  */
-static void set_nonblock(struct ktls_stream *s, bool on)
+static bool set_nonblock(struct ktls_stream *s, bool on)
 {
 	int flags;
 
 	if (s->nonblock == on)
-		return;
+		return true;
 	if (on && rx_unsubmitted(s))
 		io_uring_submit(s->u->ring);
+	if (on && rx_unsubmitted(s))
+		return false;
 	flags = fcntl(s->fd, F_GETFL);
 	if (flags >= 0 && !fcntl(s->fd, F_SETFL, on ? flags | O_NONBLOCK :
 						 flags & ~O_NONBLOCK))
 		s->nonblock = on;
+	return s->nonblock == on;
 }
 
 void tx_blocking(struct ktls_stream *s)
 {
-	set_nonblock(s, false);
+	(void)set_nonblock(s, false);
 }
 
 static ssize_t send_file(struct ktls_stream *s, size_t *turn)
@@ -127,8 +137,6 @@ static ssize_t send_file(struct ktls_stream *s, size_t *turn)
 
 	if (len > *turn)
 		len = *turn;
-	if (ktls_conn_kernel(s->conn) & KTLS_TX)
-		set_nonblock(s, true);
 	n = ktls_sendfile(s->conn, job->file, &job->offset, len);
 	if (!n && len)
 		return -ENODATA;
@@ -209,7 +217,7 @@ static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 		job_done(s, 0);
 		return true;
 	}
-	if (file && !*turn) {
+	if (file && (!*turn || (kernel && !set_nonblock(s, true)))) {
 		stream_ready(s);
 		return false;
 	}
@@ -233,9 +241,11 @@ static bool flush_kernel(struct ktls_stream *s)
 	return true;
 }
 
-static bool rekey(struct ktls_stream *s)
+static bool rekey(struct ktls_stream *s, bool kernel)
 {
 	if (ktls_conn_rekey(s->conn, s->rekey) == -EAGAIN) {
+		if (!kernel)
+			return push_user(s);
 		wait_out(s);
 		return false;
 	}
@@ -250,6 +260,8 @@ static void tell_closed(struct ktls_stream *s, int err)
 {
 	s->shut = true;
 	/* after a failure the peer's end is waited for */
+	if (s->error)
+		stream_ready(s);
 	if (s->error || s->closed)
 		return;
 	s->closed = true;
@@ -285,7 +297,7 @@ static void close_step(struct ktls_stream *s)
 
 	if (s->shut || stream_busy(s, OP_SHUTDOWN))
 		return;
-	if (s->notify || !s->conn) {
+	if (s->notify || !s->conn || s->tx_error) {
 		put_close(s, s->notify);
 		return;
 	}
@@ -312,7 +324,9 @@ void tx_shutdown_done(struct ktls_stream *s, int res)
 		return;
 	if (res == -ECANCELED && s->close_error)
 		res = s->close_error;
-	tell_closed(s, res == -ENOTCONN ? 0 : res);
+	if (res == -ENOTCONN)
+		res = 0;
+	tell_closed(s, s->tx_error ? s->tx_error : res);
 }
 
 void ktls_stream_close(struct ktls_stream *s)
@@ -335,13 +349,15 @@ static void conn_step(struct ktls_stream *s)
 	size_t turn = s->u->turn_bytes;
 	bool kernel = ktls_conn_kernel(s->conn) & KTLS_TX, more = true;
 
-	if (s->error)
-		tx_cancel(s, s->error);
+	if (s->error || s->tx_error)
+		tx_cancel(s, s->error ? s->error : s->tx_error);
+	if (s->tx_error)
+		return;
 	while (more && !stream_busy(s, OP_TX) && !s->freed) {
 		if (kernel && s->flush)
 			more = flush_kernel(s);
 		else if (s->rekeying)
-			more = rekey(s);
+			more = rekey(s, kernel);
 		else if (s->job)
 			more = step_job(s, kernel, &turn);
 		else
@@ -379,8 +395,7 @@ static void out_done(struct ktls_stream *s, int res)
 		return;
 	}
 	/* what was sealed was somebody's: nothing is sent any more */
-	stream_fail(s, res);
-	tx_cancel(s, res);
+	s->tx_error = res;
 }
 
 void tx_done(struct ktls_stream *s, int res)

@@ -94,7 +94,8 @@ struct ktls_stream_ops {
 	void (*ready)(struct ktls_stream *s, int err);
 	/*
 	 * The handshake waits for an answer (KTLS_WANT_SIGN, _CRED, _VERIFY):
-	 * give it to ktls_stream_hs(), then call ktls_stream_go().  May be NULL
+	 * give it to ktls_stream_hs(), then call ktls_stream_go().  No other
+	 * call that sends is made on a stream's handshake.  May be NULL
 	 * where hooks answer at once.
 	 */
 	void (*wants)(struct ktls_stream *s, unsigned int wants);
@@ -147,7 +148,10 @@ void *ktls_stream_arg(const struct ktls_stream *s);
 struct ktls_hs *ktls_stream_hs(const struct ktls_stream *s);
 struct ktls_conn *ktls_stream_conn(const struct ktls_stream *s);
 
-/* After an answer to ops.wants() */
+/*
+ * After an answer to ops.wants(), and after a call on ktls_stream_conn() that
+ * sends: ktls_conn_request_auth(), _authenticate(), _send_tickets().
+ */
 void ktls_stream_go(struct ktls_stream *s);
 
 /*
