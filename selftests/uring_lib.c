@@ -14,11 +14,27 @@ static struct uring_end *end_of(struct ktls_stream *s)
 	return ktls_stream_arg(s);
 }
 
+/* The last thing in each: the stream may be gone after it */
+static void call_hook(struct uring_end *e, enum uring_call call)
+{
+	EXPECT_FALSE(e->freed);
+	if (e->hook)
+		e->hook(e, call);
+}
+
 static void on_ready(struct ktls_stream *s, int err)
 {
 	EXPECT_FALSE(end_of(s)->ready);
 	end_of(s)->ready = true;
 	end_of(s)->ready_err = err;
+	call_hook(end_of(s), CALL_READY);
+}
+
+static void on_wants(struct ktls_stream *s, unsigned int wants)
+{
+	EXPECT_FALSE(end_of(s)->ready);
+	end_of(s)->wants = wants;
+	call_hook(end_of(s), CALL_WANTS);
 }
 
 static void on_data(struct ktls_stream *s, const void *buf, size_t len)
@@ -34,12 +50,14 @@ static void on_data(struct ktls_stream *s, const void *buf, size_t len)
 		e->pause_at = 0;
 		ktls_stream_pause(s);
 	}
+	call_hook(e, CALL_DATA);
 }
 
 static void on_event(struct ktls_stream *s, unsigned int events)
 {
 	end_of(s)->events = events;
 	end_of(s)->event_calls++;
+	call_hook(end_of(s), CALL_EVENT);
 }
 
 static void on_end(struct ktls_stream *s, int err)
@@ -47,6 +65,7 @@ static void on_end(struct ktls_stream *s, int err)
 	EXPECT_FALSE(end_of(s)->ended);
 	end_of(s)->ended = true;
 	end_of(s)->end_err = err;
+	call_hook(end_of(s), CALL_END);
 }
 
 static void on_closed(struct ktls_stream *s, int err)
@@ -54,6 +73,7 @@ static void on_closed(struct ktls_stream *s, int err)
 	EXPECT_FALSE(end_of(s)->closed);
 	end_of(s)->closed = true;
 	end_of(s)->close_err = err;
+	call_hook(end_of(s), CALL_CLOSED);
 }
 
 static void on_freed(void *arg)
@@ -66,6 +86,7 @@ static void on_freed(void *arg)
 
 const struct ktls_stream_ops uring_end_ops = {
 	.ready = on_ready,
+	.wants = on_wants,
 	.data = on_data,
 	.event = on_event,
 	.end = on_end,
@@ -86,11 +107,14 @@ static void on_done(struct ktls_stream *s, struct ktls_job *job, int err)
 
 	e->done++;
 	e->job_err = err;
+	if (!e->first_err)
+		e->first_err = err;
 	if (!err)
 		EXPECT_EQ(job->sent, job->len);
 	if (job->file >= 0)
 		close(job->file);
 	free(job);
+	call_hook(e, CALL_DONE);
 }
 
 static struct job *job_new(size_t len)
@@ -216,15 +240,32 @@ void uring_idle(struct uring_pair *p, int turns)
 
 /* ---- the ends ------------------------------------------------------------ */
 
-static void begin(struct uring_pair *p, struct uring_end *e,
-		  struct ktls_config *config, const char *name)
+/* Its place in the table, or -1 */
+static int slot_of(struct uring_pair *p, struct uring_end *e)
 {
+	unsigned int slot = e == &p->server;
+	int err;
+
+	if (p->direct == DIRECT_NOT)
+		return -1;
+	err = io_uring_register_files_sparse(&p->ring, 2);
+	ASSERT_TRUE(!err || err == -EBUSY);
+	ASSERT_EQ(io_uring_register_files_update(&p->ring, slot, &e->fd, 1),
+		  1);
+	return (int)slot;
+}
+
+void uring_shake(struct uring_pair *p, struct uring_end *e,
+		 struct ktls_config *config, const char *name)
+{
+	int slot = slot_of(p, e);
 	struct ktls_hs *hs;
 
 	ASSERT_OK(ktls_hs_new(&hs, config, name));
 	ktls_config_put(config);
-	ASSERT_OK(ktls_stream_new(&e->s, p->u, hs, e->fd, -1, &uring_end_ops,
-				  e));
+	ASSERT_OK(ktls_stream_new(&e->s, p->u, hs,
+				  p->direct == DIRECT_ALONE ? -1 : e->fd,
+				  slot, &uring_end_ops, e));
 }
 
 void uring_start(struct uring_pair *p, struct ktls_config *client,
@@ -235,8 +276,8 @@ void uring_start(struct uring_pair *p, struct ktls_config *client,
 	tcp_pair(fd);
 	p->client.fd = fd[0];
 	p->server.fd = fd[1];
-	begin(p, &p->client, client, "localhost");
-	begin(p, &p->server, server, NULL);
+	uring_shake(p, &p->client, client, "localhost");
+	uring_shake(p, &p->server, server, NULL);
 }
 
 void uring_pair_new(struct uring_pair *p, const struct mode *m,
@@ -256,8 +297,8 @@ void uring_pair_new(struct uring_pair *p, const struct mode *m,
 void uring_end_over(struct uring_pair *p, struct uring_end *end,
 		    struct ktls_conn *conn)
 {
-	ASSERT_OK(ktls_stream_adopt(&end->s, p->u, conn, -1, &uring_end_ops,
-				    end));
+	ASSERT_OK(ktls_stream_adopt(&end->s, p->u, conn, slot_of(p, end),
+				    &uring_end_ops, end));
 }
 
 static void end_free(struct uring_pair *p, struct uring_end *e)

@@ -8,6 +8,15 @@
 #include "mode_lib.h"
 #include "../lib/include/ktls_uring.h"
 
+/* What is called back */
+enum uring_call {
+	CALL_READY, CALL_WANTS, CALL_DATA, CALL_EVENT, CALL_END, CALL_CLOSED,
+	CALL_DONE, URING_CALLS,
+};
+
+/* By a descriptor, by a place in the ring's table too, or by that alone */
+enum uring_direct { DIRECT_NOT, DIRECT_TOO, DIRECT_ALONE };
+
 struct uring_end {
 	struct ktls_stream *s;
 	int fd;
@@ -20,12 +29,18 @@ struct uring_end {
 	bool ignore;		/* ... not compared */
 	unsigned int done;	/* jobs */
 	int job_err;		/* of the last */
+	int first_err;		/* of the first that failed */
+	unsigned int wants;	/* KTLS_WANT_*, of the last call */
+	/* after all of it, in each call; may free the stream */
+	void (*hook)(struct uring_end *e, enum uring_call call);
+	void *arg;		/* for it */
 };
 
 struct uring_pair {
 	struct io_uring ring;
 	struct ktls_uring *u;
 	struct uring_end client, server;
+	enum uring_direct direct;	/* of those that begin from now on */
 	unsigned int turns;
 	time_t begun;
 };
@@ -39,7 +54,9 @@ void uring_start(struct uring_pair *p, struct ktls_config *client,
 /* ... to their end, both well, in @m */
 void uring_pair_new(struct uring_pair *p, const struct mode *m,
 		    const struct ktls_opts *more);
-/* Only one end on the ring, the other is @conn over the other socket */
+/* One end alone: a handshake over its fd, whose config is taken, or @conn */
+void uring_shake(struct uring_pair *p, struct uring_end *end,
+		 struct ktls_config *config, const char *name);
 void uring_end_over(struct uring_pair *p, struct uring_end *end,
 		    struct ktls_conn *conn);
 void uring_pair_free(struct uring_pair *p);
