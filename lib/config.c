@@ -30,7 +30,7 @@
 			 KTLS_F_VERIFY_ELSEWHERE | KTLS_F_ESTABLISHED | \
 			 KTLS_F_GREASE | KTLS_F_RAW_KEYS_ONLY | \
 			 KTLS_F_PSK_KE | KTLS_F_SINGLE_USE | \
-			 KTLS_F_EARLY_ANSWER)
+			 KTLS_F_EARLY_ANSWER | KTLS_F_SIGPIPE_IGNORED)
 
 /* ---- options ----------------------------------------------------------- */
 

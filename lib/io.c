@@ -150,18 +150,22 @@ ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
  * sendfile(2) has no MSG_NOSIGNAL: what it raises when the peer is gone is
  * taken back, unless a SIGPIPE of somebody else's was pending already.
  */
-static ssize_t sendfile_nosignal(int fd, int in_fd, off_t *offset,
-				 size_t count)
+static ssize_t sendfile_nosignal(const struct ktls_conn *conn, int in_fd,
+				 off_t *offset, size_t count)
 {
 	static const struct timespec now;
 	sigset_t pipe, old, pending;
 	ssize_t n;
 
+	if (conn->config->flags & KTLS_F_SIGPIPE_IGNORED) {
+		n = sendfile(conn->fd, in_fd, offset, count);
+		return n < 0 ? -errno : n;
+	}
 	sigemptyset(&pipe);
 	sigaddset(&pipe, SIGPIPE);
 	sigpending(&pending);
 	pthread_sigmask(SIG_BLOCK, &pipe, &old);
-	n = sendfile(fd, in_fd, offset, count);
+	n = sendfile(conn->fd, in_fd, offset, count);
 	if (n < 0)
 		n = -errno;
 	if (n == -EPIPE && !sigismember(&pending, SIGPIPE))
@@ -179,7 +183,7 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		return err;
 	return conn_end_send(conn, conn->utx ?
 		user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
-		sendfile_nosignal(conn->fd, in_fd, offset, count));
+		sendfile_nosignal(conn, in_fd, offset, count));
 }
 
 static int flush(struct ktls_conn *conn, int flags)

@@ -7,7 +7,8 @@
 #include "engine_epoll.h"
 #include "server.h"
 
-#define TURN_BYTES	(512 * 1024)	/* that may be sent in a turn */
+/* That may be sent in a turn: about a millisecond of encryption */
+#define TURN_BYTES	(2 * 1024 * 1024)
 #define READ_BYTES	4096		/* what a receive counts for there */
 
 /* What a step comes to */

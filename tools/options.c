@@ -161,7 +161,9 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		hooks.sign = keeper_sign;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
-		.flags = o->flags | late | (only ? KTLS_F_RAW_KEYS_ONLY : 0),
+		/* both programs ignore that signal */
+		.flags = o->flags | late | KTLS_F_SIGPIPE_IGNORED |
+			 (only ? KTLS_F_RAW_KEYS_ONLY : 0),
 		.min_version = (uint16_t)o->version,
 		.max_version = (uint16_t)o->version,
 		.ciphers = o->ciphers,

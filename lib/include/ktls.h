@@ -1046,6 +1046,11 @@ struct ktls_opts {
  */
 #define KTLS_F_CA_NAMES		(1u << 12)
 /*
+ * This process ignores SIGPIPE: ktls_sendfile() need not keep it from coming,
+ * which takes three more system calls each time.
+ */
+#define KTLS_F_SIGPIPE_IGNORED	(1u << 13)
+/*
  * client: tell servers of TLS 1.2 which CAs are trusted here (RFC 6066 6), in
  * the open: a CA by its name, another certificate by its hash.  Only trust that
  * is named in the options, at most 4096 bytes of it, else -KTLS_E_OPTION.  A
