@@ -19,7 +19,7 @@ test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow own_io \
 	post_attack post_auth rekey_load renego resume13 ticket13 \
-	tickets uring uring_close uring_control uring_life
+	tickets uring uring_close uring_control uring_life uring_load
 test-kernel  += $(test-both)
 
 test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
@@ -40,8 +40,10 @@ $(O)/selftests/support.a: $(test-objs)
 test-gnutls := export gnutls gnutls13 gnutls_early gnutls_exts gnutls_post \
 	gnutls_psk gnutls_rawkey gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
-test-uring := uring uring_close uring_control uring_life
+test-uring := uring uring_close uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
+# ... whose submissions are made to fail
+$(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
 
 $(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
 		$(O)/libktls-uring.a $(O)/libktls.a
