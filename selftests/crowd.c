@@ -78,15 +78,15 @@ static int gather(struct ktls_conn **conns, int *fds, size_t n, uint16_t port,
 {
 	char why[256] = "";
 
+	/* one by one: what they hold, not what they took at once, is to be seen */
 	for (size_t i = 0; i < n; i++) {
 		fds[i] = dial(port);
 		if (fds[i] < 0)
 			return fail("connect", i, "refused");
-	}
-	for (size_t i = 0; i < n; i++)
 		if (ktls_connect(&conns[i], fds[i], config, "localhost",
 				 TIMEOUT * 1000, why, sizeof(why)))
 			return fail("handshake", i, why);
+	}
 	for (size_t i = 0; i < n; i++)
 		if (ask(conns[i]))
 			return fail("request", i, "not sent");

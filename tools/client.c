@@ -113,11 +113,11 @@ void client_closed(struct stream *st, int err)
 
 static void throw_away(struct client *c, size_t len)
 {
-	if (len > LINGER_BYTES - c->thrown) {
+	if (len > LINGER_BYTES - c->rest_len) {
 		client_free(c);
 		return;
 	}
-	c->thrown += (uint32_t)len;
+	c->rest_len += (uint32_t)len;
 }
 
 static void fail_memory(struct client *c)

@@ -37,24 +37,23 @@ struct client {
 	struct timer timer;
 	struct exchange *x;
 	char *rest;		/* received beyond the request in work */
-	uint32_t rest_len;
+	uint32_t rest_len;	/* at the end: bytes read and thrown away */
 	uint32_t rest_at;	/* what of it has been used */
 	const char *end;	/* why it ends, in words */
 	int error;		/* ... and the reason of the library's */
 	int end_error;		/* of receiving, once that has ended */
-	uint8_t state;
-	bool logged;
-	bool paused;		/* enough is here for now */
-	bool ended;		/* nothing more comes */
-	bool reset;		/* do not wait for what was not taken */
-	uint32_t requests;
-	uint32_t thrown;	/* bytes read and thrown away */
 	uint64_t progress;	/* sent when the timer was set */
 	uint64_t sent;		/* in exchanges that are over */
 	uint64_t received;
 	uint64_t counted[2];	/* of those, sent and received (metrics.h) */
 	int64_t begun;
+	uint32_t requests;
 	union net_addr peer;
+	uint8_t state;
+	bool logged;
+	bool paused;		/* enough is here for now */
+	bool ended;		/* nothing more comes */
+	bool reset;		/* do not wait for what was not taken */
 };
 
 /* Is the request in work for those only who have a certificate? */
