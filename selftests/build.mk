@@ -62,8 +62,15 @@ check:
 check-host:
 	$(Q)selftests/check.sh host
 
+# The clients that people have, a browser among them, on a kernel with kTLS
+check-clients: all tests
+	$(Q)selftests/deps.sh clients vm-uml
+	$(Q)KTLS_TEST_SLOW=6 KTLS_SCREENSHOT=$(abspath $(O))/clients.png \
+		selftests/vm/vm.sh -k uml -t 600 -- selftests/clients.sh
+	@echo "what the browser showed: $(O)/clients.png"
+
 demo:
 	$(Q)selftests/demo.sh
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
-.PHONY: tests check check-host demo
+.PHONY: tests check check-host check-clients demo

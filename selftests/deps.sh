@@ -13,6 +13,7 @@ declare -A group=(
 	[test]='openssl curl gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
 		zlib1g libbrotli1 libzstd1'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
+	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'
 	[bench-vm]='flex bison bc libelf-dev xz-utils e2fsprogs'
 	[vm-qemu]='qemu-system-x86 xz-utils zstd util-linux mount
