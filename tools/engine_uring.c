@@ -311,6 +311,7 @@ static int begin(struct server *s)
 	struct ktls_uring_opts opts = {
 		.size = sizeof(opts),
 		.buffers = BUFFERS,
+		.turn_bytes = STREAM_TURN,
 	};
 	struct loop *loop = calloc(1, sizeof(*loop));
 	int err = loop ? open_ring(&loop->ring) : -ENOMEM;

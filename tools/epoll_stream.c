@@ -7,8 +7,6 @@
 #include "engine_epoll.h"
 #include "server.h"
 
-/* That may be sent in a turn: about a millisecond of encryption */
-#define TURN_BYTES	(2 * 1024 * 1024)
 #define READ_BYTES	4096		/* what a receive counts for there */
 
 /* What a step comes to */
@@ -207,7 +205,7 @@ void epoll_stream_run(struct stream *st)
 {
 	enum next next = GO;
 
-	st->budget = TURN_BYTES;
+	st->budget = STREAM_TURN;
 	st->running = true;
 	while (next == GO && !st->freed)
 		next = step(st);

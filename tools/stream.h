@@ -14,6 +14,9 @@
 
 #include "list.h"
 
+/* That may be sent in a turn: about a millisecond of encryption */
+#define STREAM_TURN	(2 * 1024 * 1024)
+
 struct server;
 
 /* What an engine waits for; the first member of what is waited for */
