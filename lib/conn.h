@@ -160,6 +160,8 @@ int conn_update(struct ktls_conn *conn, unsigned int direction);
 /* the kernel's (kernel.c) */
 ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		     int flags);
+/* The peer is gone, and what is sent goes nowhere */
+bool kernel_gone(int fd);
 int kernel_read(int fd, void *buf, size_t len, int flags,
 		struct piece *piece);
 

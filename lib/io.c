@@ -157,6 +157,8 @@ static ssize_t sendfile_nosignal(const struct ktls_conn *conn, int in_fd,
 	sigset_t pipe, old, pending;
 	ssize_t n;
 
+	if (kernel_gone(conn->fd))
+		return -EPIPE;
 	if (conn->config->flags & KTLS_F_SIGPIPE_IGNORED) {
 		n = sendfile(conn->fd, in_fd, offset, count);
 		return n < 0 ? -errno : n;
@@ -168,7 +170,8 @@ static ssize_t sendfile_nosignal(const struct ktls_conn *conn, int in_fd,
 	n = sendfile(conn->fd, in_fd, offset, count);
 	if (n < 0)
 		n = -errno;
-	if (n == -EPIPE && !sigismember(&pending, SIGPIPE))
+	/* the kernel's TLS raises it also where it says that all is well */
+	if (!sigismember(&pending, SIGPIPE))
 		sigtimedwait(&pipe, NULL, &now);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return n;

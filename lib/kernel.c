@@ -2,6 +2,7 @@
 /* Records through a socket whose keys the kernel has */
 #include <errno.h>
 #include <linux/tls.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,6 +16,17 @@ union control {
 	struct cmsghdr head;
 	char space[CMSG_SPACE(sizeof(uint8_t))];
 };
+
+/*
+ * Once the peer has reset the connection, the kernel's TLS takes record after
+ * record, says that it did, and keeps them: as much as tcp_mem lets it.
+ */
+bool kernel_gone(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
 
 ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		     int flags)
@@ -36,7 +48,9 @@ ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		flags &= ~MSG_MORE;
 	}
 	n = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		return -errno;
+	return (size_t)n < len && kernel_gone(fd) ? -EPIPE : n;
 }
 
 /* What the kernel's refusal to decrypt means on the wire */

@@ -376,12 +376,22 @@ void tx_step(struct ktls_stream *s)
 		close_step(s);
 }
 
+/* The kernel's TLS takes data also for a peer that is gone */
+static bool gone(const struct ktls_stream *s)
+{
+	struct pollfd p = { .fd = s->fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 static void raw_done(struct ktls_stream *s, int res)
 {
 	int err;
 
 	if (res == -EINTR || res == -ECANCELED)
 		return;
+	if (res >= 0 && (size_t)res < job_left(s->job) && gone(s))
+		res = -EPIPE;
 	err = res == -EAGAIN ? res : ktls_conn_raw_end(s->conn, res);
 	sent(s, err ? err : res);
 }

@@ -2,6 +2,7 @@
 /* The end of a connection: in good order, by halves, cut off */
 #include <errno.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,6 +43,43 @@ TEST_F(closing, both)
 		ASSERT_EQ(ktls_conn_rekey(p->server, 0), -EPIPE);
 		ASSERT_OK(ktls_conn_shutdown(p->server));
 	}
+}
+
+/* The peer's end, and what it has sent, is gone at once */
+static void reset(struct pair *p, int file)
+{
+	const struct linger now = { .l_onoff = 1 };
+	socklen_t len = sizeof(int);
+	int err;
+
+	ASSERT_EQ(setsockopt(p->fd[0], SOL_SOCKET, SO_LINGER, &now,
+			     sizeof(now)), 0);
+	ASSERT_GE(dup2(file, p->fd[0]), 0);
+	wait_fd(p->fd[1], POLLHUP);
+	/* somebody has asked what was wrong: it is not said again */
+	ASSERT_EQ(getsockopt(p->fd[1], SOL_SOCKET, SO_ERROR, &err, &len), 0);
+	EXPECT_EQ(err, ECONNRESET);
+}
+
+/* The kernel's TLS would go on to take it, and keep it */
+TEST_F(closing, reset)
+{
+	static uint8_t buf[100000];
+	struct pair *p = &self->p;
+	int file = memfd_create("file", MFD_CLOEXEC);
+	ssize_t n = 1;
+	off_t at = 0;
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(ftruncate(file, 16 << 20), 0);
+	reset(p, file);
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(ktls_sendfile(p->server, file, &at, 1 << 20),
+			  -EPIPE);
+	for (int i = 0; i < 3 && n > 0; i++)
+		n = ktls_send(p->server, buf, sizeof(buf), 0);
+	ASSERT_EQ(n, -EPIPE);
+	close(file);
 }
 
 /* 6.1: one direction ends, and the other does not care */

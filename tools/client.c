@@ -378,6 +378,18 @@ void client_sent(struct stream *st, const struct ktls_job *job, int err)
 	}
 }
 
+/* Of the socket, in both directions: there is nobody to send to */
+static bool reset(int err)
+{
+	return err == -ECONNRESET || err == -EPIPE || err == -ETIMEDOUT;
+}
+
+static void cut(struct client *c, int err)
+{
+	c->error = err;
+	client_free(c);
+}
+
 void client_end(struct stream *st, int err)
 {
 	struct client *c = client_of(st);
@@ -392,6 +404,8 @@ void client_end(struct stream *st, int err)
 		auth_over(c);
 	else if (c->state == LINGER)
 		client_free(c);
+	else if (reset(err))
+		cut(c, err);
 }
 
 /* ---- for the server ---------------------------------------------------- */

@@ -1701,7 +1701,10 @@ void ktls_conn_sent(struct ktls_conn *conn, size_t len);
 /*
  * What waits to be done, KTLS_EV_*.  Reads the live record counter from the
  * kernel, so a caller of raw write(2) asks now and then (every few GiB).  Raw
- * write(2), sendfile(2) and splice(2) also raise SIGPIPE; ours do not.
+ * write(2), sendfile(2) and splice(2) also raise SIGPIPE; ours do not.  And when
+ * the peer has reset the connection they may go on to succeed, while the kernel
+ * keeps what goes nowhere, until it is out of memory for TCP: look for POLLHUP
+ * before the next, as ktls_send() and ktls_sendfile() do.
  */
 unsigned int ktls_conn_events(struct ktls_conn *conn);
 
