@@ -82,7 +82,7 @@ static void end_side(struct client *c, enum state state, enum deadline deadline)
 {
 	free_exchange(c);
 	rest_free(c);
-	c->state = state;
+	c->state = (uint8_t)state;
 	arm(c, deadline);
 	stream_close(&c->stream);
 	resume(c);
