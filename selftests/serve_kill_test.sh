@@ -40,9 +40,10 @@ load()
 	others+=("$!")
 }
 
+# All of them: a socket, and a file that is being sent
 loaded()
 {
-	[ "$(descriptors)" -ge $((before + 2 * clients)) ]
+	[ "$(descriptors)" -ge $((before + 2 * (clients + 1))) ]
 }
 
 kill_clients()
