@@ -22,7 +22,13 @@ test-both    := conn_pass conn_save conn_saved_bad fallback flow own_io \
 	tickets uring uring_close uring_control uring_life uring_load
 test-kernel  += $(test-both)
 
-test-host    := $(test-both) $(filter-out $(test-kernel),$(test-names))
+# Those that run again with a newer libcrypto and libssl, and those that have
+# nothing to test with an older one.
+test-new     := interop_cert
+test-crypto  := crypto kex hs interop hs12 session13_ssl early_ssl $(test-new)
+
+test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new), \
+	$(test-names))
 
 tests	:= $(patsubst %,$(O)/selftests/%,$(test-names) $(test-helpers))
 pki	:= $(O)/selftests/pki

@@ -83,8 +83,7 @@ run_crypto()
 	local name list=()
 
 	must make -j"$(nproc)" all tests
-	for name in crypto kex hs interop hs12 interop_cert \
-		session13_ssl early_ssl; do
+	for name in $(make_list test-crypto); do
 		printf '#!/bin/sh\nexec selftests/vm/newcrypto.sh %s "$@"\n' \
 			"build/selftests/$name" >"build/selftests/new-$name"
 		chmod +x "build/selftests/new-$name"
