@@ -112,9 +112,9 @@ static int begin(const struct ktls_conn *conn, struct ktls_hs **out)
 	hs->state = HS_DONE;
 	hs->suite = conn->suite;
 	hs->data = conn->post->data;
-	hs->client_hs = client ? conn->tx_secret : conn->rx_secret;
+	conn_secret(conn, client ? CONN_TX : CONN_RX, &hs->client_hs);
 	ktls_conn_info(conn, &hs->info);
-	memcpy(hs->peer_name, conn->peer_name, strlen(conn->peer_name));
+	strcpy(hs->peer_name, conn_peer_name(conn));
 	err = transcript_copy(&hs->transcript, &conn->post->transcript);
 	if (!err)
 		return 0;

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "auth_post.h"
 #include "keylog.h"
 #include "msg.h"
 #include "offload.h"
@@ -77,16 +76,22 @@ int conn_update(struct ktls_conn *conn, unsigned int direction)
 {
 	const struct ktls_config *cfg = conn->config;
 	bool tx = direction == KTLS_TX;
-	struct secret *secret = tx ? &conn->tx_secret : &conn->rx_secret;
+	enum conn_secret which = tx ? CONN_TX : CONN_RX;
 	uint32_t n = tx ? ++conn->tx_updates : ++conn->rx_updates;
-	int err = traffic_update(cfg->crypto, conn->suite, secret);
+	struct secret secret;
+	int err;
 
-	if (err)
-		return err;
-	keylog_write_traffic(cfg, tx == (cfg->role == KTLS_SERVER) ?
-			     KTLS_SERVER : KTLS_CLIENT, n, conn->randoms,
-			     secret);
-	return install(conn, direction, secret);
+	conn_secret(conn, which, &secret);
+	err = traffic_update(cfg->crypto, conn->suite, &secret);
+	if (!err) {
+		conn_set_secret(conn, which, &secret);
+		keylog_write_traffic(cfg, tx == (cfg->role == KTLS_SERVER) ?
+				     KTLS_SERVER : KTLS_CLIENT, n,
+				     conn->client_random, &secret);
+		err = install(conn, direction, &secret);
+	}
+	wipe(&secret, sizeof(secret));
+	return err;
 }
 
 /* ---- failure ----------------------------------------------------------- */
@@ -106,17 +111,13 @@ static enum ktls_alert alert_of(int err)
 	return err <= -2048 ? ktls_error_alert(err) : KTLS_ALERT_NONE;
 }
 
-void conn_wipe(struct ktls_conn *conn)
+/* 5246 7.2.2: what a fatal alert ended is not resumed */
+static void forget_session(struct ktls_conn *conn)
 {
-	frag_free(&conn->frag);
-	wr_free(&conn->msgs);
-	conn->msgs_sent = 0;
-	post_free(conn->post);
-	conn->post = NULL;
-	wipe(&conn->tx_secret, sizeof(conn->tx_secret));
-	wipe(&conn->rx_secret, sizeof(conn->rx_secret));
-	wipe(&conn->exporter, sizeof(conn->exporter));
-	wipe(&conn->resumption, sizeof(conn->resumption));
+	const struct conn12 *c = conn_tls12(conn);
+
+	session_drop(conn->config, (struct slice){ c->session_id,
+		     c->session_id_len }, conn_peer_name(conn));
 }
 
 int conn_fail(struct ktls_conn *conn, int err)
@@ -128,11 +129,9 @@ int conn_fail(struct ktls_conn *conn, int err)
 	conn->error = err;
 	if (alert != KTLS_ALERT_NONE && !conn->tx_closed)
 		conn_send_alert(conn, 2, (uint8_t)alert);
-	/* 5246 7.2.2: what a fatal alert ended is not resumed */
 	if (conn->suite->version == KTLS_TLS12 &&
 	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
-		session_drop(conn->config, (struct slice){ conn->session_id,
-			     conn->session_id_len }, conn->peer_name);
+		forget_session(conn);
 	conn_wipe(conn);
 	return err;
 }
@@ -191,7 +190,7 @@ static int take_control(struct ktls_conn *conn, uint8_t type,
 	if (rec.len > conn->rx_record)
 		return -KTLS_E_RECORD_OVERFLOW;
 	/* 5.1: nothing may stand between the pieces of a message */
-	if (frag_pending(&conn->frag) && type != CT_HANDSHAKE)
+	if (conn_hearing(conn) && type != CT_HANDSHAKE)
 		return -KTLS_E_RECORD_TYPE;
 	switch (type) {
 	case CT_ALERT:
@@ -296,7 +295,7 @@ static const char *take_string(const char *from, char *to, size_t size)
 void ktls_conn_info_size(const struct ktls_conn *conn, struct ktls_info *out,
 			 size_t size)
 {
-	const char *p = conn->names;
+	const char *p = conn_names(conn);
 	struct ktls_info info = {
 		.version = conn->suite->version,
 		.suite = conn->suite->id,

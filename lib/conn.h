@@ -16,52 +16,72 @@ struct user_tx;
 struct user_rx;
 struct post_auth;
 
+/* Handshake messages that are not through yet, ours and the peer's */
+struct conn_talk {
+	struct frag frag;
+	struct wr msgs;			/* to send, whole */
+	size_t msgs_sent;		/* bytes of them */
+};
+
+/*
+ * One for as long as a peer likes to stay, hence small: a member is as wide as
+ * it need be, what is not for all is apart, and a version's own at the end.
+ */
 struct ktls_conn {
 	struct ktls_config *config;
 	const struct suite *suite;
-	char *names;			/* of struct ktls_info, in its order */
-	const char *peer_name;		/* behind them: whom a client wanted */
-	int fd;
-	bool spent;			/* it is another's now; error is set */
-	bool own_io;			/* never wait on @fd */
-	int error;			/* final for both directions */
-	int rx_error, tx_error;		/* ... for the one */
-	uint16_t group, sigalg, peer_sigalg;
-	uint8_t alert_sent, alert_received, peer_status;
-	uint16_t tx_record, rx_record;	/* content bytes of a record */
-	uint16_t cert_compression, peer_cert_compression;
-	bool retried, peer_raw_key, peer_verified, resumed, ems, secure_renegotiation;
-	uint8_t renegotiated;
-	bool rx_closed;			/* close_notify received */
-	bool tx_closed;			/* ... sent */
-	bool rekey_due;			/* the peer asked for our KeyUpdate */
-	bool rekey_asked;		/* we asked for the peer's */
-	struct ktls_why tx_why, rx_why;
-	uint8_t session_id[32];		/* 1.2: to be forgotten by */
-	uint8_t session_id_len;
-	struct secret resumption;	/* 1.3: len 0: no tickets */
-	uint32_t tickets;		/* ... sent */
-	uint32_t session_lifetime;	/* ... of all of them, from */
-	uint64_t session_made;
-	struct secret tx_secret, rx_secret;	/* 1.3 */
-	struct secret exporter;		/* 1.2: the main secret, */
-	/* client_random and, in 1.2, server_random */
-	uint8_t randoms[64];
-	struct frag frag;
-	struct wr msgs;			/* handshake messages to send, whole */
-	size_t msgs_sent;		/* bytes of them */
-	uint64_t tx_room;		/* records until the key is looked at */
-	uint32_t rx_empty;		/* data records of no length, in a row */
-	uint32_t rx_control;		/* control records under this key */
-	uint32_t rx_empty_keys;		/* in a row, without data */
-	uint64_t rx_checked;		/* record number at the last look */
-	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
-	uint8_t early_data;		/* enum ktls_early */
-	uint8_t external_psk;
+	char *names;			/* see conn_names() */
+	struct conn_talk *talk;		/* NULL: there is none */
 	struct early *early;		/* NULL: none is left to be read */
 	struct user_tx *utx;		/* NULL: the kernel's */
 	struct user_rx *urx;
 	struct post_auth *post;		/* NULL: not agreed to */
+	uint64_t session_made;
+	uint64_t rx_checked;		/* record number at the last look */
+	struct ktls_why tx_why, rx_why;
+	int fd;
+	int error;			/* final for both directions */
+	int rx_error, tx_error;		/* ... for the one */
+	uint32_t session_lifetime;	/* 1.3: of all tickets, from @session_made */
+	uint32_t tickets;		/* ... sent */
+	uint32_t tx_room;		/* records until the key is looked at */
+	uint32_t rx_empty;		/* data records of no length, in a row */
+	uint32_t rx_control;		/* control records under this key */
+	uint32_t rx_empty_keys;		/* in a row, without data */
+	uint32_t tx_updates, rx_updates; /* keys of 1.3 after the first */
+	uint16_t group, sigalg, peer_sigalg;
+	uint16_t tx_record, rx_record;	/* content bytes of a record */
+	uint16_t cert_compression, peer_cert_compression;
+	uint8_t alert_sent, alert_received, peer_status;
+	uint8_t early_data;		/* enum ktls_early */
+	uint8_t external_psk;
+	uint8_t renegotiated;
+	bool retried, peer_raw_key, peer_verified, resumed, ems, secure_renegotiation;
+	bool rx_closed;			/* close_notify received */
+	bool tx_closed;			/* ... sent */
+	bool rekey_due;			/* the peer asked for our KeyUpdate */
+	bool rekey_asked;		/* we asked for the peer's */
+	bool spent;			/* it is another's now; error is set */
+	bool own_io;			/* never wait on @fd */
+	bool resumable;			/* 1.3: tickets may be sent, or taken */
+	uint8_t client_random[32];
+	/* 1.2: a struct conn12; 1.3: as of enum conn_secret, without lengths */
+	uint8_t own[];
+};
+
+struct conn12 {
+	struct secret main;
+	uint8_t server_random[32];
+	uint8_t session_id[32];		/* to be forgotten by */
+	uint8_t session_id_len;
+};
+
+/* As long as the suite's hash, all of them */
+enum conn_secret {
+	CONN_EXPORTER,			/* 1.2: the main secret, and no others */
+	CONN_TX, CONN_RX,		/* traffic, of the present keys */
+	CONN_RESUMPTION,		/* empty unless @resumable */
+	CONN_SECRETS
 };
 
 /* A piece of one record, as received */
@@ -71,21 +91,60 @@ struct piece {
 	size_t len;
 };
 
+/* ---- what it has (conn_new.c) ------------------------------------------- */
+
+/* One of which nothing else is known yet, or NULL */
+struct ktls_conn *conn_new(struct ktls_config *config,
+			   const struct suite *suite, int fd);
+/* Bytes of it */
+size_t conn_size(const struct suite *suite);
+/* What only TLS 1.2 has */
+struct conn12 *conn_tls12(struct ktls_conn *conn);
+/* A copy, which is the caller's to wipe; empty if there is none */
+void conn_secret(const struct ktls_conn *conn, enum conn_secret which,
+		 struct secret *out);
+void conn_set_secret(struct ktls_conn *conn, enum conn_secret which,
+		     const struct secret *secret);
+/* client_random and, in 1.2, server_random */
+void conn_randoms(const struct ktls_conn *conn, uint8_t out[64]);
+/* Forget what is secret, and what a peer has said half */
+void conn_wipe(struct ktls_conn *conn);
+
+/* Strings with their NULs: struct ktls_info's, and whom a client wanted */
+#define CONN_NAMES	6
+const char *conn_names(const struct ktls_conn *conn);
+const char *conn_peer_name(const struct ktls_conn *conn);
+/* 0, -ENOMEM */
+int conn_set_names(struct ktls_conn *conn, const struct ktls_info *info,
+		   const char *peer_name);
+
+/* Is a message of the peer's half here? */
+static inline bool conn_hearing(const struct ktls_conn *conn)
+{
+	return conn->talk && frag_pending(&conn->talk->frag);
+}
+
+/* Are messages of ours not out yet? */
+static inline bool conn_saying(const struct ktls_conn *conn)
+{
+	return conn->talk && conn->talk->msgs.len;
+}
+
+/* Room for what is said; NULL: no memory */
+struct conn_talk *conn_talk(struct ktls_conn *conn);
+/* It is given back if nothing is */
+void conn_talked(struct ktls_conn *conn);
+
 /* ---- protocol (conn.c) ------------------------------------------------- */
 
 /* Give up: the one place that sends an alert after the handshake */
 int conn_fail(struct ktls_conn *conn, int err);
-/* Forget what is secret, and what a peer has said half */
-void conn_wipe(struct ktls_conn *conn);
 /* What the peer gets to know of it; not sent if it would have to wait */
 void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert);
 bool conn_can_rekey(const struct ktls_conn *conn);
 /* ktls_conn_rekey() with the flags of send(2) */
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
 
-/* The strings of @info, and whom a client wanted: 0, -ENOMEM (handoff.c) */
-int conn_set_names(struct ktls_conn *conn, const struct ktls_info *info,
-		   const char *peer_name);
 /*
  * Before something is sent: what must come first, and room for so many
  * records under one key, if a new one has it (io.c)

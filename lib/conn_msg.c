@@ -131,13 +131,37 @@ static int resume(struct ktls_conn *conn)
 	return conn->config->caps.rekey_rx_error ? 0 : -KTLS_E_NO_REKEY;
 }
 
+/* What has come of a message stays until the rest does: moved */
+static int keep_half(struct ktls_conn *conn, struct frag *frag)
+{
+	struct conn_talk *talk;
+
+	if (!frag_pending(frag))
+		return 0;
+	talk = conn_talk(conn);
+	if (!talk)
+		return -ENOMEM;
+	talk->frag = *frag;
+	*frag = (struct frag){ 0 };
+	return 0;
+}
+
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 {
 	static const struct frag_ops ops = { begin_message, take_message };
 	uint32_t before = conn->rx_control;	/* a KeyUpdate zeroes it */
-	int err = frag_feed(&conn->frag, rec, conn->config->max_message, &ops,
-			    conn);
+	struct frag frag = { 0 };
+	int err;
 
+	if (conn->talk) {
+		frag = conn->talk->frag;
+		conn->talk->frag = (struct frag){ 0 };
+	}
+	err = frag_feed(&frag, rec, conn->config->max_message, &ops, conn);
+	if (!err)
+		err = keep_half(conn, &frag);
+	frag_free(&frag);
+	conn_talked(conn);
 	if (!err && !conn->urx && rec.p[0] == HT_KEY_UPDATE &&
 	    conn->rx_control == before)
 		err = resume(conn);
@@ -148,32 +172,36 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 
 int conn_push(struct ktls_conn *conn, int flags)
 {
-	const struct wr *msgs = &conn->msgs;
+	struct conn_talk *talk = conn->talk;
 
-	if (!msgs->len)
+	if (!conn_saying(conn))
 		return 0;
-	while (conn->msgs_sent < msgs->len) {
-		size_t left = msgs->len - conn->msgs_sent;
+	while (talk->msgs_sent < talk->msgs.len) {
+		size_t left = talk->msgs.len - talk->msgs_sent;
 		ssize_t n = conn_write(conn, CT_HANDSHAKE,
-				       msgs->buf + conn->msgs_sent,
+				       talk->msgs.buf + talk->msgs_sent,
 				       left < conn->tx_record ? left :
 				       conn->tx_record, flags);
 
 		if (n < 0)
 			return n <= -2048 ? conn_fail(conn, (int)n) : (int)n;
-		conn->msgs_sent += (size_t)n;
+		talk->msgs_sent += (size_t)n;
 	}
-	wr_free(&conn->msgs);
-	conn->msgs_sent = 0;
+	wr_free(&talk->msgs);
+	talk->msgs_sent = 0;
+	conn_talked(conn);
 	conn->tx_room = 0;	/* to be counted anew */
 	return 0;
 }
 
 int conn_send_msgs(struct ktls_conn *conn, struct wr *msgs)
 {
+	struct conn_talk *talk = conn_talk(conn);
 	int err;
 
-	conn->msgs = *msgs;
+	if (!talk)
+		return -ENOMEM;
+	talk->msgs = *msgs;
 	*msgs = (struct wr){ 0 };
 	err = conn_push(conn, 0);
 	return err == -EAGAIN || err == -EINTR ? 0 : err;

@@ -25,9 +25,8 @@
 /* ---- the walk ---------------------------------------------------------- */
 
 /* struct ktls_info's, and peer_name: with their NULs */
-static const uint16_t names_max[] = { 256, 256, 256, 512, 256, 256 };
+static const uint16_t names_max[CONN_NAMES] = { 256, 256, 256, 512, 256, 256 };
 
-#define NAMES		(sizeof(names_max) / sizeof(*names_max))
 #define NAMES_MAX	(5 * 256 + 512)
 
 static void take_names(struct pack *p, struct ktls_conn *conn,
@@ -35,32 +34,34 @@ static void take_names(struct pack *p, struct ktls_conn *conn,
 {
 	size_t at = 0;
 
-	conn->names = malloc(s.len + !s.len);
-	p->no_memory |= !conn->names;
-	if (!conn->names || !s.len) {
-		pack_check(p, s.len);
-		return;
-	}
-	memcpy(conn->names, s.p, s.len);
-	for (size_t i = 0; i < NAMES && !p->bad; i++) {
-		size_t n = strnlen(conn->names + at, s.len - at) + 1;
+	for (size_t i = 0; i < CONN_NAMES && !p->bad; i++) {
+		size_t n = strnlen((const char *)s.p + at, s.len - at) + 1;
 
 		pack_check(p, n <= names_max[i] && at + n <= s.len);
-		conn->peer_name = conn->names + at;
 		at += n;
 	}
 	pack_check(p, at == s.len);
+	if (p->bad || s.len == CONN_NAMES)
+		return;
+	conn->names = malloc(s.len);
+	p->no_memory |= !conn->names;
+	if (conn->names)
+		memcpy(conn->names, s.p, s.len);
 }
 
 static void walk_names(struct pack *p, struct ktls_conn *conn)
 {
 	struct slice s = { NULL, 0 };
 
-	if (p->w)
-		s = (struct slice){ (const uint8_t *)conn->names,
-			(size_t)(conn->peer_name - conn->names) +
-			strlen(conn->peer_name) + 1 };
+	if (p->w) {
+		const char *names = conn_names(conn);
+		const char *last = conn_peer_name(conn);
+
+		s = (struct slice){ (const uint8_t *)names,
+			(size_t)(last - names) + strlen(last) + 1 };
+	}
 	pack_slice(p, &s, NAMES_MAX);
+	pack_check(p, s.len >= CONN_NAMES);
 	if (!p->w)
 		take_names(p, conn, s);
 }
@@ -112,26 +113,46 @@ static void walk_info(struct pack *p, struct ktls_conn *conn)
 		   conn->rx_record <= RECORD_PLAIN_MAX);
 }
 
-static void walk_secrets(struct pack *p, struct ktls_conn *conn)
+static void walk_secret(struct pack *p, struct ktls_conn *conn,
+			enum conn_secret which)
 {
 	bool tls13 = conn->suite->version == KTLS_TLS13;
-	uint8_t len = hash_rows[conn->suite->hash].len;
+	uint8_t len = tls13 ? hash_rows[conn->suite->hash].len :
+		      which == CONN_EXPORTER ? HASH_MAX : 0;
+	struct secret s = { 0 };
 
-	pack_secret(p, &conn->tx_secret);
-	pack_secret(p, &conn->rx_secret);
-	pack_secret(p, &conn->exporter);
-	pack_check(p, conn->tx_secret.len == (tls13 ? len : 0) &&
-		   conn->rx_secret.len == (tls13 ? len : 0) &&
-		   conn->exporter.len == (tls13 ? len : HASH_MAX));
-	pack_secret(p, &conn->resumption);
-	pack_check(p, !conn->resumption.len ||
-		   (tls13 && conn->resumption.len == len));
+	if (p->w)
+		conn_secret(conn, which, &s);
+	pack_secret(p, &s);
+	pack_check(p, s.len == len || (which == CONN_RESUMPTION && !s.len));
+	if (!p->w && !p->bad)
+		conn_set_secret(conn, which, &s);
+	wipe(&s, sizeof(s));
+}
+
+/* Where the other version has nothing, nothing is kept */
+static void walk_tls12(struct pack *p, struct ktls_conn *conn)
+{
+	struct conn12 none = { 0 };
+	struct conn12 *c = conn->suite->version == KTLS_TLS12 ?
+			   conn_tls12(conn) : &none;
+
+	pack_bytes(p, c->server_random, sizeof(c->server_random));
+	pack_short(p, c->session_id, sizeof(c->session_id),
+		   &c->session_id_len);
+}
+
+static void walk_secrets(struct pack *p, struct ktls_conn *conn)
+{
+	walk_secret(p, conn, CONN_TX);
+	walk_secret(p, conn, CONN_RX);
+	walk_secret(p, conn, CONN_EXPORTER);
+	walk_secret(p, conn, CONN_RESUMPTION);
 	pack_u32(p, &conn->tickets);
 	pack_u32(p, &conn->session_lifetime);
 	pack_u64(p, &conn->session_made);
-	pack_bytes(p, conn->randoms, sizeof(conn->randoms));
-	pack_short(p, conn->session_id, sizeof(conn->session_id),
-		   &conn->session_id_len);
+	pack_bytes(p, conn->client_random, sizeof(conn->client_random));
+	walk_tls12(p, conn);
 }
 
 static void walk_error(struct pack *p, int *error)
@@ -141,6 +162,24 @@ static void walk_error(struct pack *p, int *error)
 	pack_u16(p, &v);
 	pack_check(p, v <= ERROR_MAX);
 	*error = -(int)v;
+}
+
+/* What has come of a message */
+static void walk_half(struct pack *p, struct ktls_conn *conn)
+{
+	struct conn_talk none = { 0 };
+	struct conn_talk *talk = conn->talk ? conn->talk : &none;
+	struct wr *half = &talk->frag.buf;
+
+	pack_wr(p, half, 0, MSG_HEADER + conn->config->max_message);
+	if (talk != &none || !half->len)
+		return;
+	talk = conn_talk(conn);
+	p->no_memory |= !talk;
+	if (talk)
+		*talk = none;
+	else
+		wr_free(half);
 }
 
 /* How far it has come; @tx_room is looked for anew */
@@ -158,41 +197,30 @@ static void walk_state(struct pack *p, struct ktls_conn *conn)
 	pack_u64(p, &conn->rx_checked);
 	pack_u32(p, &conn->tx_updates);
 	pack_u32(p, &conn->rx_updates);
-	pack_wr(p, &conn->frag.buf, 0,
-		MSG_HEADER + conn->config->max_message);
+	walk_half(p, conn);
 }
 
 /* Whose connection it is, and where its records are made */
-static void walk_base(struct pack *p, struct ktls_conn *conn)
+struct base {
+	uint8_t role;
+	uint16_t suite;
+	bool utx, urx;
+};
+
+static void walk_base(struct pack *p, struct base *b)
 {
-	uint8_t format = FORMAT, role = (uint8_t)conn->config->role;
-	uint16_t suite = conn->suite ? conn->suite->id : 0;
-	bool utx = conn->utx, urx = conn->urx;
+	uint8_t format = FORMAT;
 
 	pack_u8(p, &format);
 	pack_check(p, format == FORMAT);
-	pack_u8(p, &role);
-	pack_check(p, role == conn->config->role);
-	pack_u16(p, &suite);
-	if (!p->w)
-		conn->suite = suite_find(suite);
-	pack_check(p, conn->suite && crypto_has_aead(conn->config->crypto,
-						     conn->suite->aead));
-	pack_bool(p, &utx);
-	pack_bool(p, &urx);
-	if (p->w || p->bad)
-		return;
-	if ((utx && user_tx_new(&conn->utx, &(struct record){
-				.pad = conn->config->padding })) ||
-	    (urx && user_rx_new(&conn->urx, &(struct record){ 0 })))
-		p->no_memory = true;
+	pack_u8(p, &b->role);
+	pack_u16(p, &b->suite);
+	pack_bool(p, &b->utx);
+	pack_bool(p, &b->urx);
 }
 
 static void walk(struct pack *p, struct ktls_conn *conn)
 {
-	walk_base(p, conn);
-	if (p->bad || p->no_memory)
-		return;
 	walk_info(p, conn);
 	walk_secrets(p, conn);
 	walk_state(p, conn);
@@ -239,6 +267,12 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 {
 	struct wr state = { 0 };
 	struct pack p = { .w = &state };
+	struct base base = {
+		.role = (uint8_t)conn->config->role,
+		.suite = conn->suite->id,
+		.utx = conn->utx,
+		.urx = conn->urx,
+	};
 	int err;
 
 	if (conn->error)
@@ -247,9 +281,10 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 		return -EINVAL;
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
-	if (conn->early || conn->msgs.len || post_busy(conn) ||
+	if (conn->early || conn_saying(conn) || post_busy(conn) ||
 	    (conn->utx && user_tx_busy(conn->utx)))
 		return -EBUSY;
+	walk_base(&p, &base);
 	walk(&p, conn);
 	err = wr_ok(&state) ? finish(conn->config, &state, flags, out) :
 			      -ENOMEM;
@@ -286,27 +321,46 @@ ssize_t ktls_conn_save(struct ktls_conn *conn, void *buf, size_t size,
 
 /* ---- loading ----------------------------------------------------------- */
 
+static int keys13(const struct ktls_conn *conn, unsigned int direction,
+		  struct traffic_keys *keys)
+{
+	struct secret secret;
+	int err;
+
+	conn_secret(conn, direction == KTLS_TX ? CONN_TX : CONN_RX, &secret);
+	err = traffic_keys(conn->config->crypto, conn->suite, &secret, keys);
+	wipe(&secret, sizeof(secret));
+	return err;
+}
+
+static int keys12(const struct ktls_conn *conn, unsigned int direction,
+		  struct traffic_keys *keys)
+{
+	bool client = (direction == KTLS_TX) ==
+		      (conn->config->role == KTLS_CLIENT);
+	struct key_block block;
+	struct secret main;
+	uint8_t randoms[64];
+	int err;
+
+	conn_secret(conn, CONN_EXPORTER, &main);
+	conn_randoms(conn, randoms);
+	err = key_block(conn->config->crypto, conn->suite, &main,
+			(struct slice){ randoms, RANDOM_LEN },
+			(struct slice){ randoms + RANDOM_LEN, RANDOM_LEN },
+			&block);
+	*keys = client ? block.client : block.server;
+	wipe(&block, sizeof(block));
+	wipe(&main, sizeof(main));
+	return err;
+}
+
 /* What a direction encrypts with, out of what was saved */
 static int keys_of(const struct ktls_conn *conn, unsigned int direction,
 		   struct traffic_keys *keys)
 {
-	const struct crypto *crypto = conn->config->crypto;
-	bool tx = direction == KTLS_TX;
-	bool client = tx == (conn->config->role == KTLS_CLIENT);
-	struct key_block block;
-	int err;
-
-	if (conn->suite->version == KTLS_TLS13)
-		return traffic_keys(crypto, conn->suite, tx ?
-				    &conn->tx_secret : &conn->rx_secret,
-				    keys);
-	err = key_block(crypto, conn->suite, &conn->exporter,
-			(struct slice){ conn->randoms, RANDOM_LEN },
-			(struct slice){ conn->randoms + RANDOM_LEN,
-					RANDOM_LEN }, &block);
-	*keys = client ? block.client : block.server;
-	wipe(&block, sizeof(block));
-	return err;
+	return conn->suite->version == KTLS_TLS13 ?
+	       keys13(conn, direction, keys) : keys12(conn, direction, keys);
 }
 
 /* Does the config let the one who has the direction carry it? */
@@ -343,20 +397,45 @@ static int take_direction(struct ktls_conn *conn, unsigned int direction)
 	return err;
 }
 
-static int take_state(struct ktls_conn *conn, struct slice state)
+/* One like @base, if it is of @config's role and this libcrypto can do it */
+static void take_base(struct pack *p, const struct base *base,
+		      struct ktls_config *config, int fd,
+		      struct ktls_conn **out)
 {
+	const struct suite *suite = suite_find(base->suite);
+	struct record rec = { .pad = config->padding };
+	struct ktls_conn *conn;
+
+	pack_check(p, base->role == config->role && suite &&
+		   crypto_has_aead(config->crypto, suite->aead));
+	if (p->bad)
+		return;
+	conn = conn_new(config, suite, fd);
+	if (!conn || (base->utx && user_tx_new(&conn->utx, &rec)) ||
+	    (base->urx && user_rx_new(&conn->urx, &(struct record){ 0 })))
+		p->no_memory = true;
+	*out = conn;
+}
+
+static int take_state(struct ktls_conn **out, struct ktls_config *config,
+		      int fd, struct slice state)
+{
+	struct base base = { 0 };
 	struct pack p;
 	int err;
 
 	pack_read(&p, state);
-	walk(&p, conn);
+	walk_base(&p, &base);
+	take_base(&p, &base, config, fd, out);
+	if (!p.bad && !p.no_memory)
+		walk(&p, *out);
 	rd_end(&p.r);
 	if (p.no_memory)
 		return -ENOMEM;
 	if (p.bad)
 		return -KTLS_E_CONN_SAVED;
-	err = take_direction(conn, KTLS_RX);
-	return err ? err : take_direction(conn, KTLS_TX);
+	err = take_direction(*out, KTLS_RX);
+	return err ? err : take_direction(*out, KTLS_TX);
 }
 
 /* Out of its seal, or off its digest; @opened holds it in the former case */
@@ -390,26 +469,19 @@ int ktls_conn_load(struct ktls_conn **out, struct ktls_config *config, int fd,
 		   const void *buf, size_t len, unsigned int flags)
 {
 	struct slice s = { buf, len };
-	struct ktls_conn *conn;
 	struct wr opened = { 0 };
 	int err;
 
 	*out = NULL;
 	if (flags & ~KTLS_SAVE_SEALED)
 		return -EINVAL;
-	conn = calloc(1, sizeof(*conn));
-	if (!conn)
-		return -ENOMEM;
-	conn->config = ktls_config_get(config);
-	conn->fd = fd;
 	err = unwrap(config, &s, flags, &opened);
 	if (!err)
-		err = take_state(conn, s);
+		err = take_state(out, config, fd, s);
 	wr_free(&opened);
 	if (err) {
-		ktls_conn_free(conn);
-		return err;
+		ktls_conn_free(*out);
+		*out = NULL;
 	}
-	*out = conn;
-	return 0;
+	return err;
 }

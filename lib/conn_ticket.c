@@ -28,22 +28,41 @@ static void fill(const struct ktls_conn *conn, struct session *s)
 		.lifetime = conn->session_lifetime,
 	};
 	memcpy(s->context, conn->config->session_context, SESSION_CONTEXT_LEN);
-	memcpy(s->server_name, client ? conn->peer_name : info.server_name,
-	       client ? strlen(conn->peer_name) + 1 : sizeof(s->server_name));
+	if (client)
+		strcpy(s->server_name, conn_peer_name(conn));
+	else
+		memcpy(s->server_name, info.server_name,
+		       sizeof(s->server_name));
 	memcpy(s->peer_subject, info.peer_subject, sizeof(s->peer_subject));
 	memcpy(s->alpn, info.alpn, sizeof(s->alpn));
 }
 
 int conn_take_ticket(struct ktls_conn *conn, struct slice body, bool last)
 {
+	struct secret resumption;
 	struct session s;
 	int err;
 
 	(void)last;
 	fill(conn, &s);
-	err = session13_keep(conn->config, &s, &conn->resumption, body);
+	conn_secret(conn, CONN_RESUMPTION, &resumption);
+	err = session13_keep(conn->config, &s, &resumption, body);
+	wipe(&resumption, sizeof(resumption));
 	wipe(&s, sizeof(s));
 	return err;
+}
+
+static int write_ticket(struct ktls_conn *conn, struct session *s,
+			struct wr *w)
+{
+	struct secret resumption;
+	int err;
+
+	conn_secret(conn, CONN_RESUMPTION, &resumption);
+	err = session13_write_ticket(conn->config, s, &resumption,
+				     conn->tickets, w);
+	wipe(&resumption, sizeof(resumption));
+	return err || wr_ok(w) ? err : -ENOMEM;
 }
 
 static int send_ticket(struct ktls_conn *conn, struct session *s)
@@ -53,11 +72,7 @@ static int send_ticket(struct ktls_conn *conn, struct session *s)
 	int err = conn_prepare(conn, 1, 0);
 
 	if (!err)
-		err = session13_write_ticket(conn->config, s,
-					     &conn->resumption,
-					     conn->tickets, &w);
-	if (!err && !wr_ok(&w))
-		err = -ENOMEM;
+		err = write_ticket(conn, s, &w);
 	if (!err)
 		err = conn_prepare(conn, conn_records(conn, w.len), 0);
 	if (!err) {
@@ -80,14 +95,14 @@ int ktls_conn_send_tickets(struct ktls_conn *conn, unsigned int count)
 		return conn->error;
 	if (conn->config->role != KTLS_SERVER)
 		return -KTLS_E_STATE;
-	if (!conn->resumption.len || conn->tickets + count > TICKETS_MAX)
+	if (!conn->resumable || conn->tickets + count > TICKETS_MAX)
 		return 0;
 	fill(conn, &s);
 	/* behind a ticket that waits there is no room */
 	do {
 		err = send_ticket(conn, &s);
 		n += !err;
-	} while (n < count && !err && !conn->msgs.len);
+	} while (n < count && !err && !conn_saying(conn));
 	wipe(&s, sizeof(s));
 	return n ? (int)n : err;
 }

@@ -13,7 +13,7 @@
 struct source {
 	const struct crypto *crypto;
 	const struct suite *suite;
-	const struct secret *secret;
+	struct secret secret;
 	uint8_t randoms[2 * RANDOM_LEN];	/* 1.2: client's, server's */
 	bool unique;			/* no other connection has it */
 };
@@ -23,12 +23,12 @@ static struct source of_conn(const struct ktls_conn *conn)
 	struct source s = {
 		.crypto = conn->config->crypto,
 		.suite = conn->suite,
-		.secret = &conn->exporter,
 		.unique = conn->suite->version >= KTLS_TLS13 ||
 			  (conn->ems && !conn->renegotiated),
 	};
 
-	memcpy(s.randoms, conn->randoms, sizeof(s.randoms));
+	conn_secret(conn, CONN_EXPORTER, &s.secret);
+	conn_randoms(conn, s.randoms);
 	return s;
 }
 
@@ -38,7 +38,7 @@ static struct source of_hs(const struct ktls_hs *hs)
 	struct source s = {
 		.crypto = hs->config->crypto,
 		.suite = hs->suite,
-		.secret = old ? &hs->tls12.master : &hs->exporter,
+		.secret = old ? hs->tls12.master : hs->exporter,
 		.unique = !old || (hs->info.ems && !hs->info.renegotiated),
 	};
 
@@ -60,11 +60,11 @@ static int export(const struct source *s, const char *label,
 	    strlen(label) > LABEL_MAX)
 		return -EINVAL;
 	if (s->suite->version >= KTLS_TLS13)
-		return exporter(s->crypto, s->suite->hash, s->secret, label, c,
+		return exporter(s->crypto, s->suite->hash, &s->secret, label, c,
 				out, len);
 	if (context_len > CONTEXT_MAX)
 		return -EINVAL;
-	return exporter12(s->crypto, s->suite->hash, s->secret, s->randoms,
+	return exporter12(s->crypto, s->suite->hash, &s->secret, s->randoms,
 			  label, c, out, len);
 }
 
@@ -82,22 +82,28 @@ int ktls_conn_export(const struct ktls_conn *conn, const char *label,
 		     void *out, size_t len)
 {
 	struct source s;
+	int err;
 
 	if (conn->error)
 		return conn->error;
 	s = of_conn(conn);
-	return export(&s, label, context, context_len, out, len);
+	err = export(&s, label, context, context_len, out, len);
+	wipe(&s, sizeof(s));
+	return err;
 }
 
 int ktls_conn_binding(const struct ktls_conn *conn,
 		      uint8_t out[KTLS_BINDING_SIZE])
 {
 	struct source s;
+	int err;
 
 	if (conn->error)
 		return conn->error;
 	s = of_conn(conn);
-	return binding(&s, out);
+	err = binding(&s, out);
+	wipe(&s, sizeof(s));
+	return err;
 }
 
 /* Done, and the peer's Finished seen: before it nobody is at the other end */
@@ -118,7 +124,9 @@ int ktls_hs_export(const struct ktls_hs *hs, const char *label,
 	if (err)
 		return err;
 	s = of_hs(hs);
-	return export(&s, label, context, context_len, out, len);
+	err = export(&s, label, context, context_len, out, len);
+	wipe(&s, sizeof(s));
+	return err;
 }
 
 int ktls_hs_binding(const struct ktls_hs *hs, uint8_t out[KTLS_BINDING_SIZE])
@@ -129,5 +137,7 @@ int ktls_hs_binding(const struct ktls_hs *hs, uint8_t out[KTLS_BINDING_SIZE])
 	if (err)
 		return err;
 	s = of_hs(hs);
-	return binding(&s, out);
+	err = binding(&s, out);
+	wipe(&s, sizeof(s));
+	return err;
 }

@@ -111,46 +111,40 @@ static struct ktls_why offer(const struct ktls_hs *hs, int fd,
 				  KTLS_STEP_KEYS, -err };
 }
 
-int conn_set_names(struct ktls_conn *conn, const struct ktls_info *info,
-		   const char *peer_name)
-{
-	const char *from[] = { info->alpn, info->server_name,
-			       info->peer_subject, info->user_principal,
-			       info->user_domain, peer_name };
-	size_t n = sizeof(from) / sizeof(*from), len = 0;
-	char *p;
-
-	for (size_t i = 0; i < n; i++)
-		len += strlen(from[i]) + 1;
-	p = malloc(len);
-	if (!p)
-		return -ENOMEM;
-	free(conn->names);
-	conn->names = p;
-	for (size_t i = 0; i < n; i++) {
-		conn->peer_name = p;
-		p = stpcpy(p, from[i]) + 1;
-	}
-	return 0;
-}
-
-static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
+static void take_secrets(struct ktls_conn *conn, const struct ktls_hs *hs)
 {
 	bool client = hs->config->role == KTLS_CLIENT;
+	const struct secret *client_app = &hs->client_app,
+			    *server_app = &hs->server_app;
+
+	conn_set_secret(conn, CONN_EXPORTER, &hs->exporter);
+	conn_set_secret(conn, CONN_TX, client ? client_app : server_app);
+	conn_set_secret(conn, CONN_RX, client ? server_app : client_app);
+	/* a client that takes none gets none */
+	if (client || hs->server.tickets_wanted)
+		conn_set_secret(conn, CONN_RESUMPTION, &hs->resumption);
+}
+
+static void take_tls12(struct conn12 *c, const struct ktls_hs *hs)
+{
+	c->main = hs->tls12.master;
+	memcpy(c->server_random, hs->tls12.server_random, RANDOM_LEN);
+	memcpy(c->session_id, hs->session.id, hs->session.id_len);
+	c->session_id_len = hs->session.id_len;
+}
+
+static struct ktls_conn *take(struct ktls_hs *hs, int fd)
+{
 	const struct ktls_info *info = &hs->info;
-	struct ktls_conn *conn = calloc(1, sizeof(*conn));
+	struct ktls_conn *conn = conn_new(hs->config, hs->suite, fd);
 
 	if (!conn)
 		return NULL;
 	if (conn_set_names(conn, info, hs->peer_name) ||
 	    post_new(&conn->post, hs)) {
-		free(conn->names);
-		free(conn);
+		ktls_conn_free(conn);
 		return NULL;
 	}
-	conn->config = ktls_config_get(hs->config);
-	conn->suite = hs->suite;
-	conn->fd = fd;
 	conn->group = info->group;
 	conn->sigalg = info->sigalg;
 	conn->peer_sigalg = info->peer_sigalg;
@@ -169,21 +163,14 @@ static struct ktls_conn *conn_new(struct ktls_hs *hs, int fd)
 	conn->renegotiated = info->renegotiated;
 	conn->peer_verified = info->peer_verified;
 	conn->alert_sent = conn->alert_received = KTLS_ALERT_NONE;
-	conn->tx_secret = client ? hs->client_app : hs->server_app;
-	conn->rx_secret = client ? hs->server_app : hs->client_app;
-	conn->exporter = hs->suite->version == KTLS_TLS12 ?
-			 hs->tls12.master : hs->exporter;
-	conn->session_id_len = hs->session.id_len;
-	memcpy(conn->session_id, hs->session.id, hs->session.id_len);
-	/* a client that takes none gets none */
-	if (client || hs->server.tickets_wanted)
-		conn->resumption = hs->resumption;
 	conn->tickets = hs->tickets;
 	conn->session_made = hs->session.made;
 	conn->session_lifetime = hs->session.lifetime;
-	memcpy(conn->randoms, hs->client_random, RANDOM_LEN);
-	memcpy(conn->randoms + RANDOM_LEN, hs->tls12.server_random,
-	       RANDOM_LEN);
+	memcpy(conn->client_random, hs->client_random, RANDOM_LEN);
+	if (hs->suite->version == KTLS_TLS12)
+		take_tls12(conn_tls12(conn), hs);
+	else
+		take_secrets(conn, hs);
 	return conn;
 }
 
@@ -280,7 +267,7 @@ int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
 	if (ktls_hs_wants(hs) != KTLS_WANT_DONE)
 		return hs->error ? hs->error : -KTLS_E_STATE;
 	ktls_hs_attach(hs, fd);
-	conn = conn_new(hs, fd);
+	conn = take(hs, fd);
 	if (!conn)
 		return hs_fail(hs, -ENOMEM);
 	err = conn_keep_early(conn, &hs->early.data, hs->early.at);
@@ -294,19 +281,4 @@ int ktls_offload(struct ktls_conn **out, struct ktls_hs *hs, int fd)
 	ktls_hs_free(hs);
 	*out = conn;
 	return 0;
-}
-
-void ktls_conn_free(struct ktls_conn *conn)
-{
-	if (!conn)
-		return;
-	user_tx_free(conn->utx);
-	user_rx_free(conn->urx);
-	frag_free(&conn->frag);
-	conn_free_early(conn);
-	wr_free(&conn->msgs);
-	post_free(conn->post);
-	free(conn->names);
-	ktls_config_put(conn->config);
-	wipe_free(conn, sizeof(*conn));
 }

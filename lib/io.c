@@ -31,7 +31,7 @@ static uint64_t key_limit(const struct ktls_conn *conn)
 /* How many records may still be sent under this key? Asked now and then. */
 static int look_for_room(struct ktls_conn *conn)
 {
-	uint64_t seq, limit = key_limit(conn);
+	uint64_t seq, room, limit = key_limit(conn);
 	int err;
 
 	if (conn->tx_room)
@@ -39,9 +39,8 @@ static int look_for_room(struct ktls_conn *conn)
 	err = conn_seq(conn, KTLS_TX, &seq);
 	if (err)
 		return err;
-	conn->tx_room = seq < limit ? limit - seq : 0;
-	if (conn->tx_room > ROOM_LOOK)
-		conn->tx_room = ROOM_LOOK;
+	room = seq < limit ? limit - seq : 0;
+	conn->tx_room = room < ROOM_LOOK ? (uint32_t)room : ROOM_LOOK;
 	return 0;
 }
 
@@ -129,7 +128,8 @@ ssize_t conn_end_send(struct ktls_conn *conn, ssize_t n)
 	if (n < 0)
 		return n <= -2048 ? conn_fail(conn, (int)n) : n;
 	records = (uint64_t)n / conn->tx_record + 1;
-	conn->tx_room -= records < conn->tx_room ? records : conn->tx_room;
+	conn->tx_room -= records < conn->tx_room ? (uint32_t)records :
+						   conn->tx_room;
 	return n;
 }
 
@@ -216,7 +216,7 @@ unsigned int ktls_conn_events(struct ktls_conn *conn)
 
 	if (conn->rx_closed)
 		events |= KTLS_EV_CLOSED;
-	if (conn->msgs.len || (conn->utx && user_tx_pending(conn->utx)))
+	if (conn_saying(conn) || (conn->utx && user_tx_pending(conn->utx)))
 		events |= KTLS_EV_FLUSH;
 	if (conn->error || conn->tx_closed)
 		return events;
@@ -271,7 +271,7 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 /* Data now would stand between messages, or the pieces of one (5.1, 4.7.2) */
 static bool data_allowed(const struct ktls_conn *conn)
 {
-	return !frag_pending(&conn->frag) && !post_taking(conn);
+	return !conn_hearing(conn) && !post_taking(conn);
 }
 
 int conn_take_data(struct ktls_conn *conn, size_t len)

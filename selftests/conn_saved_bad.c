@@ -284,7 +284,7 @@ TEST_F(bad, sealed)
 
 	ktls_conn_free(r->us);
 	ASSERT_OK(ktls_conn_load(&r->us, a, r->us_fd, s->b, s->len, 0));
-	exporter = r->us->exporter;
+	conn_secret(r->us, CONN_EXPORTER, &exporter);
 	save(s, r->us, KTLS_SAVE_SEALED);
 	EXPECT_TRUE(memmem(plain.b, plain.len, exporter.b, 32));
 	EXPECT_FALSE(memmem(s->b, s->len, exporter.b, 8));

@@ -212,14 +212,17 @@ TEST_F(with_gnutls, the_same)
 
 /* The lines of both ends about the keys of @sender after @n changes */
 static void check_line(const struct keylog log[2], const char *sender,
-		       unsigned int n, const struct secret *secret)
+		       unsigned int n, const struct ktls_conn *conn,
+		       enum conn_secret which)
 {
+	struct secret secret;
 	char label[64], hex[2 * HASH_MAX + 1];
 	size_t len;
 
+	conn_secret(conn, which, &secret);
 	len = (size_t)sprintf(label, "%s_TRAFFIC_SECRET_%u ", sender, n);
-	for (size_t i = 0; i < secret->len; i++)
-		sprintf(hex + 2 * i, "%02x", secret->b[i]);
+	for (size_t i = 0; i < secret.len; i++)
+		sprintf(hex + 2 * i, "%02x", secret.b[i]);
 	for (int end = 0; end < 2; end++) {
 		const struct keylog *l = &log[end];
 		size_t found = 0;
@@ -262,11 +265,11 @@ TEST(keylog_after_key_updates)
 
 		ASSERT_OK(ktls_conn_rekey(c, 0));
 		exchange(c, j.conn[SERVER_END], 10);
-		check_line(log, "CLIENT", n, &c->tx_secret);
+		check_line(log, "CLIENT", n, c, CONN_TX);
 	}
 	ASSERT_OK(ktls_conn_rekey(j.conn[SERVER_END], 0));
 	exchange(j.conn[SERVER_END], j.conn[CLIENT_END], 10);
-	check_line(log, "SERVER", 1, &j.conn[CLIENT_END]->rx_secret);
+	check_line(log, "SERVER", 1, j.conn[CLIENT_END], CONN_RX);
 	EXPECT_EQ(log[0].len, log[1].len);
 	joined_end(&j);
 	two_end(&t);

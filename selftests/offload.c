@@ -48,17 +48,20 @@ static void derive(const struct ktls_conn *conn, unsigned int direction,
 	bool client = (conn->config->role == KTLS_CLIENT) ==
 		      (direction == KTLS_TX);
 	struct key_block block;
+	struct secret secret;
+	uint8_t randoms[64];
 
 	if (conn->suite->version == KTLS_TLS13) {
-		ASSERT_OK(traffic_keys(crypto, conn->suite,
-				       direction == KTLS_TX ?
-				       &conn->tx_secret : &conn->rx_secret,
-				       keys));
+		conn_secret(conn, direction == KTLS_TX ? CONN_TX : CONN_RX,
+			    &secret);
+		ASSERT_OK(traffic_keys(crypto, conn->suite, &secret, keys));
 		return;
 	}
-	ASSERT_OK(key_block(crypto, conn->suite, &conn->exporter,
-			    (struct slice){ conn->randoms, 32 },
-			    (struct slice){ conn->randoms + 32, 32 }, &block));
+	conn_secret(conn, CONN_EXPORTER, &secret);
+	conn_randoms(conn, randoms);
+	ASSERT_OK(key_block(crypto, conn->suite, &secret,
+			    (struct slice){ randoms, 32 },
+			    (struct slice){ randoms + 32, 32 }, &block));
 	*keys = client ? block.client : block.server;
 }
 

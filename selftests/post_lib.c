@@ -158,6 +158,7 @@ void post_capture(struct post *t, struct post_msgs *m)
 {
 	struct ktls_conn *c = t->client;
 	struct record *tx = user_tx_record(c->utx), rx = { 0 };
+	struct secret secret;
 	uint64_t seq = tx->seq;
 	int fd[2], size = 1 << 20;
 
@@ -170,8 +171,9 @@ void post_capture(struct post *t, struct post_msgs *m)
 	c->fd = t->p.fd[0];
 	tx->seq = seq;
 	close(fd[0]);
+	conn_secret(c, CONN_TX, &secret);
 	ASSERT_OK(record_set_secret(&rx, c->config->crypto, c->suite,
-				    &c->tx_secret, false));
+				    &secret, false));
 	rx.seq = seq;
 	open_records(&rx, fd[1], m);
 	record_free(&rx);

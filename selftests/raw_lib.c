@@ -40,11 +40,11 @@ void raw_open(struct raw *r, const struct mode *m, enum ktls_role role,
 		.fd = p.fd[client],
 		.config = theirs,
 		.suite = m->suite,
-		.tx_secret = them->tx_secret,
-		.rx_secret = them->rx_secret,
 		.tx = take_record(user_tx_record(them->utx)),
 		.rx = take_record(user_rx_record(them->urx)),
 	};
+	conn_secret(them, CONN_TX, &r->tx_secret);
+	conn_secret(them, CONN_RX, &r->rx_secret);
 	ASSERT_EQ(ktls_conn_kernel(r->us), mode_kernel_bits(m));
 	ktls_conn_free(them);
 }

@@ -143,7 +143,7 @@ TEST_F(ticket, as_it_was_sent)
 {
 	struct wr w = { 0 };
 	struct slice ticket;
-	struct secret want;
+	struct secret resumption, want;
 	struct session s;
 	const uint8_t nonce[] = { 9, 9 };
 
@@ -161,8 +161,9 @@ TEST_F(ticket, as_it_was_sent)
 	EXPECT_GE(s.lifetime, 77);
 	EXPECT_LE(s.lifetime, 79);
 	EXPECT_EQ(s.suite, self->r.suite->id);
+	conn_secret(self->r.us, CONN_RESUMPTION, &resumption);
 	ASSERT_OK(expand_label(self->config->crypto, self->r.suite->hash,
-			       &self->r.us->resumption, "resumption",
+			       &resumption, "resumption",
 			       (struct slice){ nonce, 2 }, want.b,
 			       s.secret.len));
 	EXPECT_MEMEQ(s.secret.b, want.b, s.secret.len);
