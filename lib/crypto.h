@@ -89,6 +89,8 @@ void aead_free(struct aead *a);
 /* ---- key exchange ------------------------------------------------------ */
 
 #define KEX_SECRET_MAX	1024	/* ffdhe8192 */
+/* On the stack: a share of a curve, but for those with a KEM */
+#define SHARE_ROOM	192
 
 struct kex_secret {
 	size_t len;

@@ -8,6 +8,8 @@
 
 /* ChangeCipherSpecs, user_canceled and the like: in a row */
 #define IDLE_RECORDS_MAX	32
+/* For records and messages: a hello, a flight with a certificate */
+#define BUFFER_FIRST		1024
 
 /* ---- birth and death --------------------------------------------------- */
 
@@ -23,9 +25,17 @@ static int take_peer_name(struct ktls_hs *hs, const char *name)
 	return kind == NAME_BAD ? -EINVAL : 0;
 }
 
+/* One allocation for what most handshakes need, not a chain of them */
+static int reserve(struct ktls_hs *hs)
+{
+	return wr_reserve(&hs->in, BUFFER_FIRST) &&
+	       wr_reserve(&hs->flight, BUFFER_FIRST) &&
+	       wr_reserve(&hs->out, BUFFER_FIRST) ? 0 : -ENOMEM;
+}
+
 static int start(struct ktls_hs *hs, const char *name)
 {
-	int err = 0;
+	int err;
 
 	if (hs->config->flags & KTLS_F_ESTABLISHED)
 		return -KTLS_E_STATE;
@@ -40,9 +50,12 @@ static int start(struct ktls_hs *hs, const char *name)
 		/* 4.3.10: behind a first hello that another saw */
 		if (cookie_awaited(hs))
 			hs->server.early_skip = EARLY_SKIP_MAX;
-		return name ? -EINVAL : 0;
+		return name ? -EINVAL : reserve(hs);
 	}
 	hs->state = C_SH;
+	err = reserve(hs);
+	if (err)
+		return err;
 	if (name)
 		err = take_peer_name(hs, name);
 	else if (hs->config->verify != KTLS_VERIFY_NONE)

@@ -13,6 +13,9 @@ struct ktls_config;
 struct ktls_hs;
 struct sigscheme;
 
+/* On the stack: what is signed of a ServerKeyExchange with a curve */
+#define PARAMS_ROOM	288
+
 /* ---- TLS 1.2 (hs_auth12.c) --------------------------------------------- */
 
 /* Without the extended main secret no other handshake is bound to this one */

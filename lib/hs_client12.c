@@ -172,7 +172,8 @@ static int verify_params(struct ktls_hs *hs,
 			 const struct server_key_exchange *m)
 {
 	const struct sigscheme *scheme = hs_offered_scheme(hs, m->scheme);
-	struct wr w = { 0 };
+	uint8_t room[PARAMS_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 	int err;
 
 	if (!scheme || !hs12_scheme_fits(scheme, hs->suite->auth))

@@ -74,7 +74,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 
 static int send_params(struct ktls_hs *hs, struct slice params, hs_step *then)
 {
-	struct wr signed_params = { 0 };
+	uint8_t room[PARAMS_ROOM];
+	struct wr signed_params = wr_lend(room, sizeof(room));
 	int err = hs12_signed_params(hs, params, &signed_params);
 	struct wr_mark mark = hs_open(hs, HT_SERVER_KEY_EXCHANGE);
 
@@ -92,7 +93,11 @@ static int send_server_key_exchange(struct ktls_hs *hs, hs_step *then)
 	static const uint8_t generator[] = { 2 };
 	struct server_key_exchange m = { .group = hs->group->id,
 					 .g = { generator, 1 } };
-	struct wr share = { 0 }, prime = { 0 }, params = { 0 };
+	uint8_t share_room[SHARE_ROOM];
+	struct wr share = wr_lend(share_room, sizeof(share_room));
+	uint8_t params_room[PARAMS_ROOM];
+	struct wr params = wr_lend(params_room, sizeof(params_room));
+	struct wr prime = { 0 };
 	int err = kex_begin(&hs->tls12.kex, hs->config->crypto, hs->group,
 			    &share);
 
@@ -291,7 +296,8 @@ static int full_flight(struct ktls_hs *hs, const struct client_hello *m)
 /* RFC 5077 3.3 */
 static int send_ticket(struct ktls_hs *hs)
 {
-	struct wr ticket = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr ticket = wr_lend(room, sizeof(room));
 	uint32_t lifetime;
 	int err = session_ticket(hs, &ticket, &lifetime);
 	struct wr_mark m = hs_open(hs, HT_NEW_SESSION_TICKET);
@@ -360,7 +366,8 @@ int s12_certificate(struct ktls_hs *hs, struct slice body)
 
 int s12_client_key_exchange(struct ktls_hs *hs, struct slice body)
 {
-	struct wr premaster = { 0 };
+	uint8_t room[64];
+	struct wr premaster = wr_lend(room, sizeof(room));
 	struct slice share;
 	int err = parse_client_key_exchange(body, hs->suite->kex, &share);
 

@@ -139,7 +139,8 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
 			.psk_choice = hs->psk.index,
 		},
 	};
-	struct wr share = { 0 };
+	uint8_t room[SHARE_ROOM];
+	struct wr share = wr_lend(room, sizeof(room));
 	struct wr_mark mark;
 	int err = crypto_random(random, sizeof(random));
 

@@ -19,6 +19,10 @@ struct ktls_hs;
 /* A longer one might leave no room in a hello, and none would begin */
 #define SESSION_TICKET_MAX	16384
 
+/* On the stack: what most sessions take, written or sealed */
+#define STATE_ROOM	512
+#define PEER_KEY_ROOM	256
+
 /* All of it is checked again when it is used: what was agreed must still do */
 struct session {
 	uint16_t version;

@@ -58,7 +58,10 @@ bool session13_key(struct wr *w, const char *peer_name)
 bool session13_find(struct ktls_hs *hs, struct wr *ticket)
 {
 	const struct ktls_config *cfg = hs->config;
-	struct wr key = { 0 }, w = { 0 };
+	uint8_t key_room[PEER_KEY_ROOM];
+	struct wr key = wr_lend(key_room, sizeof(key_room));
+	uint8_t w_room[STATE_ROOM];
+	struct wr w = wr_lend(w_room, sizeof(w_room));
 	struct session *s = &hs->session;
 	struct slice t;
 	bool found = false;
@@ -99,7 +102,8 @@ static void heed_lifetime(struct session *s, uint32_t lifetime)
 void session13_put(const struct ktls_config *cfg, const struct session *s,
 		   struct slice written)
 {
-	struct wr key = { 0 };
+	uint8_t room[PEER_KEY_ROOM];
+	struct wr key = wr_lend(room, sizeof(room));
 
 	if (session13_key(&key, s->server_name))
 		(void)cache_add(cfg->sessions, content(&key), written,
@@ -110,7 +114,8 @@ void session13_put(const struct ktls_config *cfg, const struct session *s,
 static void keep(const struct ktls_config *cfg, const struct session *s,
 		 struct slice ticket)
 {
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 
 	session_write(&w, s, ticket);
 	if (wr_ok(&w))
@@ -154,7 +159,8 @@ static bool fetch(const struct ktls_config *cfg, struct slice identity,
 bool session13_open(const struct ktls_config *cfg, struct slice identity,
 		    struct session *s)
 {
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 	struct slice none;
 	bool found = session13_tickets(cfg) && fetch(cfg, identity, &w) &&
 		     session_read(content(&w), s, &none) &&
@@ -168,7 +174,8 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 		       struct wr *w)
 {
 	uint8_t name[NAME_LEN];
-	struct wr state = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr state = wr_lend(room, sizeof(room));
 	uint64_t until;
 	int err;
 
@@ -198,7 +205,8 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 		.lifetime = time_left(s),
 		.nonce = { nonce, sizeof(nonce) },
 	};
-	struct wr ticket = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr ticket = wr_lend(room, sizeof(room));
 	int err = crypto_random(&s->age_add, sizeof(s->age_add));
 
 	s->issued = session_clock();

@@ -23,7 +23,8 @@ static bool offerable(const struct ktls_config *cfg, const struct session *s,
 bool session_find(struct ktls_hs *hs)
 {
 	struct session *s = &hs->session;
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 	struct slice ticket;
 	bool found = hs->config->sessions && *hs->peer_name &&
 		     cache_get(hs->config->sessions, slice_str(hs->peer_name),
@@ -55,7 +56,8 @@ void session_keep(struct ktls_hs *hs)
 {
 	struct session *s = &hs->session;
 	struct slice ticket = content(&hs->client.ticket);
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 
 	heed_hint(hs);
 	if (!hs->config->sessions || !offerable(hs->config, s, ticket))

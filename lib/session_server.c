@@ -55,7 +55,8 @@ static bool still_holds(const struct ktls_hs *hs,
 
 bool session_resume(struct ktls_hs *hs, const struct client_hello *m)
 {
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 	struct slice none;
 	bool found = fetch(hs, m, &w) &&
 		     session_read(content(&w), &hs->session, &none) &&
@@ -72,7 +73,8 @@ bool session_resume(struct ktls_hs *hs, const struct client_hello *m)
 void session_store(struct ktls_hs *hs)
 {
 	const struct session *s = &hs->session;
-	struct wr w = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr w = wr_lend(room, sizeof(room));
 
 	if (!s->id_len)
 		return;
@@ -90,7 +92,8 @@ int session_ticket(struct ktls_hs *hs, struct wr *w, uint32_t *lifetime)
 	const struct session *s = &hs->session;
 	uint64_t until, end = s->made + s->lifetime;
 	uint64_t now = (uint64_t)time(NULL);
-	struct wr state = { 0 };
+	uint8_t room[STATE_ROOM];
+	struct wr state = wr_lend(room, sizeof(room));
 	int err;
 
 	session_write(&state, s, (struct slice){ NULL, 0 });

@@ -161,7 +161,8 @@ static int seal(const struct tickets *t, const struct key *key,
 {
 	uint8_t head[HEAD_LEN], *to;
 	struct aead aead = { 0 };
-	struct wr all = { 0 };
+	uint8_t room[64];
+	struct wr all = wr_lend(room, sizeof(room));
 	int err = crypto_random(head + NAME_LEN, AEAD_IV_LEN);
 
 	memcpy(head, key->name, NAME_LEN);
@@ -202,7 +203,8 @@ bool ticket_open(struct tickets *t, struct slice aad, struct slice ticket,
 		 struct wr *w, bool *old)
 {
 	struct aead aead = { 0 };
-	struct wr all = { 0 };
+	uint8_t room[64];
+	struct wr all = wr_lend(room, sizeof(room));
 	struct key key;
 	size_t len;
 	uint8_t *to;

@@ -5,6 +5,9 @@
 
 #include "msg.h"
 
+/* What most handshakes of 1.2 come to, two certificates in them */
+#define KEPT_FIRST	2048
+
 int transcript_begin(struct transcript *t, const struct crypto *crypto,
 		     enum hash_id id)
 {
@@ -15,6 +18,8 @@ int transcript_begin(struct transcript *t, const struct crypto *crypto,
 
 int transcript_add(struct transcript *t, struct slice msg)
 {
+	if (t->keep && !t->kept.cap)
+		wr_reserve(&t->kept, KEPT_FIRST);
 	if (t->keep)
 		wr_slice(&t->kept, msg);
 	if (!wr_ok(&t->kept))

@@ -5,23 +5,32 @@
 
 #include "secret.h"
 
+static void release(struct wr *w)
+{
+	if (w->lent)
+		wipe(w->buf, w->cap);
+	else
+		wipe_free(w->buf, w->cap);
+	w->lent = false;
+}
+
 /*
  * Not realloc(): it may leave a copy behind that nobody wipes, and what passes
  * here is plaintext often enough.
  */
 static bool grow(struct wr *w, size_t need)
 {
-	size_t cap = w->cap ? w->cap : 256;
+	size_t cap = 2 * w->cap;
 	uint8_t *buf;
 
-	while (cap < need)
-		cap *= 2;
+	if (cap < need)
+		cap = (need + 255) / 256 * 256;
 	buf = malloc(cap);
 	if (!buf)
 		return false;
 	if (w->len)
 		memcpy(buf, w->buf, w->len);
-	wipe_free(w->buf, w->cap);
+	release(w);
 	w->buf = buf;
 	w->cap = cap;
 	return true;
@@ -29,7 +38,7 @@ static bool grow(struct wr *w, size_t need)
 
 void wr_free(struct wr *w)
 {
-	wipe_free(w->buf, w->cap);
+	release(w);
 	*w = (struct wr){ 0 };
 }
 

@@ -189,7 +189,17 @@ struct wr {
 	size_t len, cap;
 	unsigned int depth;	/* open vectors */
 	bool bad;		/* no memory, or a vector outgrew its length */
+	bool lent;		/* @buf is not of the heap */
 };
+
+/*
+ * One that begins in @room, which is the caller's and outlives it, and goes to
+ * the heap when that is full: wr_free() it all the same, and do not move it.
+ */
+static inline struct wr wr_lend(void *room, size_t len)
+{
+	return (struct wr){ .buf = room, .cap = len, .lent = true };
+}
 
 /* Wipes and frees; a writer may be used again after it */
 void wr_free(struct wr *w);
