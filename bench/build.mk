@@ -3,7 +3,7 @@
 # What to measure with, linked with the static library. See bench/README.md.
 
 bench-progs := $(O)/bench/file_to_socket $(O)/bench/handshake \
-	$(O)/bench/connect
+	$(O)/bench/connect $(O)/bench/connections
 bench-obj   := $(patsubst %.c,$(O)/%.o,$(wildcard bench/*.c))
 
 $(bench-obj): CPPFLAGS += -Ilib/include
@@ -15,11 +15,18 @@ $(O)/bench/file_to_socket: $(patsubst %,$(O)/bench/%.o,file_to_socket paths \
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
 
 # which counts what is allocated
-$(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,handshake hs_floor hs_heap \
+wrap-heap := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+
+$(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,handshake hs_floor heap \
 		hs_ktls hs_pki hs_ssl) $(O)/libktls.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
-		-o $@ $^ -lssl $(lib-libs)
+	$(Q)$(CC) $(LDFLAGS) $(wrap-heap) -o $@ $^ -lssl $(lib-libs)
+
+$(O)/bench/connections: $(patsubst %,$(O)/bench/%.o,connections cn_idle \
+		cn_ktls cn_rate cn_sizes cn_ssl heap hs_pki sample) \
+		$(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $(wrap-heap) -o $@ $^ -lssl $(lib-libs)
 
 $(O)/bench/connect: $(O)/bench/connect.o $(O)/libktls.a
 	$(call say,LINK,$@)
@@ -30,10 +37,12 @@ bench-build: $(bench-progs)
 # What this kernel can, and the same with kTLS
 bench: bench-build tools
 	$(O)/bench/handshake -o $(O)/bench/handshake.tsv
+	$(O)/bench/connections -o $(O)/bench/connections.tsv
 	$(O)/bench/file_to_socket -d $(O)/bench -o $(O)/bench/file_to_socket.tsv
 	bench/serve.sh
 bench-vm: bench-build tools
-	bench/vm.sh bash -c '$(O)/bench/file_to_socket -r 7 \
+	bench/vm.sh bash -c '$(O)/bench/connections -r 1 \
+		-o $(O)/bench/connections-vm.tsv && $(O)/bench/file_to_socket -r 7 \
 		-d $$BENCH_DISK -o $(O)/bench/file_to_socket-vm.tsv && \
 		bench/serve.sh -r 3 -o $(O)/bench/serve-vm.tsv'
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap.h"
 #include "hs.h"
 
 static const char help[] =
@@ -99,15 +100,18 @@ static int run_round(const struct hs_impl *impl, void *state, int n,
 static int count_heap(const struct hs_impl *impl, void *state,
 		      struct result *r)
 {
-	struct hs_heap before = hs_heap(), after;
+	struct heap h = { 0 };
 	struct hs_time t = { 0 };
 	int err = 0;
 
+	heap_account(&h);
 	for (int i = 0; i < 10 && !err; i++)
 		err = impl->run(state, &t);
-	after = hs_heap();
-	r->calls = (double)(after.calls - before.calls) / 10;
-	r->bytes = (double)(after.bytes - before.bytes) / 10;
+	heap_account(NULL);
+	for (int i = 0; i < HEAP_OWNERS; i++) {
+		r->calls += (double)h.of[i].calls / 10;
+		r->bytes += (double)h.of[i].bytes / 10;
+	}
 	return err;
 }
 

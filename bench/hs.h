@@ -67,10 +67,4 @@ static inline double hs_now(void)
 		(sum) += hs_now() - from_;				\
 	} while (0)
 
-/* Calls of malloc(3) and its kin, and bytes asked for, in this thread so far */
-struct hs_heap {
-	uint64_t calls, bytes;
-};
-struct hs_heap hs_heap(void);
-
 #endif

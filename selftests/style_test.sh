@@ -36,7 +36,7 @@ verdict "libcrypto's headers only in crypto and x509" "$(sources lib |
 	xargs grep -l '<openssl/\|"ossl.h"')"
 
 verdict "libssl nowhere but beside us" "$(sources lib tools bench |
-	grep -v 'bench/hs_ssl\.c$' | xargs grep -n '<openssl/ssl\|-lssl')"
+	grep -v 'bench/\(cn\|hs\)_ssl\.c$' | xargs grep -n '<openssl/ssl\|-lssl')"
 
 verdict "sockets only where they belong" "$(sources lib |
 	grep -v 'lib/\(io\|run\|kernel\|user\|offload\|probe\|conn\|conn_pass\|conn_raw\|uring.*\)\.[ch]$' |

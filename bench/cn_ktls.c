@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ktls.h>
+
+#include "cn.h"
+
+struct shared {
+	struct ktls_config *config[2];	/* client, server */
+};
+
+static const char *cipher(const struct hs_case *c)
+{
+	if (c->version == KTLS_TLS13)
+		return "TLS_AES_128_GCM_SHA256";
+	return !strcmp(c->key, "rsa2048") ?
+	       "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" :
+	       "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256";
+}
+
+static struct ktls_config *make(const struct hs_case *c, bool server,
+				const struct hs_pki *pki)
+{
+	struct ktls_cred cred = {
+		.cert_pem = server ? pki->cert : pki->client_cert,
+		.key_pem = server ? pki->key : pki->client_key,
+	};
+	char why[256];
+	struct ktls_opts o = {
+		.size = sizeof(o),
+		.role = server ? KTLS_SERVER : KTLS_CLIENT,
+		.min_version = c->version, .max_version = c->version,
+		.ciphers = cipher(c),
+		.groups = c->group,
+		.ca_pem = pki->ca,
+		.verify = !server || c->mutual ? KTLS_VERIFY_REQUIRE :
+						 KTLS_VERIFY_NONE,
+		.tickets = 1,
+		.error = why, .error_size = sizeof(why),
+	};
+	struct ktls_config *config;
+
+	if (server || c->mutual) {
+		o.creds = &cred;
+		o.creds_len = 1;
+	}
+	if (c->resume != HS_TICKET)
+		o.flags |= KTLS_F_NO_TICKETS;
+	if (c->resume == HS_FULL)
+		o.sessions = KTLS_NO_SESSIONS;
+	if (!ktls_config_new(&config, &o))
+		return config;
+	fprintf(stderr, "libktls: %s: %s\n", c->name, why);
+	return NULL;
+}
+
+static void ktls_close(void *shared)
+{
+	struct shared *s = shared;
+
+	ktls_config_put(s->config[0]);
+	ktls_config_put(s->config[1]);
+	free(s);
+}
+
+static void *ktls_open(const struct hs_case *c, const struct hs_pki *pki)
+{
+	struct shared *s = calloc(1, sizeof(*s));
+
+	s->config[0] = make(c, false, pki);
+	s->config[1] = make(c, true, pki);
+	if (s->config[0] && s->config[1])
+		return s;
+	ktls_close(s);
+	return NULL;
+}
+
+static int ktls_begin(void *shared, struct cn_end *end)
+{
+	struct shared *s = shared;
+	struct ktls_hs *hs;
+	int err = ktls_hs_new(&hs, s->config[end->server],
+			      end->server ? NULL : "localhost");
+
+	end->hs = hs;
+	end->conn = NULL;
+	if (!err)
+		return 0;
+	fprintf(stderr, "libktls: %s\n", ktls_strerror(err));
+	return -1;
+}
+
+static int ktls_step(struct cn_end *end)
+{
+	int err = ktls_hs_run(end->hs, end->fd);
+
+	if (err >= 0)
+		return !err;
+	fprintf(stderr, "libktls: %s\n", ktls_hs_error_text(end->hs));
+	return -1;
+}
+
+static int ktls_establish(struct cn_end *end)
+{
+	struct ktls_conn *conn;
+	int err = ktls_offload(&conn, end->hs, end->fd);
+
+	if (err) {
+		fprintf(stderr, "libktls: %s\n", ktls_strerror(err));
+		return -1;
+	}
+	end->hs = NULL;
+	end->conn = conn;
+	return 0;
+}
+
+static bool ktls_resumed(const struct cn_end *end)
+{
+	struct ktls_info info;
+
+	ktls_conn_info(end->conn, &info);
+	return info.resumed;
+}
+
+static bool ktls_kernel(const struct cn_end *end)
+{
+	return ktls_conn_kernel(end->conn) == (KTLS_TX | KTLS_RX);
+}
+
+static int ktls_put(struct cn_end *end)
+{
+	return ktls_send(end->conn, "x", 1, 0) == 1 ? 0 : -1;
+}
+
+static int ktls_get(struct cn_end *end)
+{
+	char c;
+
+	return ktls_recv(end->conn, &c, 1, 0) == 1 ? 0 : -1;
+}
+
+static void ktls_end(struct cn_end *end)
+{
+	ktls_hs_free(end->hs);
+	ktls_conn_free(end->conn);
+	end->hs = end->conn = NULL;
+}
+
+const struct cn_impl cn_ktls = {
+	.name = "libktls",
+	.open = ktls_open,
+	.close = ktls_close,
+	.begin = ktls_begin,
+	.step = ktls_step,
+	.establish = ktls_establish,
+	.resumed = ktls_resumed,
+	.kernel = ktls_kernel,
+	.put = ktls_put,
+	.get = ktls_get,
+	.end = ktls_end,
+};
