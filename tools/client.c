@@ -152,7 +152,7 @@ static bool begin_exchange(struct client *c)
 	if (!c->x)
 		return false;
 	http_request_init(&c->x->req);
-	c->x->res = (struct response){ .fd = -1 };
+	c->x->res = (struct response){ 0 };
 	c->x->head = c->x->body = (struct ktls_job){ .file = -1 };
 	arm(c, DEADLINE_REQUEST);
 	return true;
@@ -161,23 +161,21 @@ static bool begin_exchange(struct client *c)
 static void begin_send(struct client *c)
 {
 	struct exchange *x = c->x;
-	bool loaded;
+	bool joined;
 
 	c->requests++;
 	c->state = SEND;
 	if (c->stream.server->service->verbose)
 		log_request(c);
-	loaded = response_load(&x->res);
+	joined = response_join(&x->res);
 	x->head.buf = x->res.head.buf;
 	x->head.len = x->res.head.len;
-	x->head.more = x->res.left && !loaded;
+	x->head.more = x->res.left && !joined;
 	arm(c, DEADLINE_SEND);
 	stream_send(&c->stream, &x->head);
 	if (!x->head.more)
 		return;
-	x->body.file = x->res.fd;
-	x->body.offset = x->res.offset;
-	x->body.len = x->res.left;
+	response_body(&x->res, &x->body);
 	stream_send(&c->stream, &x->body);
 }
 
@@ -186,7 +184,7 @@ static void answer(struct client *c)
 	struct server *s = c->stream.server;
 
 	if (respond(&c->x->res, &c->x->req, &s->service->site,
-		    s->draining))
+		    server_files(s), s->draining))
 		begin_send(c);
 	else
 		fail_memory(c);

@@ -130,6 +130,14 @@ void metrics_request(int status)
 		add(&c->requests[status / 100 - 1], 1);
 }
 
+void metrics_file(bool hit)
+{
+	struct counters *c = own();
+
+	if (c)
+		add(&c->files[hit], 1);
+}
+
 void metrics_timeout(enum metrics_timeout kind)
 {
 	struct counters *c = own();

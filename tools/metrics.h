@@ -40,6 +40,8 @@ void metrics_end(const struct ktls_info *info);
 /* Bytes of content, since the last call */
 void metrics_bytes(uint64_t sent, uint64_t received);
 void metrics_request(int status);
+/* A file was looked up: in the cache alone, or not */
+void metrics_file(bool hit);
 void metrics_timeout(enum metrics_timeout kind);
 void metrics_log_lost(void);
 void metrics_reload(bool good);

@@ -147,6 +147,7 @@ static void write_process(struct text *t)
 void metrics_write(struct text *t, const struct counters *c)
 {
 	static const char *const outcomes[] = { "bad", "good" };
+	static const char *const results[] = { "miss", "hit" };
 
 	write_connections(t, c);
 	write_handshakes(t, c);
@@ -156,6 +157,10 @@ void metrics_write(struct text *t, const struct counters *c)
 	head(t, "ktls_reloads_total", "counter",
 	     "Certificates and keys read again after SIGHUP.");
 	each(t, "ktls_reloads_total", "outcome", outcomes, 2, c->reloads,
+	     false);
+	head(t, "ktls_file_cache_total", "counter",
+	     "Files looked up: known, or looked at anew.");
+	each(t, "ktls_file_cache_total", "result", results, 2, c->files,
 	     false);
 	write_process(t);
 }

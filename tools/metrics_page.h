@@ -38,6 +38,7 @@ struct counters {
 	_Atomic uint64_t requests[5];
 	_Atomic uint64_t timeouts[TIMEOUTS];
 	_Atomic uint64_t reloads[2];
+	_Atomic uint64_t files[2];	/* missed, hit in the cache */
 	struct handshakes handshakes[HANDSHAKES];
 	struct counters *next;
 };

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
-void etag(struct entity *e)
+void etag(char *tag, const struct stat *st, const char *coding)
 {
-	snprintf(e->tag, sizeof(e->tag), "\"%llx.%lx-%llx%s%s\"",
-		 (unsigned long long)e->st.st_mtim.tv_sec,
-		 (unsigned long)e->st.st_mtim.tv_nsec,
-		 (unsigned long long)e->st.st_size,
-		 e->coding ? "-" : "", e->coding ? e->coding : "");
+	snprintf(tag, ETAG_MAX, "\"%llx.%lx-%llx%s%s\"",
+		 (unsigned long long)st->st_mtim.tv_sec,
+		 (unsigned long)st->st_mtim.tv_nsec,
+		 (unsigned long long)st->st_size,
+		 coding ? "-" : "", coding ? coding : "");
 }
 
 /* Is @tag in a list of entity tags?  A weak one counts only if @weak. */
@@ -43,7 +43,7 @@ static bool not_modified(const struct http_request *r, const struct entity *e)
 
 	if (tags)
 		return listed(tags, e->tag, true);
-	return t != -1 && e->st.st_mtime <= t;
+	return t != -1 && e->st->st_mtime <= t;
 }
 
 int precond_check(const struct http_request *r, const struct entity *e)
@@ -54,7 +54,7 @@ int precond_check(const struct http_request *r, const struct entity *e)
 	time_t t = !tags && date ? http_date_parse(date) : -1;
 
 	if ((tags && !listed(tags, e->tag, false)) ||
-	    (t != -1 && e->st.st_mtime > t))
+	    (t != -1 && e->st->st_mtime > t))
 		return HTTP_STATUS_PRECONDITION_FAILED;
 	return not_modified(r, e) ? HTTP_STATUS_NOT_MODIFIED : 0;
 }
@@ -88,15 +88,15 @@ static bool if_range(const struct http_request *r, const struct entity *e)
 	if (*value == '"')
 		return !strcmp(value, e->tag);
 	/* changed within the second before: the date proves nothing */
-	return e->st.st_mtime < time(NULL) - 1 &&
-	       !strcmp(value, http_date(e->st.st_mtime, buf));
+	return e->st->st_mtime < time(NULL) - 1 &&
+	       !strcmp(value, http_date(e->st->st_mtime, buf));
 }
 
 int precond_range(const struct http_request *r, const struct entity *e,
 		  uint64_t *first, uint64_t *len)
 {
 	const char *s = http_request_field(r, HTTP_FIELD_RANGE);
-	uint64_t size = (uint64_t)e->st.st_size, a, b;
+	uint64_t size = (uint64_t)e->st->st_size, a, b;
 	bool has_a, has_b;
 
 	*first = 0;

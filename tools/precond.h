@@ -12,13 +12,16 @@
 
 /* What is sent: @tag is one of etag() */
 struct entity {
-	struct stat st;
+	const struct stat *st;
 	const char *coding;	/* of Content-Encoding; NULL: as it is */
-	char tag[ETAG_MAX];
+	const char *tag;
 };
 
-/* Set @tag: a strong validator from size, time of change and coding, quoted */
-void etag(struct entity *e);
+/*
+ * Put a strong validator from size, time of change and coding (or NULL) into
+ * @tag of ETAG_MAX, quoted
+ */
+void etag(char *tag, const struct stat *st, const char *coding);
 
 /* 0: go on; or 304, 412 */
 int precond_check(const struct http_request *r, const struct entity *e);

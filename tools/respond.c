@@ -4,33 +4,28 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <ktls.h>
 
 #include "listing.h"
-#include "mime.h"
 #include "path.h"
 #include "precond.h"
 #include "variant.h"
 
-#define LOAD_MAX	16384	/* a body that goes with its head */
+#define JOIN_MAX	16384	/* a body that is copied behind its head */
 
 #define STR_(x)	#x
 #define STR(x)	STR_(x)
 
-static const char server_name[] =
-	"ktls/" STR(KTLS_VERSION_MAJOR) "." STR(KTLS_VERSION_MINOR);
+static const char server_field[] = "\r\nServer: ktls/"
+	STR(KTLS_VERSION_MAJOR) "." STR(KTLS_VERSION_MINOR) "\r\n";
 
 void response_free(struct response *res)
 {
-	if (res->fd >= 0)
-		close(res->fd);
+	file_put(res->file);
 	listing_release(res->listed);
 	text_free(&res->head);
-	*res = (struct response){ .fd = -1 };
+	*res = (struct response){ 0 };
 }
 
 static const char *reason(int status)
@@ -50,8 +45,13 @@ static void head_begin(struct response *res, int status, bool http10)
 		http_date(now, date);
 	date_of = now;
 	res->status = status;
-	text_printf(&res->head, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: %s\r\n",
-		    status, reason(status), date, server_name);
+	text_puts(&res->head, "HTTP/1.1 ");
+	text_number(&res->head, (unsigned int)status);
+	text_puts(&res->head, " ");
+	text_puts(&res->head, reason(status));
+	text_puts(&res->head, "\r\nDate: ");
+	text_puts(&res->head, date);
+	text_puts(&res->head, server_field);
 	if (res->close)
 		text_puts(&res->head, "Connection: close\r\n");
 	else if (http10)
@@ -66,10 +66,11 @@ static void head_vary(struct response *res)
 
 static void head_validators(struct response *res, const struct entity *e)
 {
-	char date[HTTP_DATE_MAX];
-
-	text_printf(&res->head, "Last-Modified: %s\r\nETag: %s\r\n",
-		    http_date(e->st.st_mtime, date), e->tag);
+	text_puts(&res->head, "Last-Modified: ");
+	text_puts(&res->head, res->file->date);
+	text_puts(&res->head, "\r\nETag: ");
+	text_puts(&res->head, e->tag);
+	text_puts(&res->head, "\r\n");
 	head_vary(res);
 }
 
@@ -133,24 +134,23 @@ static int open_status(int err)
 	}
 }
 
-/* Open and look at it: 0, or the status to refuse with */
-static int open_file(struct response *res, int root, const char *name,
-		     struct stat *st)
+/* Look at it: 0, or the status to refuse with */
+static int get_file(struct response *res, struct filecache *files,
+		    const char *name)
 {
-	if (res->fd >= 0)
-		close(res->fd);
-	res->fd = path_open(root, name);
-	if (res->fd < 0)
-		return open_status(res->fd);
-	if (fstat(res->fd, st))
-		return HTTP_STATUS_INTERNAL_SERVER_ERROR;
-	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+	file_put(res->file);
+	res->file = filecache_get(files, name);
+	if (!res->file)
+		return HTTP_STATUS_SERVICE_UNAVAILABLE;
+	if (res->file->err)
+		return open_status(res->file->err);
+	if (!S_ISREG(res->file->st.st_mode) && !S_ISDIR(res->file->st.st_mode))
 		return HTTP_STATUS_FORBIDDEN;
 	return 0;
 }
 
-static int open_index(struct response *res, int root, struct path *path,
-		      struct stat *st)
+static int get_index(struct response *res, struct filecache *files,
+		     struct path *path)
 {
 	static const char index[] = "/index.html";
 	size_t len = strlen(path->name);
@@ -159,8 +159,8 @@ static int open_index(struct response *res, int root, struct path *path,
 	if (len + sizeof(index) > sizeof(path->name))
 		return HTTP_STATUS_NOT_FOUND;
 	memcpy(path->name + len, index, sizeof(index));
-	status = open_file(res, root, path->name, st);
-	if (!status && S_ISDIR(st->st_mode))
+	status = get_file(res, files, path->name);
+	if (!status && S_ISDIR(res->file->st.st_mode))
 		status = HTTP_STATUS_NOT_FOUND;
 	if (status == HTTP_STATUS_NOT_FOUND)
 		path->name[len] = '\0';
@@ -192,9 +192,9 @@ static int answer_listing(struct response *res, const struct http_request *req,
 }
 
 static void head_file(struct response *res, const struct http_request *req,
-		      const char *name, const struct entity *e)
+		      const char *type, const struct entity *e)
 {
-	unsigned long long size = (unsigned long long)e->st.st_size;
+	unsigned long long size = (unsigned long long)e->st->st_size;
 	uint64_t first, len;
 	int status = precond_range(req, e, &first, &len);
 
@@ -216,83 +216,94 @@ static void head_file(struct response *res, const struct http_request *req,
 			    "Content-Range: bytes %llu-%llu/%llu\r\n",
 			    (unsigned long long)first,
 			    (unsigned long long)(first + len - 1), size);
-	text_printf(&res->head,
-		    "Content-Type: %s\r\nContent-Length: %llu\r\n\r\n",
-		    mime_type(name), (unsigned long long)len);
+	text_puts(&res->head, "Content-Type: ");
+	text_puts(&res->head, type);
+	text_puts(&res->head, "\r\nContent-Length: ");
+	text_number(&res->head, len);
+	text_puts(&res->head, "\r\n\r\n");
 	if (req->parser.method == HTTP_GET) {
 		res->offset = (off_t)first;
 		res->left = len;
 	}
 }
 
-/* The regular file that is open: in which form, if at all, and which part */
+/* A regular file: in which form, if at all, and which part */
 static int answer_entity(struct response *res, const struct http_request *req,
-			 const struct site *site, const char *name,
-			 struct entity *e)
+			 const struct site *site, struct filecache *files,
+			 const char *name)
 {
+	const char *type = res->file->type;
+	struct entity e = { .tag = NULL };
+	char tag[ETAG_MAX];
 	int status = 0;
 
 	if (site->precompressed)
-		status = variant_choose(e, &res->fd, site->root, name,
+		status = variant_choose(&res->file, &e.coding, files, name,
 			http_request_field(req, HTTP_FIELD_ACCEPT_ENCODING),
 			&res->varies);
 	if (status)
 		return status;
-	etag(e);
-	status = precond_check(req, e);
+	e.st = &res->file->st;
+	e.tag = res->file->tag;
+	if (e.coding) {
+		etag(tag, e.st, e.coding);
+		e.tag = tag;
+	}
+	status = precond_check(req, &e);
 	if (status == HTTP_STATUS_NOT_MODIFIED) {
 		head_begin(res, status, !req->parser.http_minor);
-		head_validators(res, e);
+		head_validators(res, &e);
 		text_puts(&res->head, "\r\n");
 		return 0;
 	}
 	if (!status)
-		head_file(res, req, name, e);
+		head_file(res, req, type, &e);
 	return status;
 }
 
 /* The file that @path names: its answer is begun, or the status returned */
 static int answer_file(struct response *res, const struct http_request *req,
-		       const struct site *site, struct path *path)
+		       const struct site *site, struct filecache *files,
+		       struct path *path)
 {
-	struct entity e = { 0 };
-	int status = open_file(res, site->root, path->name, &e.st);
+	int status = get_file(res, files, path->name);
 
 	if (status)
 		return status;
-	if (S_ISDIR(e.st.st_mode) && !path->directory) {
+	if (S_ISDIR(res->file->st.st_mode) && !path->directory) {
 		redirect(res, req, path);
 		return 0;
 	}
-	if (S_ISDIR(e.st.st_mode)) {
-		status = open_index(res, site->root, path, &e.st);
+	if (S_ISDIR(res->file->st.st_mode)) {
+		status = get_index(res, files, path);
 		if (status == HTTP_STATUS_NOT_FOUND)
 			return answer_listing(res, req, site, path);
 	} else if (path->directory) {
 		status = HTTP_STATUS_NOT_FOUND;
 	}
-	return status ? status : answer_entity(res, req, site, path->name, &e);
+	return status ? status :
+	       answer_entity(res, req, site, files, path->name);
 }
 
 bool respond(struct response *res, const struct http_request *req,
-	     const struct site *site, bool close_after)
+	     const struct site *site, struct filecache *files,
+	     bool close_after)
 {
 	struct path path;
 	int status = req->status;
 
 	*res = (struct response){
-		.fd = -1,
 		.close = close_after || !req->keep_alive,
 	};
 	if (!status)
 		status = path_parse(&path, http_request_target(req));
 	if (!status)
-		status = answer_file(res, req, site, &path);
+		status = answer_file(res, req, site, files, &path);
 	if (status)
 		answer(res, req, status, "");
-	if (!res->left && res->fd >= 0) {
-		close(res->fd);
-		res->fd = -1;
+	if (!res->left) {
+		file_put(res->file);
+		res->file = NULL;
 	}
 	return !res->head.failed;
 }
@@ -302,22 +313,31 @@ bool respond_error(struct response *res, int status)
 	struct http_request none;
 
 	http_request_init(&none);
-	*res = (struct response){ .fd = -1, .close = true };
+	*res = (struct response){ .close = true };
 	answer(res, &none, status, "");
 	return !res->head.failed;
 }
 
-bool response_load(struct response *res)
+bool response_join(struct response *res)
 {
-	struct iovec to = { .iov_len = (size_t)res->left };
+	char *to;
 
-	if (!res->left || res->left > LOAD_MAX)
+	if (!res->left || !res->file->content || res->left > JOIN_MAX)
 		return false;
-	to.iov_base = text_room(&res->head, to.iov_len);
-	/* who would have to wait for a disk does not have to do it here */
-	if (!to.iov_base || preadv2(res->fd, &to, 1, res->offset,
-				    RWF_NOWAIT) != (ssize_t)res->left)
+	to = text_room(&res->head, (size_t)res->left);
+	if (!to)
 		return false;
-	res->head.len += to.iov_len;
+	memcpy(to, res->file->content + res->offset, (size_t)res->left);
+	res->head.len += (size_t)res->left;
 	return true;
+}
+
+void response_body(const struct response *res, struct ktls_job *job)
+{
+	if (res->file->content)
+		job->buf = res->file->content + res->offset;
+	else
+		job->file = res->file->fd;
+	job->offset = res->offset;
+	job->len = res->left;
 }

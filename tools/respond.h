@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <ktls_uring.h>
+
+#include "filecache.h"
 #include "http.h"
 #include "site.h"
 #include "text.h"
@@ -14,7 +17,7 @@
 struct response {
 	struct text head;	/* with the body of an error, or a listing */
 	size_t listed;		/* bytes of that */
-	int fd;			/* the file, -1: no body from one */
+	struct file *file;	/* NULL: no body from one */
 	off_t offset;
 	uint64_t left;		/* of the file, bytes to send */
 	int status;
@@ -23,18 +26,20 @@ struct response {
 };
 
 /*
- * Answer @req with what is in @site.  @close: even if the client would rather
- * keep the connection.  False when memory ran out.
+ * Answer @req with what is in @site, by way of @files.  @close: even if the
+ * client would rather keep the connection.  False when memory ran out.
  */
 bool respond(struct response *res, const struct http_request *req,
-	     const struct site *site, bool close);
+	     const struct site *site, struct filecache *files, bool close);
 /* The same for a request that is not whole, as with 408 */
 bool respond_error(struct response *res, int status);
 /*
- * Put the body behind the head, if it is small and in memory: both are one
- * record then.  False, and nothing has changed, if not.
+ * Put the body behind the head, if it is small and in memory: both are sent by
+ * one call then.  False, and nothing has changed, if not.
  */
-bool response_load(struct response *res);
+bool response_join(struct response *res);
+/* Set @job to send the body, for as long as @res is there */
+void response_body(const struct response *res, struct ktls_job *job);
 void response_free(struct response *res);
 
 #endif

@@ -78,8 +78,8 @@ static const char help[] =
 	"that tells what was negotiated and which directions the kernel\n"
 	"carried.\n"
 	"\n"
-	"SIGHUP reads certificates and keys again, for new connections, and\n"
-	"begins the access log anew.\n"
+	"SIGHUP reads certificates and keys again, for new connections,\n"
+	"looks at all files anew and begins the access log anew.\n"
 	"SIGTERM or SIGINT finishes what is in flight and ends; a second\n"
 	"one ends at once.  SSLKEYLOGFILE names a file for the secrets that\n"
 	"let Wireshark read a capture.\n"
@@ -240,8 +240,8 @@ static int take_option(struct serve *o, int opt, const char *arg)
 {
 	int taken = tls_option(&o->tls, opt, arg);
 
-	if (site_option(&o->site, opt))
-		return 0;
+	if (!taken)
+		taken = site_option(&o->site, opt, arg);
 	if (!taken)
 		taken = ops_option(&o->ops, opt, arg);
 	if (taken)
@@ -332,7 +332,10 @@ static int parse(struct serve *o, int argc, char **argv)
 
 /* ---- setting up -------------------------------------------------------- */
 
-/* A connection needs a descriptor, and another while a file is sent */
+/*
+ * A connection needs a descriptor, and another while a file is sent; some are
+ * for the files that nobody is being sent just now.
+ */
 static void limit_conns(struct serve *o)
 {
 	struct rlimit lim;
@@ -343,6 +346,8 @@ static void limit_conns(struct serve *o)
 		lim = (struct rlimit){ 1024, 1024 };
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
+	site_share(&o->site, o->threads, lim.rlim_cur / 8);
+	own += o->threads * o->site.cache.fds;
 	most = lim.rlim_cur < own + 64 ? 32 : lim.rlim_cur > 2000000 + own ?
 	       1000000 : (unsigned int)(lim.rlim_cur - own) / 2;
 	if (!o->max_conns)
@@ -403,6 +408,7 @@ static unsigned int usable_cpus(void)
 
 static void set_limits(struct service *v, const struct serve *o)
 {
+	v->site = o->site;
 	v->post_auth = o->post_auth_given ? &o->post_auth : NULL;
 	v->engine = o->engine;
 	v->fallback = o->fallback;
@@ -420,9 +426,8 @@ static void set_limits(struct service *v, const struct serve *o)
 
 static int set_up(struct service *v, struct serve *o)
 {
-	v->site = o->site;
-	v->site.root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (v->site.root < 0) {
+	o->site.root = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (o->site.root < 0) {
 		complain("%s: %s", o->dir, strerror(errno));
 		return -1;
 	}
@@ -450,10 +455,11 @@ static int run(int argc, char **argv)
 	};
 	struct service v = {
 		.config_lock = PTHREAD_MUTEX_INITIALIZER,
-		.signal_fd = -1, .told_fd = -1, .site.root = -1,
+		.signal_fd = -1, .told_fd = -1,
 	};
 	int err;
 
+	site_init(&o.site);
 	if (parse(&o, argc, argv))
 		return cmd_hint(&cmd_serve);
 	if (o.help)
@@ -464,8 +470,8 @@ static int run(int argc, char **argv)
 		err = service_run(&v);
 	service_free(&v);
 	ops_stop();
-	if (v.site.root >= 0)
-		close(v.site.root);
+	if (o.site.root >= 0)
+		close(o.site.root);
 	suppdata_free(&o.tls.supp);
 	selfsigned_free(&o.cert);
 	return err ? STATUS_USAGE : STATUS_OK;

@@ -53,6 +53,7 @@ int server_patience(const struct server *s)
 {
 	int64_t due = earlier(s->accept_at, s->drain_end);
 
+	due = earlier(filecache_due(s->files), due);
 	if (!list_empty(&s->ready) || !list_empty(&s->dead))
 		return 0;
 	for (size_t i = 0; i < DEADLINES; i++) {
@@ -186,6 +187,19 @@ void server_woken(struct server *s)
 	start_accepting(s);
 }
 
+/* ---- files ------------------------------------------------------------- */
+
+struct filecache *server_files(struct server *s)
+{
+	unsigned int hang_ups = atomic_load(&s->service->hang_ups);
+
+	if (hang_ups != s->hang_ups)
+		filecache_empty(s->files);
+	s->hang_ups = hang_ups;
+	filecache_age(s->files, s->now);
+	return s->files;
+}
+
 /* ---- the loop ---------------------------------------------------------- */
 
 static void bury(struct server *s)
@@ -209,6 +223,7 @@ static int turn(struct server *s)
 	if (atomic_load(&s->service->signals) && !s->draining)
 		drain(s);
 	expire(s);
+	server_files(s);
 	if (s->accept_at && s->now >= s->accept_at) {
 		s->accept_at = 0;
 		start_accepting(s);
@@ -267,12 +282,13 @@ struct server *server_new(struct service *v)
 	list_init(&s->clients);
 	list_init(&s->ready);
 	list_init(&s->dead);
+	s->files = filecache_new(v->site.root, &v->site.cache);
 	for (size_t i = 0; i < DEADLINES; i++)
 		list_init(&s->deadline[i]);
 	s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (s->wake_fd >= 0)
+	if (s->wake_fd >= 0 && s->files)
 		return s;
-	free(s);
+	server_free(s);
 	return NULL;
 }
 
@@ -280,6 +296,8 @@ void server_free(struct server *s)
 {
 	for (size_t i = 0; i < s->listeners_len; i++)
 		close(s->listeners[i].fd);
-	close(s->wake_fd);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
+	filecache_free(s->files);
 	free(s);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine.h"
+#include "filecache.h"
 #include "list.h"
 #include "net.h"
 #include "service.h"
@@ -50,6 +51,8 @@ struct server {
 	bool draining;
 	size_t listeners_len;
 	struct listener listeners[LISTENERS_MAX];
+	struct filecache *files;
+	unsigned int hang_ups;	/* that @files knows of */
 	char buf[SERVER_BUF];
 };
 
@@ -88,5 +91,7 @@ void server_arm(struct server *s, struct timer *timer,
 		enum deadline deadline);
 /* A connection was closed: another may be accepted */
 void server_freed(struct server *s);
+/* What it knows of the files of the site, which is not from before a SIGHUP */
+struct filecache *server_files(struct server *s);
 
 #endif

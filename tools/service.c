@@ -121,6 +121,8 @@ static void hang_up(struct service *v)
 	struct ktls_config *old = v->config, *fresh;
 	bool good = v->tls && !reload(&fresh, old, v->tls, v->ticket_keys);
 
+	atomic_fetch_add(&v->hang_ups, 1);
+	wake_all(v);
 	ops_reopen();
 	metrics_reload(good);
 	if (!good) {

@@ -53,6 +53,7 @@ struct service {
 	atomic_uint signals;	/* to end that have come: 1 drains, 2 cuts */
 	atomic_uint rest;	/* clients at the first of them */
 	atomic_uint draining;	/* servers that accept no more */
+	atomic_uint hang_ups;	/* SIGHUPs: what is cached is old */
 	atomic_uint cut;	/* clients that did not end in time */
 	int signal_fd;
 	int told_fd;		/* an eventfd: one of these has changed: */

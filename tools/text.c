@@ -53,6 +53,16 @@ void text_puts(struct text *t, const char *s)
 	text_put(t, s, strlen(s));
 }
 
+void text_number(struct text *t, unsigned long long n)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	text_put(t, p, (size_t)(digits + sizeof(digits) - p));
+}
+
 void text_printf(struct text *t, const char *fmt, ...)
 {
 	va_list args, again;

@@ -18,6 +18,7 @@ void text_free(struct text *t);
 char *text_room(struct text *t, size_t len);
 void text_put(struct text *t, const void *data, size_t len);
 void text_puts(struct text *t, const char *s);
+void text_number(struct text *t, unsigned long long n);
 void text_printf(struct text *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

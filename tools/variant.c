@@ -5,10 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "http.h"
-#include "path.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof(*(a)))
 #define NOT_SAID	UINT_MAX
@@ -102,58 +100,63 @@ static void weigh(const char *s, unsigned int weight[WEIGHTS])
 
 /* ---- the files --------------------------------------------------------- */
 
-/* A sibling that can stand for a file with @st */
-static int open_sibling(int root, const char *name, const char *suffix,
-			const struct stat *st, struct stat *sibling)
+static bool older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
+}
+
+/* A sibling that can stand for the @plain file, or NULL */
+static struct file *get_sibling(struct filecache *files, const char *name,
+				const char *suffix, const struct file *plain)
 {
 	char path[PATH_MAX];
 	size_t len = strlen(name), more = strlen(suffix) + 1;
-	int fd;
+	struct file *f;
 
 	if (len + more > sizeof(path))
-		return -1;
+		return NULL;
 	memcpy(path, name, len);
 	memcpy(path + len, suffix, more);
-	fd = path_open(root, path);
-	if (fd < 0)
-		return -1;
-	if (!fstat(fd, sibling) && S_ISREG(sibling->st_mode) &&
-	    (sibling->st_mtim.tv_sec > st->st_mtim.tv_sec ||
-	     (sibling->st_mtim.tv_sec == st->st_mtim.tv_sec &&
-	      sibling->st_mtim.tv_nsec >= st->st_mtim.tv_nsec)))
-		return fd;
-	close(fd);
-	return -1;
+	f = filecache_get(files, path);
+	if (f && !f->err && S_ISREG(f->st.st_mode) &&
+	    !older(&f->st.st_mtim, &plain->st.st_mtim))
+		return f;
+	file_put(f);
+	return NULL;
 }
 
-int variant_choose(struct entity *e, int *fd, int root, const char *name,
+int variant_choose(struct file **file, const char **coding,
+		   struct filecache *files, const char *name,
 		   const char *accept, bool *varies)
 {
 	unsigned int weight[WEIGHTS] = { [IDENTITY] = 1 }, best;
-	const struct stat plain = e->st;
+	struct file *plain = *file, *chosen = NULL;
 
 	if (accept)
 		weigh(accept, weight);
 	/* at equal weight a coding is taken rather than none */
 	best = weight[IDENTITY];
 	for (int i = 0; i < IDENTITY; i++) {
-		struct stat st;
-		int sibling = open_sibling(root, name, codings[i].suffix,
-					   &plain, &st);
+		struct file *f = get_sibling(files, name, codings[i].suffix,
+					     plain);
 
-		if (sibling < 0)
+		if (!f)
 			continue;
 		*varies = true;
 		if (!weight[i] || weight[i] < best ||
-		    (e->coding && weight[i] == best)) {
-			close(sibling);
+		    (chosen && weight[i] == best)) {
+			file_put(f);
 			continue;
 		}
-		close(*fd);
-		*fd = sibling;
-		e->st = st;
-		e->coding = codings[i].name;
+		file_put(chosen);
+		chosen = f;
+		*coding = codings[i].name;
 		best = weight[i];
+	}
+	if (chosen) {
+		file_put(plain);
+		*file = chosen;
 	}
 	if (best)
 		return 0;

@@ -8,14 +8,15 @@
 
 #include <stdbool.h>
 
-#include "precond.h"
+#include "filecache.h"
 
 /*
- * @fd is the file @name below @root, and @e->st its own: put the sibling in
- * their place that the field @accept (NULL: absent) prefers.  0, or 406; does
- * the answer depend on the field?
+ * @file is what @name stands for in the cache: put the sibling in its place that
+ * the field @accept (NULL: absent) prefers, and its @coding.  0, or 406; does the
+ * answer depend on the field?
  */
-int variant_choose(struct entity *e, int *fd, int root, const char *name,
+int variant_choose(struct file **file, const char **coding,
+		   struct filecache *files, const char *name,
 		   const char *accept, bool *varies);
 
 #endif
