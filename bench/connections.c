@@ -56,15 +56,17 @@ void cn_emit(const struct cn_options *o, const char *table, const char *name,
 /* Each end of an idle connection is a descriptor, in a process of its own */
 static void limit_idle(struct cn_options *o)
 {
+	rlim_t need = (rlim_t)o->idle_max + DESCRIPTORS_KEPT;
 	struct rlimit files;
-	rlim_t room;
 
 	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max != RLIM_INFINITY && files.rlim_max < need &&
+	    !setrlimit(RLIMIT_NOFILE, &(struct rlimit){ need, need }))
+		return;		/* who is root may */
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	room = files.rlim_max - DESCRIPTORS_KEPT;
-	if (files.rlim_max != RLIM_INFINITY && (rlim_t)o->idle_max > room) {
-		o->idle_max = (int)room;
+	if (files.rlim_max != RLIM_INFINITY && files.rlim_max < need) {
+		o->idle_max = (int)files.rlim_max - DESCRIPTORS_KEPT;
 		printf("%d idle connections at most: RLIMIT_NOFILE\n",
 		       o->idle_max);
 	}

@@ -78,7 +78,7 @@ held_together()
 		"$first and $second after, $each bytes each" |
 		sed "s/^/# $engine: /" >&9
 	# what is promised, where user space does not hold their records
-	[[ $build = *-san ]] || ! has_ktls || [ "$each" -lt 1024 ]
+	[[ $build = *-san ]] || ! has_ktls || [ "$each" -le 900 ]
 	# the same again takes no more than it left
 	[ "$second" -le $((first + first / 10 + 2048)) ]
 	stop_server
