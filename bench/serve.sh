@@ -12,7 +12,8 @@
 # comes in ticks there, so that "less_us", by how much less time passes for one
 # than with nginx and the same client, tells the difference more exactly.
 #
-# Each engine that ktls serve knows is a server of its own.
+# Each engine that ktls serve knows is a server of its own, with the cache of
+# files that it has by default.
 #   SERVE_OPTS	more options for ktls serve
 #   THREADS	workers of each server (1)
 #   BENCH_DISK	where to put the files (build/bench)
@@ -45,7 +46,7 @@ shift $((OPTIND - 1))
 [[ $seconds$repeat =~ ^[0-9]+$ ]] || usage	# wrk takes whole seconds
 
 # name, unit, and what makes it: see drive()
-rows=(keep-1k keep-16k full resumed get-1m get-256m slow-1k)
+rows=(keep-1k keep-16k close-1k full resumed get-1m get-256m slow-1k)
 if [ $# -gt 0 ]; then
 	rows=("$@")
 fi
@@ -196,10 +197,10 @@ cpu() {	# NAME
 # ---- the clients ------------------------------------------------------------
 
 # wrk's "N requests in 3.00s"; any error spoils the row
-run_wrk() {	# CONNECTIONS URL
+run_wrk() {	# CONNECTIONS URL [WRK-OPTION]...
 	local out
 
-	out=$(wrk -t 1 -c "$1" -d "${seconds}s" "$2")
+	out=$(wrk -t 1 -c "$1" -d "${seconds}s" "${@:3}" "$2")
 	if grep -qE 'Socket errors|Non-2xx' <<<"$out"; then
 		echo "serve.sh: $2: $out" >&2
 		return 1
@@ -217,6 +218,9 @@ drive() {	# ROW PORT
 		;;
 	keep-16k)
 		run_wrk 16 "$url/16k"
+		;;
+	close-1k)
+		run_wrk 16 "$url/1k" -H 'Connection: close'
 		;;
 	get-1m)
 		run_wrk 4 "$url/1m"
