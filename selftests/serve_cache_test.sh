@@ -317,20 +317,20 @@ crowded()
 
 	folder
 	mkdir "$www/many"
-	( cd "$www/many" && for n in {1..3000}; do echo "$n" >"$n"; done )
-	link_names middle 1500
+	( cd "$www/many" && for n in {1..2200}; do echo "$n" >"$n"; done )
+	link_names middle 1400
 	serve_counting --file-cache 1000
 	for n in 1 2; do
 		within curl -sSf -4 --noproxy '*' --cacert "$pki/ca.pem" \
-			"$url/many/[1-3000]" >"$dir/got"
-		seq 3000 | cmp "$dir/got"
+			"$url/many/[1-2200]" >"$dir/got"
+		seq 2200 | cmp "$dir/got"
 	done
 	# but for what had to wait for a disk, and has a descriptor
 	hits=$(lookups hit)
 	[ "$hits" -le 256 ] || { echo "$hits are left"; return 1; }
 	within curl -sSf -4 --noproxy '*' --cacert "$pki/ca.pem" -o /dev/null \
-		"$url/middle[1-1500]"
-	is "the last" "$(web /middle1500 | sum)" "$(sum "$www/middle")"
+		"$url/middle[1-1400]"
+	is "the last" "$(web /middle1400 | sum)" "$(sum "$www/middle")"
 	is "is known" "$(lookups hit)" $((hits + 1))
 	is "the first" "$(web /middle1 | sum)" "$(sum "$www/middle")"
 	is "is not" "$(lookups hit)" $((hits + 1))

@@ -86,21 +86,30 @@ static bool unchanged(const struct file *f)
 }
 
 /*
- * The content of a small file, unless one would have to wait for a disk: who
- * sends it does.  False: it was changed meanwhile.
+ * All of it, unless one would have to wait for a disk: who sends it does.  What
+ * cannot tell (tmpfs, for one) waits here as it would there.
  */
+static bool read_whole(int fd, char *buf, size_t len)
+{
+	struct iovec to = { buf, len };
+	ssize_t n = preadv2(fd, &to, 1, 0, RWF_NOWAIT);
+
+	if (n < 0 && errno == EOPNOTSUPP)
+		n = pread(fd, buf, len, 0);
+	return n == (ssize_t)len;
+}
+
+/* The content of a small file, if it can be had; false: it was changed */
 static bool load(struct file *f, size_t max)
 {
-	struct iovec to = { .iov_len = (size_t)f->st.st_size };
+	size_t len = (size_t)f->st.st_size;
 
-	if (!S_ISREG(f->st.st_mode) || f->st.st_size > (off_t)max)
+	if (!S_ISREG(f->st.st_mode) || len > max)
 		return true;
-	to.iov_base = malloc(to.iov_len + 1);
-	if (!to.iov_base)
+	f->content = malloc(len + 1);
+	if (!f->content)
 		return true;
-	f->content = to.iov_base;
-	if (to.iov_len && preadv2(f->fd, &to, 1, 0, RWF_NOWAIT) !=
-			  (ssize_t)to.iov_len)
+	if (len && !read_whole(f->fd, f->content, len))
 		free_content(f);
 	else if (!unchanged(f))
 		return false;
