@@ -70,30 +70,49 @@ field()	# NAME HEAD: its values
 
 # ---- how long --------------------------------------------------------------
 
-# Within its time a file is what it was; then it is looked at.
-replaced()
+# Within its time a file is what it was
+remembered()
 {
 	local name
 
 	folder
-	serve_counting --file-cache 3
+	serve_counting --file-cache 1000
 	for name in small middle; do
 		cp "$www/$name" "$dir/$name"
 		same "/$name" "$dir/$name"
 		printf another >"$www/new"
 		mv "$www/new" "$www/$name"
 		same "/$name" "$dir/$name"
-		until_true gives "/$name" another
+		rm "$www/$name"
+		same "/$name" "$dir/$name"
 	done
 	is missing "$(code /late)" 404
 	printf late >"$www/late"
 	is "still missing" "$(code /late)" 404
-	until_true gives /late late
-	printf last >"$www/small"
-	until_true gives /small last
-	rm "$www/small"
-	is "still there" "$(web /small)" last
-	until_true answers /small 404
+}
+
+# ... and then it is looked at.
+replaced()
+{
+	local name
+
+	folder
+	serve_counting --file-cache 0.2
+	for name in small middle; do
+		same "/$name" "$www/$name"
+		printf another >"$www/new"
+		mv "$www/new" "$www/$name"
+		until_true gives "/$name" another
+		printf last >"$www/$name"
+		until_true gives "/$name" last
+		# as long, and so soon that its time may be the same
+		printf LAST 1<>"$www/$name"
+		until_true gives "/$name" LAST
+		rm "$www/$name"
+		until_true answers "/$name" 404
+		printf late >"$www/$name"
+		until_true gives "/$name" late
+	done
 }
 
 # A file that is not in memory is looked at each time: nothing is mixed.
@@ -124,19 +143,15 @@ truncated()
 {
 	folder
 	cp "$www/middle" "$dir/middle"
-	serve_counting --file-cache 3
+	serve_counting --file-cache 1000
 	same /middle "$dir/middle"
 	truncate -s 100 "$www/middle"
 	same /middle "$dir/middle"
 	is range "$(web -r 49990-49999 /middle | sum)" \
 		"$(tail -c 10 "$dir/middle" | sum)"
-	cut() { [ "$(web /middle | wc -c)" = 100 ]; }
-	until_true cut
-	printf 0123456789 >"$www/middle"
-	until_true gives /middle 0123456789
-	# as long, and so soon that its time may be the same
-	printf 9876543210 1<>"$www/middle"
-	until_true gives /middle 9876543210
+	kill -HUP "$server"
+	until_true grep -q reloaded "$log"
+	same /middle "$www/middle"
 }
 
 # A link is followed anew, and never out of the folder.
@@ -337,5 +352,5 @@ crowded()
 }
 
 both_engines
-run_tests replaced large truncated links hang_up off answers_alike counted \
-	growing descriptors missing crowded
+run_tests remembered replaced large truncated links hang_up off answers_alike \
+	counted growing descriptors missing crowded
