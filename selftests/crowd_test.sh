@@ -15,14 +15,16 @@ www=$tmp/www
 mkdir "$www"
 echo page >"$www/index.html"
 
-# each end has a descriptor of each, and the server keeps one free for a file
+# each end has a descriptor of each, and the server keeps one free for a file,
+# and some for files that nobody is being sent just now
+spare=600
 count=10000
 [[ $build != *-san && $slow = 1 ]] || count=1200	# for the sake of time
 count=${KTLS_TEST_CROWD:-$count}
-ulimit -n $((2 * count + 200)) 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+ulimit -n $((2 * count + spare)) 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 [ "$(ulimit -n)" = unlimited ] ||
-	[ "$(ulimit -n)" -ge $((2 * count + 200)) ] ||
-	count=$((($(ulimit -n) - 200) / 2))
+	[ "$(ulimit -n)" -ge $((2 * count + spare)) ] ||
+	count=$((($(ulimit -n) - spare) / 2))
 
 resident()	# KiB that the server has
 {
