@@ -158,8 +158,11 @@ int ktls_uring_new(struct ktls_uring **out, struct io_uring *ring,
 	u->buffers = o.buffers;
 	u->group = o.buffer_group;
 	u->turn_bytes = o.turn_bytes ? o.turn_bytes : TURN_BYTES;
+	u->page = sysconf(_SC_PAGESIZE);
 	link_init(&u->ready);
 	prepare_messages(u);
+	for (size_t i = 0; i < FETCH_MAX / RECORD_DATA; i++)
+		u->fetch_iov[i] = (struct iovec){ u->waste, RECORD_DATA };
 	err = add_buffers(u);
 	if (err) {
 		remove_buffers(u);
@@ -177,6 +180,7 @@ void ktls_uring_free(struct ktls_uring *u)
 	io_uring_unregister_buf_ring(u->ring, u->group);
 	remove_buffers(u);
 	explicit_bzero(u->scratch, sizeof(u->scratch));
+	explicit_bzero(u->waste, sizeof(u->waste));
 	free(u);
 }
 
@@ -203,7 +207,8 @@ static uint64_t tag(const struct ktls_stream *s, enum op op)
 
 void stream_put(struct ktls_stream *s, struct io_uring_sqe *sqe, enum op op)
 {
-	bool on_socket = op != OP_CANCEL_RX && op != OP_CANCEL_TX;
+	bool on_socket = !(1u << op & (1u << OP_CANCEL_RX | 1u << OP_CANCEL_TX |
+				       1u << OP_FETCH | 1u << OP_CANCEL_FETCH));
 
 	if (s->slot >= 0 && on_socket) {
 		sqe->fd = s->slot;
@@ -320,8 +325,9 @@ static void free_step(struct ktls_stream *s)
 {
 	stream_cancel(s, OP_RX, OP_CANCEL_RX);
 	stream_cancel(s, OP_TX, OP_CANCEL_TX);
+	stream_cancel(s, OP_FETCH, OP_CANCEL_FETCH);
 	tx_cancel(s, -ECANCELED);
-	if (s->job && !stream_busy(s, OP_TX))
+	if (s->job && !stream_has_job(s))
 		stream_ready(s);	/* which its callbacks have queued */
 	else if (!s->busy)
 		release(s);
@@ -403,6 +409,9 @@ static void done(struct ktls_stream *s, enum op op,
 		return;
 	case OP_INSTALL:
 		install_done(s, cqe->res);
+		return;
+	case OP_FETCH:
+		fetch_done(s);
 		return;
 	default:
 		return;		/* the cancelled one tells itself */

@@ -5,11 +5,14 @@
 
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "include/ktls_uring.h"
 
 /* Plaintext of a record */
 #define RECORD_DATA	16384
+/* Of a file, by one request */
+#define FETCH_MAX	(1024 * 1024)
 
 /* Requests of a stream, of which each is in the ring once at most */
 enum op {
@@ -19,6 +22,8 @@ enum op {
 	OP_CANCEL_RX,
 	OP_CANCEL_TX,
 	OP_INSTALL,	/* a descriptor of our own for a direct one */
+	OP_FETCH,	/* of a file, into memory */
+	OP_CANCEL_FETCH,
 	OPS,
 };
 
@@ -56,7 +61,10 @@ struct ktls_uring {
 	struct iovec close_iov;
 	uint8_t close_notify[2];
 	uint8_t scratch[RECORD_DATA];	/* plaintext, during a callback */
-	uint8_t waste[4096];		/* what failed streams get */
+	uint8_t waste[RECORD_DATA];	/* what nobody looks at */
+	struct iovec fetch_iov[FETCH_MAX / RECORD_DATA];	/* all there */
+	off_t page;			/* bytes */
+	bool no_cachestat;
 	union control close_control;
 };
 
@@ -85,6 +93,8 @@ struct ktls_stream {
 	unsigned int rekey;	/* flags of it, if @rekeying */
 	int tx_error;		/* records of ours do not go out: final for it */
 	int close_error;
+	off_t fetched;		/* the job's file, to there; 0: not at all */
+	off_t in_memory;	/* ... is, as far as this turn knows */
 	uint8_t busy;		/* bit of each enum op: in the ring */
 	uint8_t tx;		/* enum tx */
 	uint8_t odd;		/* failures in a row that were none */
@@ -115,6 +125,12 @@ void stream_put(struct ktls_stream *s, struct io_uring_sqe *sqe, enum op op);
 static inline bool stream_busy(const struct ktls_stream *s, enum op op)
 {
 	return s->busy & 1u << op;
+}
+
+/* The ring has the memory or file of the first job */
+static inline bool stream_has_job(const struct ktls_stream *s)
+{
+	return stream_busy(s, OP_TX) || stream_busy(s, OP_FETCH);
 }
 
 void stream_cancel(struct ktls_stream *s, enum op op, enum op by);
@@ -149,5 +165,13 @@ void tx_done(struct ktls_stream *s, int res);
 void tx_shutdown_done(struct ktls_stream *s, int res);
 /* Those that are queued fail */
 void tx_cancel(struct ktls_stream *s, int err);
+
+/* the file of a job (uring_file.c) */
+/*
+ * True: @len bytes, or as many as it is then, can be sent without waiting for a
+ * disk.  False: they are fetched, or the ring has no room for that.
+ */
+bool file_ready(struct ktls_stream *s, size_t *len);
+void fetch_done(struct ktls_stream *s);
 
 #endif /* KTLS_URING_PRIVATE_H */

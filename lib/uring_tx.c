@@ -31,6 +31,7 @@ static void job_done(struct ktls_stream *s, int err)
 	s->job = job->next;
 	if (!s->job)
 		s->last = &s->job;
+	s->fetched = s->in_memory = 0;
 	job->done(s, job, err);
 }
 
@@ -39,8 +40,8 @@ void tx_cancel(struct ktls_stream *s, int err)
 {
 	struct ktls_job **end = s->last;
 
-	/* memory that is being sent is not given back yet */
-	while (s->job && !stream_busy(s, OP_TX)) {
+	/* memory that is being sent is not given back yet, nor is a file */
+	while (s->job && !stream_has_job(s)) {
 		bool last = &s->job->next == end;
 
 		job_done(s, err);
@@ -92,7 +93,7 @@ bool tx_send(struct ktls_stream *s, enum tx tx, const void *p, size_t len,
 	return true;
 }
 
-/* ---- a file -------------------------------------------------------------- */
+/* ---- for a file ---------------------------------------------------------- */
 
 /* A request to receive that is not in the ring yet would not wait either */
 static bool rx_unsubmitted(const struct ktls_stream *s)
@@ -127,21 +128,6 @@ static bool set_nonblock(struct ktls_stream *s, bool on)
 void tx_blocking(struct ktls_stream *s)
 {
 	(void)set_nonblock(s, false);
-}
-
-static ssize_t send_file(struct ktls_stream *s, size_t *turn)
-{
-	struct ktls_job *job = s->job;
-	size_t len = job_left(job);
-	ssize_t n;
-
-	if (len > *turn)
-		len = *turn;
-	n = ktls_sendfile(s->conn, job->file, &job->offset, len);
-	if (!n && len)
-		return -ENODATA;
-	*turn -= n > 0 ? (size_t)n : 0;
-	return n;
 }
 
 /* ---- one step ------------------------------------------------------------ */
@@ -189,6 +175,37 @@ static bool push_user(struct ktls_stream *s)
 	return p && tx_send(s, TX_OUT, p, len, 0);
 }
 
+static ssize_t send_file(struct ktls_stream *s, size_t len, size_t *turn)
+{
+	struct ktls_job *job = s->job;
+	ssize_t n = ktls_sendfile(s->conn, job->file, &job->offset, len);
+
+	if (!n && len)
+		return -ENODATA;
+	*turn -= n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+static bool step_file(struct ktls_stream *s, bool kernel, size_t *turn)
+{
+	size_t len = job_left(s->job);
+	ssize_t n;
+
+	if (len > *turn)
+		len = *turn;
+	/* meanwhile what is sealed goes out */
+	if (len && !file_ready(s, &len))
+		return !kernel && push_user(s);
+	if (!len || (kernel && !set_nonblock(s, true))) {
+		stream_ready(s);
+		return false;
+	}
+	n = send_file(s, len, turn);
+	if (n == -EAGAIN && !kernel)
+		return push_user(s);
+	return sent(s, n);
+}
+
 /* A message: if the socket does not take it whole, it is not left there */
 static bool step_call(struct ktls_stream *s, bool kernel)
 {
@@ -208,7 +225,6 @@ static bool step_call(struct ktls_stream *s, bool kernel)
 static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 {
 	struct ktls_job *job = s->job;
-	bool file = job->file >= 0;
 	ssize_t n;
 
 	if (job->call)
@@ -217,13 +233,11 @@ static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 		job_done(s, 0);
 		return true;
 	}
-	if (file && (!*turn || (kernel && !set_nonblock(s, true)))) {
-		stream_ready(s);
-		return false;
-	}
-	if (kernel && !file)
+	if (job->file >= 0)
+		return step_file(s, kernel, turn);
+	if (kernel)
 		return send_raw(s);
-	n = file ? send_file(s, turn) : seal(s);
+	n = seal(s);
 	/* what is sealed goes out first: no need to ask for room */
 	if (n == -EAGAIN && !kernel)
 		return push_user(s);
@@ -363,6 +377,7 @@ static void conn_step(struct ktls_stream *s)
 		else
 			more = !kernel && push_user(s);
 	}
+	s->in_memory = 0;	/* until the next turn it may leave */
 }
 
 void tx_step(struct ktls_stream *s)

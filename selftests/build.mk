@@ -19,7 +19,7 @@ test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 # with and without kTLS below them
 test-both    := conn_pass conn_save conn_saved_bad fallback flow footprint own_io \
 	post_attack post_auth rekey_load renego resume13 ticket13 \
-	tickets uring uring_close uring_control uring_life uring_load
+	tickets uring uring_close uring_cold uring_control uring_life uring_load
 test-kernel  += $(test-both)
 
 # Those that run again with a newer libcrypto and libssl, and those that have
@@ -46,13 +46,13 @@ $(O)/selftests/support.a: $(test-objs)
 test-gnutls := export gnutls gnutls13 gnutls_early gnutls_exts gnutls_post \
 	gnutls_psk gnutls_rawkey gnutls_supp
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
-test-uring := uring uring_close uring_control uring_life uring_load
+test-uring := uring uring_close uring_cold uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
 # ... where what is allocated is counted
 $(O)/selftests/footprint: $(O)/bench/heap.o
 $(O)/selftests/footprint: test-libs := $(wrap-heap)
 # ... whose submissions are made to fail
-$(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
+$(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
 
 $(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
 		$(O)/libktls-uring.a $(O)/libktls.a

@@ -10,7 +10,7 @@ declare -A group=(
 	# a|b: either will do, the first is installed
 	[build]='gcc make pkgconf|pkg-config libc6-dev libssl-dev liburing-dev
 		libhttp-parser-dev'
-	[test]='openssl curl gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
+	[test]='openssl curl e2fsprogs gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
 		zlib1g libbrotli1 libzstd1'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
 	[clients]='curl wget wrk chromium openssl python3'

@@ -2,7 +2,6 @@
 /* How connections on an io_uring end: at every step, by either end */
 #include "uring_lib.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,18 +13,6 @@ FIXTURE(uring_close) {
 
 MODES(uring_close, mode_ends);
 FIXTURE_TIMEOUT(uring_close, 60);
-
-static unsigned int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	ASSERT_TRUE(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 FIXTURE_SETUP(uring_close)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "uring_lib.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,14 +155,32 @@ static int file_of(uint64_t seed, uint64_t pos, size_t len)
 	return fd;
 }
 
-void uring_send_file(struct uring_end *end, uint64_t seed, uint64_t pos,
-		     size_t len, size_t promised)
+void uring_send_fd(struct uring_end *end, int fd, off_t offset, uint64_t len)
 {
 	struct job *j = job_new(0);
 
-	j->job.file = file_of(seed, pos, len);
-	j->job.len = promised;
+	j->job.file = fd;
+	j->job.offset = offset;
+	j->job.len = len;
 	ktls_stream_send(end->s, &j->job);
+}
+
+void uring_send_file(struct uring_end *end, uint64_t seed, uint64_t pos,
+		     size_t len, size_t promised)
+{
+	uring_send_fd(end, file_of(seed, pos, len), 0, promised);
+}
+
+unsigned int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	ASSERT_TRUE(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
 }
 
 /* ---- the loop ------------------------------------------------------------ */

@@ -79,10 +79,15 @@ void uring_idle(struct uring_pair *p, int turns);
 /* A job of @len bytes of the stream @seed, from @pos; freed when it is done */
 void uring_send(struct uring_end *end, uint64_t seed, uint64_t pos,
 		size_t len, bool more);
+/* Of a file that is there, and closed when it is done */
+void uring_send_fd(struct uring_end *end, int fd, off_t offset, uint64_t len);
 /* The same of a file, which is made of it */
 void uring_send_file(struct uring_end *end, uint64_t seed, uint64_t pos,
 		     size_t len, size_t promised);
 
 extern const struct ktls_stream_ops uring_end_ops;
+
+/* Descriptors of this process */
+unsigned int count_fds(void);
 
 #endif /* SELFTESTS_URING_LIB_H */

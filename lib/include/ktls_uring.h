@@ -45,7 +45,8 @@ struct ktls_uring_opts {
 	uint16_t buffer_group;		/* its number in the ring */
 	/*
 	 * Of a file, so many bytes are sent in one turn of a stream, at most
-	 * (0: 524288): others wait no longer than that takes.
+	 * (0: 524288): others wait no longer than that takes.  It does not wait
+	 * for a disk: see struct ktls_job.
 	 */
 	unsigned int turn_bytes;
 };
@@ -166,10 +167,16 @@ void ktls_stream_resume(struct ktls_stream *s);
  * Something to send: in memory, or of a file.  The struct, the memory and the
  * file are the stream's until @done, which is called once for each, in order,
  * also when it fails, or ktls_stream_free() does away with it (-ECANCELED).
+ *
+ * What of a file is not in memory is first read into it by a worker of the
+ * ring, while the loop goes on.  Whether it is, cachestat(2) says (Linux 6.5;
+ * since 2025 only of files that the caller owns or may write to), or reads with
+ * RWF_NOWAIT, which may miss gaps below 128 KiB.  File systems without that
+ * (tmpfs, overlayfs, most networks) are not asked: there the loop waits.
  */
 struct ktls_job {
 	const void *buf;
-	int file;		/* -1: @buf */
+	int file;		/* -1: @buf; open for reading */
 	off_t offset;		/* in the file; advanced */
 	uint64_t len;		/* bytes */
 	uint64_t sent;		/* of them; to be 0 */
