@@ -2,15 +2,22 @@
 #
 # What to measure with, linked with the static library. See bench/README.md.
 
-bench-progs := $(O)/bench/file_to_socket $(O)/bench/handshake \
-	$(O)/bench/connect $(O)/bench/connections
+bench-progs := $(O)/bench/file_to_socket $(O)/bench/uring_file \
+	$(O)/bench/handshake $(O)/bench/connect $(O)/bench/connections
 bench-obj   := $(patsubst %.c,$(O)/%.o,$(wildcard bench/*.c))
 
 $(bench-obj): CPPFLAGS += -Ilib/include
 
-$(O)/bench/file_to_socket: $(patsubst %,$(O)/bench/%.o,file_to_socket paths \
-		paths_call paths_ring links meter refusals sample) \
+$(O)/bench/file_to_socket: $(patsubst %,$(O)/bench/%.o,file_to_socket file paths \
+		paths_call paths_cold paths_ring \
+		links meter refusals sample) \
 		$(O)/tools/selfsigned.o $(O)/tools/text.o $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
+
+$(O)/bench/uring_file: $(patsubst %,$(O)/bench/%.o,uring_file file links \
+		meter sample) $(O)/tools/selfsigned.o $(O)/tools/text.o \
+		$(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
 

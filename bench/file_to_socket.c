@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "meter.h"
 #include "paths.h"
 #include "refusals.h"
@@ -247,35 +248,11 @@ static int repeat(struct round *r, size_t i, bool cold)
 
 static int make_file(const char *dir, off_t size, char **map)
 {
-	static char block[65536];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	off_t n;
+	int fd = bench_file(dir, size);
 
-	if (fd < 0) {	/* hostfs has no O_TMPFILE */
-		char name[512];
-
-		snprintf(name, sizeof(name), "%s/file_to_socket.XXXXXX", dir);
-		fd = mkostemp(name, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(name);
-	}
-	for (size_t i = 0; i < sizeof(block); i++)
-		block[i] = (char)rand();
-	for (off_t at = 0; fd >= 0 && at < size; at += n) {
-		n = size - at < (off_t)sizeof(block) ? size - at :
-		    (off_t)sizeof(block);
-		if (pwrite(fd, block, (size_t)n, at) != n) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	if (fd < 0) {
-		perror(dir);
-		return -1;
-	}
-	fsync(fd);	/* what is not on the disk stays in memory */
-	*map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED | MAP_POPULATE,
-		    fd, 0);
+	if (fd >= 0)
+		*map = mmap(NULL, (size_t)size, PROT_READ,
+			    MAP_SHARED | MAP_POPULATE, fd, 0);
 	return fd;
 }
 

@@ -19,7 +19,7 @@
 #define HEAD		256
 #define PIPE_LEN	(1 << 20)
 #define SLICE		(256 << 10)
-#define AHEAD		(1 << 20)	/* bytes looked after at a time */
+#define AHEAD		(512 << 10)	/* bytes looked after at a time */
 
 /* One connection's answer */
 struct job {
@@ -82,10 +82,22 @@ void hold_end(struct bench *b, uint64_t since);
 	ret_;								\
 })
 
-/* paths_call.c: from the loop; paths_ring.c: by the ring */
+/* The tag of what they wait for */
+#define TAG_WRITABLE	1
+int wait_writable(struct bench *b, struct job *j);
+/* 1 when it is out, 0 when it waits */
+int send_head(struct bench *b, struct job *j);
+/* As send_head(), up to @end */
+int send_upto(struct bench *b, struct job *j, off_t end);
+
+/*
+ * paths_call.c: from the loop; paths_cold.c: with the ring to bring it into
+ * memory; paths_ring.c: by the ring
+ */
 int step_sendfile(struct bench *b, struct job *j, unsigned tag, int res);
 int step_sendfile_slice(struct bench *b, struct job *j, unsigned tag, int res);
 int step_sendfile_read(struct bench *b, struct job *j, unsigned tag, int res);
+int step_sendfile_probe(struct bench *b, struct job *j, unsigned tag, int res);
 int step_sendfile_ahead(struct bench *b, struct job *j, unsigned tag, int res);
 int step_pread(struct bench *b, struct job *j, unsigned tag, int res);
 int step_user(struct bench *b, struct job *j, unsigned tag, int res);

@@ -4,14 +4,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/sendfile.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "paths.h"
 
-enum { TAG_WRITABLE = 1, TAG_CACHED };
-
-static int wait_writable(struct bench *b, struct job *j)
+int wait_writable(struct bench *b, struct job *j)
 {
 	struct io_uring_sqe *sqe = job_sqe(b);
 
@@ -20,8 +17,7 @@ static int wait_writable(struct bench *b, struct job *j)
 	return 0;
 }
 
-/* 1 when it is out, 0 when it waits */
-static int send_head(struct bench *b, struct job *j)
+int send_head(struct bench *b, struct job *j)
 {
 	ssize_t n;
 
@@ -35,8 +31,7 @@ static int send_head(struct bench *b, struct job *j)
 	return 1;
 }
 
-/* As send_head(), up to @end */
-static int send_upto(struct bench *b, struct job *j, off_t end)
+int send_upto(struct bench *b, struct job *j, off_t end)
 {
 	ssize_t n;
 
@@ -75,81 +70,6 @@ int step_sendfile_slice(struct bench *b, struct job *j, unsigned tag, int res)
 	if (n > 0)
 		return j->pos < b->size ? wait_writable(b, j) : job_done(b, j);
 	return n;
-}
-
-/* Is the file in memory up to @end? The last byte stands for all. */
-static bool cached(struct bench *b, struct job *j, off_t end)
-{
-	char byte;
-	const struct iovec iov = { &byte, 1 };
-
-	return CALL(b, preadv2(j->file, &iov, 1, end - 1, RWF_NOWAIT)) == 1;
-}
-
-static off_t ahead(const struct bench *b, const struct job *j)
-{
-	off_t end = (j->pos | (AHEAD - 1)) + 1;
-
-	return end < b->size ? end : b->size;
-}
-
-/*
- * @fetch has the ring tell when the file is in memory from j->pos to the end of
- * its part
- */
-static int sendfile_cached(struct bench *b, struct job *j, unsigned tag,
-			   int (*fetch)(struct bench *, struct job *, off_t))
-{
-	int n = send_head(b, j);
-	off_t end;
-
-	if (tag == TAG_CACHED)
-		j->ready = true;
-	while (n > 0 && j->pos < b->size) {
-		end = ahead(b, j);
-		if (!j->ready && !cached(b, j, end))
-			return fetch(b, j, end);
-		j->ready = true;
-		n = send_upto(b, j, end);
-		if (n > 0)
-			j->ready = false;
-	}
-	return n > 0 ? job_done(b, j) : n;
-}
-
-static int fetch_read(struct bench *b, struct job *j, off_t end)
-{
-	size_t len = (size_t)(end - j->pos);
-	struct io_uring_sqe *sqe = job_sqe(b);
-
-	/* what does not fit is for the file system's read-ahead to get */
-	io_uring_prep_read(sqe, j->file, j->buf,
-			   (unsigned)(len < b->buf_len ? len : b->buf_len),
-			   (uint64_t)j->pos);
-	job_tag(sqe, j, TAG_CACHED);
-	return 0;
-}
-
-int step_sendfile_read(struct bench *b, struct job *j, unsigned tag, int res)
-{
-	return res < 0 ? res : sendfile_cached(b, j, tag, fetch_read);
-}
-
-static int fetch_ahead(struct bench *b, struct job *j, off_t end)
-{
-	struct io_uring_sqe *sqe = job_sqe(b);
-
-	/* this part and the next; reads nothing itself */
-	CALL(b, posix_fadvise(j->file, j->pos, end - j->pos + AHEAD,
-			      POSIX_FADV_WILLNEED));
-	io_uring_prep_read(sqe, j->file, j->buf, 1, (uint64_t)(end - 1));
-	job_tag(sqe, j, TAG_CACHED);
-	return 0;
-}
-
-int step_sendfile_ahead(struct bench *b, struct job *j, unsigned tag, int res)
-{
-	return res < 0 ? res : sendfile_cached(b, j, tag, fetch_ahead);
 }
 
 /* pread and send, the header in the same buffer */
