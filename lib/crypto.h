@@ -61,6 +61,18 @@ const struct secret *hash_empty(const struct crypto *crypto, enum hash_id id);
 
 int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
 	 const struct slice *data, size_t n, uint8_t *out);
+/* A key that is used more than once: half of the work is done with it */
+struct hmac_key {
+	struct hash inner, outer;
+};
+
+int hmac_key_set(struct hmac_key *k, const struct crypto *crypto,
+		 enum hash_id id, struct slice key);
+int hmac_with(const struct hmac_key *k, const struct slice *data, size_t n,
+	      uint8_t *out);
+/* Also after a failure to set it */
+void hmac_key_wipe(struct hmac_key *k);
+
 int hkdf_extract(const struct crypto *crypto, enum hash_id id,
 		 struct slice salt, struct slice ikm, struct secret *out);
 /* @len at most 255 hashes */

@@ -168,17 +168,21 @@ static bool hmac_begin(struct hash *h, const struct crypto *crypto,
 	return ok;
 }
 
-static bool hmac_run(struct hash *h, const struct crypto *crypto,
-		     enum hash_id id, const uint8_t *key,
+/* Hash @data, and that under the other half of the key */
+static bool hmac_run(struct hash *inner, struct hash *outer,
 		     const struct slice *data, size_t n, uint8_t *out)
 {
-	if (!hmac_begin(h, crypto, id, key, 0x36))
-		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!add(h, data[i].p, data[i].len))
+		if (!add(inner, data[i].p, data[i].len))
 			return false;
-	return finish(h, out) && hmac_begin(h, crypto, id, key, 0x5c) &&
-	       add(h, out, hash_rows[id].len) && finish(h, out);
+	return finish(inner, out) &&
+	       add(outer, out, hash_rows[inner->id].len) && finish(outer, out);
+}
+
+static void hash_wipe(struct hash *h)
+{
+	wipe(h->state, sizeof(h->state));
+	hash_free(h);
 }
 
 static bool hash_key(const struct crypto *crypto, enum hash_id id,
@@ -188,28 +192,58 @@ static bool hash_key(const struct crypto *crypto, enum hash_id id,
 	bool ok = begin(&h, crypto, id) && add(&h, key.p, key.len) &&
 		  finish(&h, out);
 
-	wipe(h.state, sizeof(h.state));
-	hash_free(&h);
+	hash_wipe(&h);
 	return ok;
 }
 
 /* Spelled out: EVP_MAC takes up to twice as long, to set itself up */
-int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
-	 const struct slice *data, size_t n, uint8_t *out)
+int hmac_key_set(struct hmac_key *k, const struct crypto *crypto,
+		 enum hash_id id, struct slice key)
 {
 	uint8_t block[BLOCK_MAX] = { 0 };
-	struct hash h = { 0 };
 	bool ok = true;
 
+	k->inner.ctx = k->outer.ctx = NULL;
 	if (key.len > block_size(id))
 		ok = hash_key(crypto, id, key, block);
 	else if (key.len)
 		memcpy(block, key.p, key.len);
-	ok = ok && hmac_run(&h, crypto, id, block, data, n, out);
+	ok = ok && hmac_begin(&k->inner, crypto, id, block, 0x36) &&
+	     hmac_begin(&k->outer, crypto, id, block, 0x5c);
 	wipe(block, sizeof(block));
-	wipe(h.state, sizeof(h.state));
-	hash_free(&h);
 	return ok ? 0 : -KTLS_E_CRYPTO;
+}
+
+void hmac_key_wipe(struct hmac_key *k)
+{
+	hash_wipe(&k->inner);
+	hash_wipe(&k->outer);
+}
+
+int hmac_with(const struct hmac_key *k, const struct slice *data, size_t n,
+	      uint8_t *out)
+{
+	struct hmac_key copy = { .outer.ctx = NULL };
+	int err = hash_copy(&copy.inner, &k->inner);
+
+	if (!err)
+		err = hash_copy(&copy.outer, &k->outer);
+	if (!err && !hmac_run(&copy.inner, &copy.outer, data, n, out))
+		err = -KTLS_E_CRYPTO;
+	hmac_key_wipe(&copy);
+	return err;
+}
+
+int hmac(const struct crypto *crypto, enum hash_id id, struct slice key,
+	 const struct slice *data, size_t n, uint8_t *out)
+{
+	struct hmac_key k;
+	int err = hmac_key_set(&k, crypto, id, key);
+
+	if (!err && !hmac_run(&k.inner, &k.outer, data, n, out))
+		err = -KTLS_E_CRYPTO;
+	hmac_key_wipe(&k);
+	return err;
 }
 
 int hkdf_extract(const struct crypto *crypto, enum hash_id id,

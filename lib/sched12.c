@@ -12,18 +12,22 @@ int prf(const struct crypto *crypto, enum hash_id hash, struct slice secret,
 	uint8_t a[HASH_MAX], block[HASH_MAX];
 	struct slice data[] = { { a, hash_rows[hash].len }, name, seed1,
 				seed2 };
-	int err = hmac(crypto, hash, secret, data + 1, 3, a);
+	struct hmac_key key;
+	int err = hmac_key_set(&key, crypto, hash, secret);
 
+	if (!err)
+		err = hmac_with(&key, data + 1, 3, a);
 	while (!err && len) {
 		size_t n = len < data[0].len ? len : data[0].len;
 
-		err = hmac(crypto, hash, secret, data, 4, block);
-		if (!err)
-			err = hmac(crypto, hash, secret, data, 1, a);
+		err = hmac_with(&key, data, 4, block);
 		memcpy(out, block, n);
 		out += n;
 		len -= n;
+		if (!err && len)
+			err = hmac_with(&key, data, 1, a);
 	}
+	hmac_key_wipe(&key);
 	wipe(a, sizeof(a));
 	wipe(block, sizeof(block));
 	return err;
