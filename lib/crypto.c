@@ -136,6 +136,27 @@ int crypto_random(void *buf, size_t len)
 	return RAND_bytes_ex(NULL, buf, len, 0) > 0 ? 0 : -KTLS_E_CRYPTO;
 }
 
+int random_take(struct randomness *r, void *buf, size_t len)
+{
+	uint8_t *from;
+	int err = 0;
+
+	if (!r || len > sizeof(r->b))
+		return crypto_random(buf, len);
+	if (r->left < len) {
+		r->left = 0;
+		err = crypto_random(r->b, sizeof(r->b));
+		if (err)
+			return err;
+		r->left = sizeof(r->b);
+	}
+	from = r->b + sizeof(r->b) - r->left;
+	memcpy(buf, from, len);
+	wipe(from, len);
+	r->left = (uint8_t)(r->left - len);
+	return 0;
+}
+
 /* ---- AEAD -------------------------------------------------------------- */
 
 int aead_set(struct aead *a, const struct crypto *crypto, enum aead_id id,

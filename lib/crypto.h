@@ -35,6 +35,18 @@ bool crypto_has_sigscheme(const struct crypto *crypto,
 
 int crypto_random(void *buf, size_t len);
 
+/*
+ * The random bytes of one handshake, drawn at once: what libcrypto takes to
+ * begin costs as much as some hundred bytes of them.  All 0: none yet.
+ */
+struct randomness {
+	uint8_t left;
+	uint8_t b[96];		/* the last @left are there */
+};
+
+/* @len: at most what it holds; NULL: from libcrypto itself */
+int random_take(struct randomness *r, void *buf, size_t len);
+
 /* ---- hashes ------------------------------------------------------------ */
 
 /* A running hash; all 0: not begun */

@@ -222,6 +222,7 @@ struct ktls_hs {
 	unsigned int idle_records;	/* in a row, that had no effect */
 
 	/* secrets */
+	struct randomness random;
 	const struct suite *suite;
 	const struct group *group;
 	struct transcript transcript;

@@ -1319,6 +1319,8 @@ const char *ktls_sigalg_list(size_t i);
  * server_name and checked) or an IP address (checked only); may be NULL with
  * KTLS_VERIFY_NONE; a server passes NULL.  Takes a reference on @config.
  * Returns 0, -EINVAL (no or malformed name), -ENOMEM, -KTLS_E_CRYPTO.
+ * After fork(2) it goes on in one of the two processes, at most: both have the
+ * same keys.
  */
 int ktls_hs_new(struct ktls_hs **hs, struct ktls_config *config,
 		const char *server_name) KTLS_MUST_CHECK;
