@@ -82,6 +82,19 @@ static struct hs_time medians(const struct hs_time *t, size_t n)
 	return m;
 }
 
+double hs_clock;
+
+static void measure_clock(void)
+{
+	double t[1001];
+
+	for (size_t i = 0; i < 1001; i++) {
+		t[i] = 0;
+		HS_TIMED(t[i], );
+	}
+	hs_clock = median(t, 1001);
+}
+
 /* ---- rounds -------------------------------------------------------------- */
 
 static int run_round(const struct hs_impl *impl, void *state, int n,
@@ -240,6 +253,7 @@ int main(int argc, char **argv)
 
 	if (parse(&o, argc, argv))
 		return 2;
+	measure_clock();
 	printf("%s; us of a side, ratios, handshakes/s; of both ends: "
 	       "allocations, then KiB\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("%-26s %-6s %8s %8s %8s %8s %8s %9s %6s %6s %6s\n", "", "",
