@@ -169,18 +169,20 @@ int aead_set(struct aead *a, const struct crypto *crypto, enum aead_id id,
 	if (!a->ctx)
 		return -ENOMEM;
 	a->id = id;
-	/* CCM wants to know the lengths ahead of the key */
-	if (!crypto->cipher[id] ||
-	    !EVP_CipherInit_ex2(a->ctx, crypto->cipher[id], NULL, NULL, seal,
-				NULL) ||
-	    EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_SET_IVLEN, AEAD_IV_LEN,
-				NULL) <= 0 ||
-	    (aead_rows[id].ccm &&
-	     EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN,
-				 NULL) <= 0) ||
-	    !EVP_CipherInit_ex2(a->ctx, NULL, key, NULL, -1, NULL))
+	if (!crypto->cipher[id])
 		return -KTLS_E_CRYPTO;
-	return 0;
+	/* CCM wants to know the lengths ahead of the key; others know them */
+	if (aead_rows[id].ccm &&
+	    (!EVP_CipherInit_ex2(a->ctx, crypto->cipher[id], NULL, NULL, seal,
+				 NULL) ||
+	     EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_SET_IVLEN, AEAD_IV_LEN,
+				 NULL) <= 0 ||
+	     EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN,
+				 NULL) <= 0))
+		return -KTLS_E_CRYPTO;
+	return EVP_CipherInit_ex2(a->ctx, aead_rows[id].ccm ? NULL :
+				  crypto->cipher[id], key, NULL, seal, NULL) ?
+	       0 : -KTLS_E_CRYPTO;
 }
 
 /* All but the tag, in either direction */

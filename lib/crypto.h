@@ -151,9 +151,16 @@ bool sig_fits(const struct sigscheme *scheme, struct evp_pkey_st *key);
 bool sig_fits12(const struct sigscheme *scheme, struct evp_pkey_st *key);
 /* The group on whose curve the key is; NULL: on none */
 const struct group *key_group(struct evp_pkey_st *key);
-/* Appends the signature of @msg to @w */
-int sig_sign(const struct crypto *crypto, const struct sigscheme *scheme,
-	     struct evp_pkey_st *key, struct slice msg, struct wr *w);
+/*
+ * What a signature with @key begins with, so that it need not look anything up;
+ * several may begin at once.  NULL: this key cannot have that.
+ */
+struct evp_md_ctx_st *sig_ready(const struct sigscheme *scheme,
+				struct evp_pkey_st *key);
+void sig_ready_free(struct evp_md_ctx_st *ready);
+/* Appends the signature of @msg to @w; @ready: of both, or NULL */
+int sig_sign(const struct sigscheme *scheme, struct evp_pkey_st *key,
+	     const struct evp_md_ctx_st *ready, struct slice msg, struct wr *w);
 /* -KTLS_E_SIGNATURE */
 int sig_verify(const struct crypto *crypto, const struct sigscheme *scheme,
 	       struct evp_pkey_st *key, struct slice msg, struct slice sig);

@@ -125,22 +125,48 @@ static bool set_padding(EVP_PKEY_CTX *ctx, const struct sigscheme *scheme)
 	return true;
 }
 
-int sig_sign(const struct crypto *crypto, const struct sigscheme *scheme,
-	     struct evp_pkey_st *key, struct slice msg, struct wr *w)
+static bool sign_begin(EVP_MD_CTX *ctx, const struct sigscheme *scheme,
+		       EVP_PKEY *key)
+{
+	EVP_PKEY_CTX *pctx;
+
+	return EVP_DigestSignInit_ex(ctx, &pctx, scheme->digest, NULL, NULL,
+				     key, NULL) > 0 &&
+	       set_padding(pctx, scheme);
+}
+
+/* A provider, of a key in hardware for instance, may be unable to copy it */
+EVP_MD_CTX *sig_ready(const struct sigscheme *scheme, EVP_PKEY *key)
+{
+	OSSL_SCOPE;
+	AUTO(EVP_MD_CTX) copy = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (copy && ctx && sign_begin(ctx, scheme, key) &&
+	    EVP_MD_CTX_copy_ex(copy, ctx))
+		return ctx;
+	EVP_MD_CTX_free(ctx);
+	return NULL;
+}
+
+void sig_ready_free(EVP_MD_CTX *ready)
+{
+	EVP_MD_CTX_free(ready);
+}
+
+int sig_sign(const struct sigscheme *scheme, EVP_PKEY *key,
+	     const EVP_MD_CTX *ready, struct slice msg, struct wr *w)
 {
 	OSSL_SCOPE;
 	AUTO(EVP_MD_CTX) ctx = EVP_MD_CTX_new();
 	int size = EVP_PKEY_get_size(key);
 	size_t len = size > 0 ? (size_t)size : 0;
 	uint8_t *to = wr_reserve(w, len);
-	EVP_PKEY_CTX *pctx;
 
-	(void)crypto;
 	if (!ctx || !to)
 		return -ENOMEM;
-	if (EVP_DigestSignInit_ex(ctx, &pctx, scheme->digest, NULL, NULL, key,
-				  NULL) <= 0 ||
-	    !set_padding(pctx, scheme) ||
+	if (!(ready ? EVP_MD_CTX_copy_ex(ctx, ready) :
+		      sign_begin(ctx, scheme, key)) ||
 	    EVP_DigestSign(ctx, to, &len, msg.p, msg.len) <= 0)
 		return -KTLS_E_CRYPTO;
 	w->len += len;

@@ -94,8 +94,7 @@ int hs_sign(struct ktls_hs *hs, struct wr_mark mark, struct slice content,
 		err = sign_elsewhere(hs, &mark, content);
 	else
 		wr_vec(w, 2)
-			err = sig_sign(hs->config->crypto, hs->scheme,
-				       hs->cred->key, content, w);
+			err = cred_sign(hs->cred, hs->scheme, content, w);
 	if (!err)
 		err = complete(hs, &mark);
 	return hs_then(hs, err, KTLS_WANT_SIGN, then);

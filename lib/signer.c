@@ -79,7 +79,7 @@ ssize_t ktls_signer_sign(const struct ktls_signer *s,
 	     request->version != KTLS_TLS12) || !scheme ||
 	    (request->version == KTLS_TLS13) != is_tls13(content))
 		return -EINVAL;
-	len = sig_sign(NULL, scheme, s->cred.key, content, &w);
+	len = cred_sign(&s->cred, scheme, content, &w);
 	if (!len)
 		len = w.len <= size ? (ssize_t)w.len : -EMSGSIZE;
 	if (len > 0)

@@ -47,6 +47,7 @@ struct cert {
 /* A chain with its key; immutable after loading */
 struct cred {
 	struct evp_pkey_st *key;	/* NULL: it is elsewhere */
+	struct evp_md_ctx_st *ready[SIGSCHEMES_MAX];	/* to sign with it */
 	struct x509_st *leaf;		/* NULL: @raw */
 	bool raw;			/* @chain is a SubjectPublicKeyInfo */
 	struct cert *chain;
@@ -78,6 +79,9 @@ struct cred {
 int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 	      struct text why);
 void cred_free(struct cred *cred);
+/* Append what it signs to @w: @scheme is one of its */
+int cred_sign(const struct cred *cred, const struct sigscheme *scheme,
+	      struct slice msg, struct wr *w);
 /* The certificate's key, borrowed, and how long its signatures may be */
 struct evp_pkey_st *cred_public(const struct cred *cred);
 size_t cred_sig_max(const struct cred *cred);

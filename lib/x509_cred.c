@@ -177,38 +177,33 @@ static int match_key(struct cred *cred, const char *cert_name,
 	return 0;
 }
 
-static int load_raw(struct cred *cred, const struct ktls_cred *from,
-		    struct text why)
+static void ready(struct cred *cred, const struct sigscheme *const *schemes,
+		  size_t n)
 {
-	int err = cred_load_raw(cred, from, why);
+	for (size_t i = 0; i < n; i++) {
+		EVP_MD_CTX **ctx = &cred->ready[schemes[i] - sigschemes];
 
-	if (err)
-		cred_free(cred);
-	return err;
+		if (cred->key && !*ctx)
+			*ctx = sig_ready(schemes[i], cred->key);
+	}
 }
 
-int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
-	      struct text why)
+int cred_sign(const struct cred *cred, const struct sigscheme *scheme,
+	      struct slice msg, struct wr *w)
 {
-	OSSL_SCOPE;
+	return sig_sign(scheme, cred->key, cred->ready[scheme - sigschemes],
+			msg, w);
+}
+
+static int load_x509(struct cred *cred, const struct ktls_cred *from,
+		     bool agrees, struct text why)
+{
 	bool own_key = from->key_file || from->key_pem;
 	struct source cert = { 0 }, key = { 0 };
 	const struct source *k = own_key ? &key : &cert;
-	int err;
+	int err = source_open(&cert, from->cert_file, from->cert_pem,
+			      "cert_pem", -KTLS_E_CERT_FILE, why);
 
-	*cred = (struct cred){ 0 };
-	if (from->key_elsewhere && own_key) {
-		text_set(why, "credential with a key that is elsewhere");
-		return -KTLS_E_OPTION;
-	}
-	if (!from->cert_file && !from->cert_pem) {
-		if (own_key)
-			return load_raw(cred, from, why);
-		text_set(why, "credential without a certificate or a key");
-		return -KTLS_E_CERT_FILE;
-	}
-	err = source_open(&cert, from->cert_file, from->cert_pem, "cert_pem",
-			  -KTLS_E_CERT_FILE, why);
 	if (!err)
 		err = load_chain(cred, &cert, agrees && !from->key_elsewhere,
 				 why);
@@ -225,9 +220,35 @@ int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
 		err = cred_load_sct(cred, from->sct_file, why);
 	source_close(&cert);
 	source_close(&key);
-	if (err)
-		cred_free(cred);
 	return err;
+}
+
+int cred_load(struct cred *cred, const struct ktls_cred *from, bool agrees,
+	      struct text why)
+{
+	OSSL_SCOPE;
+	bool own_key = from->key_file || from->key_pem;
+	bool own_cert = from->cert_file || from->cert_pem;
+	int err;
+
+	*cred = (struct cred){ 0 };
+	if (from->key_elsewhere && own_key) {
+		text_set(why, "credential with a key that is elsewhere");
+		return -KTLS_E_OPTION;
+	}
+	if (!own_cert && !own_key) {
+		text_set(why, "credential without a certificate or a key");
+		return -KTLS_E_CERT_FILE;
+	}
+	err = own_cert ? load_x509(cred, from, agrees, why) :
+			 cred_load_raw(cred, from, why);
+	if (err) {
+		cred_free(cred);
+		return err;
+	}
+	ready(cred, cred->schemes, cred->schemes_len);
+	ready(cred, cred->schemes12, cred->schemes12_len);
+	return 0;
 }
 
 struct evp_pkey_st *cred_public(const struct cred *cred)
@@ -259,6 +280,8 @@ void cred_free(struct cred *cred)
 		wr_free(&cred->packed[0][i]);
 		wr_free(&cred->packed[1][i]);
 	}
+	for (size_t i = 0; i < SIGSCHEMES_MAX; i++)
+		sig_ready_free(cred->ready[i]);
 	X509_free(cred->leaf);
 	EVP_PKEY_free(cred->key);
 	*cred = (struct cred){ 0 };

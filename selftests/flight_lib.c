@@ -124,8 +124,7 @@ static void fix_verify(struct mitm *m, enum end to, struct item *it)
 	wr_vec(&msg, 3) {
 		wr_u16(&msg, from->scheme->id);
 		wr_vec(&msg, 2)
-			ASSERT_OK(sig_sign(from->config->crypto, from->scheme,
-					   from->cred->key,
+			ASSERT_OK(sig_sign(from->scheme, from->cred->key, NULL,
 					   (struct slice){ text.buf,
 							   text.len }, &msg));
 	}

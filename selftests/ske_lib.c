@@ -33,9 +33,8 @@ void ske_set(struct mitm *m, struct item *it, struct slice params,
 		wr_slice(&msg, params);
 		wr_u16(&msg, id);
 		wr_vec(&msg, 2)
-			ASSERT_OK(sig_sign(server->config->crypto, scheme,
-					   server->cred->key, wr_all(&text),
-					   &msg));
+			ASSERT_OK(sig_sign(scheme, server->cred->key, NULL,
+					   wr_all(&text), &msg));
 	}
 	ASSERT_TRUE(wr_ok(&msg));
 	item_set(it, msg.buf, msg.len);
