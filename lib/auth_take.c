@@ -96,6 +96,8 @@ int post_take_finished(struct ktls_conn *conn, struct slice body, bool last)
 	(void)last;
 	if (!err)
 		err = post_at_once(post->hs, hs_ask_verify(post->hs, accept));
+	if (!err)
+		chain_keep(post->hs);
 	/* who declines is who he was */
 	if (!err && peer_len(&post->hs->peer))
 		err = know_peer(conn, post->hs);

@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "cert_url.h"
 #include "ext.h"
+#include "known_chains.h"
 #include "offload.h"
 #include "psk_ext.h"
 #include "replay.h"
@@ -102,6 +103,24 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	return take_versions(cfg, o, why);
 }
 
+#define KNOWN_SECONDS		60
+#define KNOWN_SECONDS_MAX	86400
+
+/* Of verified chains */
+static int take_known(struct ktls_config *cfg, const struct ktls_opts *o,
+		      struct text why)
+{
+	if (o->known_chains == KTLS_NO_KNOWN_CHAINS)
+		return 0;
+	if (o->known_chains > KNOWN_SECONDS_MAX) {
+		text_set(why, "known_chains is above %d", KNOWN_SECONDS_MAX);
+		return -KTLS_E_OPTION;
+	}
+	cfg->known = known_new(o->known_chains ? o->known_chains :
+						 KNOWN_SECONDS);
+	return cfg->known ? 0 : -ENOMEM;
+}
+
 /* May a certificate of ours be for key agreement alone? */
 static bool agrees_statically(const struct ktls_config *cfg)
 {
@@ -191,6 +210,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	    !(cfg->flags & (KTLS_F_VERIFY_ELSEWHERE | KTLS_F_RAW_KEYS_ONLY)))
 		err = trust_new(&cfg->trust, o->ca_file, o->ca_dir, o->ca_pem,
 				why);
+	if (!err && cfg->trust)
+		err = take_known(cfg, o, why);
 	if (!err)
 		err = config_take_authorities(cfg, why);
 	if (!err)
@@ -257,6 +278,7 @@ void ktls_config_put(struct ktls_config *cfg)
 	compress_free(cfg->compress);
 	trust_free(cfg->trust);
 	raw_trust_free(cfg->raw_trust);
+	known_free(cfg->known);
 	wr_free(&cfg->wire);
 	wr_free(&cfg->authorities);
 	wr_free(&cfg->oid_filters);

@@ -272,6 +272,7 @@ void hs_forget(struct ktls_hs *hs)
 	wipe(&hs->resumption, sizeof(hs->resumption));
 	hs->limit = (struct hs_limit){ 0 };
 	peer_free(&hs->peer);
+	hs->chain = (struct hs_chain){ 0 };
 	wr_free(&hs->status);
 	hs->certs = (struct hs_certs){ 0 };
 	wr_free(&hs->sct);

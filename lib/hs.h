@@ -167,6 +167,12 @@ struct hs_supp {
 /* CertificateType (RFC 7250) */
 enum { CERT_X509 = 0, CERT_RAW = 2 };
 
+/* Has the chain in hs->peer been verified before? (hs_chain.c) */
+struct hs_chain {
+	enum { CHAIN_NEW, CHAIN_NAMED, CHAIN_KNOWN } state;
+	uint8_t id[HASH_MAX];	/* unless new */
+};
+
 /* The form of certificates (RFC 7250, 8879) */
 struct hs_certs {
 	uint8_t ours, theirs;	/* their types */
@@ -244,6 +250,7 @@ struct ktls_hs {
 	const struct cred *cred;		/* ours */
 	const struct sigscheme *scheme;		/* with which we sign */
 	struct peer_chain peer;
+	struct hs_chain chain;
 	struct wr status;			/* OCSPResponse of ours */
 	struct hs_certs certs;
 	struct wr sct;				/* timestamps of the peer's */
@@ -347,10 +354,26 @@ int hs_cred_score(const struct cred *cred, const struct exts *peer);
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 		    const char *name, bool *named);
 
-/* The chain in hs->peer: may it be, and is it whom we want? */
-int hs_verify_chain(struct ktls_hs *hs);
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);
+
+/* ---- the peer's chain (hs_chain.c) ------------------------------------- */
+
+/* A Certificate message that is read; all 0: not begun */
+struct chain_seen {
+	struct hash hash;
+	unsigned int count;
+	size_t bytes;
+};
+
+/* Its next certificate; -KTLS_E_CERT_CHAIN: one too many */
+int chain_see(struct ktls_hs *hs, struct chain_seen *seen, struct slice der);
+/* These were all, in any case: hs->peer is the chain, if that is known */
+bool chain_known(struct ktls_hs *hs, struct chain_seen *seen);
+/* The chain in hs->peer: may it be, and is it whom we want? */
+int hs_verify_chain(struct ktls_hs *hs);
+/* The handshake is done: the next time it is known */
+void chain_keep(struct ktls_hs *hs);
 
 /* ---- the cookie of a HelloRetryRequest (hs_cookie.c) ------------------- */
 

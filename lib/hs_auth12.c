@@ -174,17 +174,19 @@ int hs12_verify_peer(struct ktls_hs *hs)
 
 int hs12_take_certificate(struct ktls_hs *hs, struct slice body)
 {
-	struct slice list, der;
-	int more, err = parse_certificate12(body, &list);
+	struct chain_seen seen = { 0 };
+	struct slice list, rest, der;
+	int more = 0, err = parse_certificate12(body, &list);
 
-	if (err)
-		return err;
-	while ((more = parse_certificate12_entry(&list, &der)) > 0) {
-		err = hs12_add_certificate(hs, der);
-		if (err)
-			return err;
-	}
-	return more ? more : hs12_verify_peer(hs);
+	rest = list;
+	while (!err && (more = parse_certificate12_entry(&rest, &der)) > 0)
+		err = chain_see(hs, &seen, der);
+	if (!err)
+		err = more;
+	if (!chain_known(hs, &seen))
+		while (!err && parse_certificate12_entry(&list, &der) > 0)
+			err = hs12_add_certificate(hs, der);
+	return err ? err : hs12_verify_peer(hs);
 }
 
 /* ---- signatures (7.4.3, 7.4.8) ----------------------------------------- */

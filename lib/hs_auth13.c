@@ -149,64 +149,38 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 	return hs_close(hs, &m);
 }
 
-static int take_chain(struct ktls_hs *hs, struct slice list, uint64_t asked,
-		      struct slice *status)
+static int parse_chain(struct ktls_hs *hs, struct slice list, uint64_t asked)
 {
 	struct slice der;
 	struct exts exts;
-	int more;
+	int err = 0;
 
-	while ((more = parse_certificate_entry(&list, asked, &der, &exts)) > 0) {
-		int err;
-
-		if (peer_len(&hs->peer) >= hs->config->max_chain)
-			return -KTLS_E_CERT_CHAIN;
+	while (!err && parse_certificate_entry(&list, asked, &der, &exts) > 0)
 		err = peer_add(&hs->peer, der);
-		if (err)
-			return err;
-		if (peer_len(&hs->peer) > 1)
+	return err;
+}
+
+/* Its certificates are parsed once it is seen that they are not known */
+static int take_chain(struct ktls_hs *hs, struct slice list, uint64_t asked,
+		      struct slice *status)
+{
+	struct chain_seen seen = { 0 };
+	struct slice der, rest = list;
+	struct exts exts;
+	int more, err = 0;
+
+	while (!err && (more = parse_certificate_entry(&rest, asked, &der,
+						       &exts)) > 0) {
+		err = chain_see(hs, &seen, der);
+		if (err || seen.count > 1)
 			continue;
 		*status = exts.status;
 		err = sct_take(hs, exts.sct);
-		if (err)
-			return err;
 	}
-	return more;
-}
-
-/* Does the peer's key sign something, or is it half of the key exchange? */
-static enum cert_use peer_use(const struct ktls_hs *hs)
-{
-	return hs->config->role == KTLS_CLIENT && hs->suite->kex == KEX_ECDH ?
-	       CERT_AGREES : CERT_SIGNS;
-}
-
-int hs_verify_chain(struct ktls_hs *hs)
-{
-	const struct ktls_config *cfg = hs->config;
-	bool client = cfg->role == KTLS_CLIENT;
-	const char *name = *hs->peer_name ? hs->peer_name : NULL;
-	int err = peer_can(&hs->peer, peer_use(hs), hs_text(hs));
-
-	if (!err && !peer_key(&hs->peer))
-		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */
-	peer_subject(&hs->peer, hs->info.peer_subject,
-		     sizeof(hs->info.peer_subject));
-	if (!err && !x509_matches(hs->peer.leaf, (struct slice){
-				  cfg->oid_filters.buf, cfg->oid_filters.len }))
-		err = -KTLS_E_CERT_FILTER;
-	if (err || !cfg->trust)
-		return err;
-	err = peer_verify(&hs->peer, cfg->trust,
-			  client ? KTLS_SERVER : KTLS_CLIENT, name,
-			  hs_text(hs));
-	if (!err && cfg->sigalgs_cert_wire.len)
-		err = peer_signed_with(&hs->peer, cfg->sigalgs_cert_wire,
-				       hs->info.version == KTLS_TLS12,
-				       hs_text(hs));
 	if (!err)
-		err = sct_deliver(hs);
-	hs->info.peer_verified = !err;
+		err = more;
+	if (!chain_known(hs, &seen) && !err)
+		err = parse_chain(hs, list, asked);
 	return err;
 }
 

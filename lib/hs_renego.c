@@ -77,6 +77,7 @@ static int begin(struct ktls_hs *hs, struct ktls_config *config)
 
 int hs_done(struct ktls_hs *hs)
 {
+	chain_keep(hs);
 	if (hs->binding.round < UINT8_MAX)
 		hs->binding.round++;
 	if (!hs_supp_protected(hs) || hs->binding.round > 1)

@@ -121,6 +121,24 @@ void peer_free(struct peer_chain *peer)
 	*peer = (struct peer_chain){ .raw = NULL };
 }
 
+bool peer_copy(struct peer_chain *to, const struct peer_chain *from)
+{
+	OSSL_SCOPE;
+
+	to->chain = X509_chain_up_ref(from->chain);
+	to->verified = from->verified ? X509_chain_up_ref(from->verified) :
+					NULL;
+	if (!to->chain || !to->verified != !from->verified) {
+		peer_free(to);
+		return false;
+	}
+	to->leaf = sk_X509_value(to->chain, 0);
+	to->issuer = from->issuer;
+	if (to->issuer)
+		X509_up_ref(to->issuer);
+	return true;
+}
+
 int peer_add(struct peer_chain *peer, struct slice der)
 {
 	OSSL_SCOPE;
@@ -200,13 +218,12 @@ int peer_can(const struct peer_chain *peer, enum cert_use use,
 	return -KTLS_E_CERT_USAGE;
 }
 
-uint64_t peer_until(const struct peer_chain *peer)
+static uint64_t chain_until(const STACK_OF(X509) *chain)
 {
-	OSSL_SCOPE;
 	uint64_t until = UINT64_MAX;
 
-	for (int i = 0; i < sk_X509_num(peer->chain); i++) {
-		const X509 *x = sk_X509_value(peer->chain, i);
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *x = sk_X509_value(chain, i);
 		struct tm tm;
 		time_t t;
 
@@ -217,6 +234,15 @@ uint64_t peer_until(const struct peer_chain *peer)
 			until = t < 0 ? 0 : (uint64_t)t;
 	}
 	return until;
+}
+
+uint64_t peer_until(const struct peer_chain *peer)
+{
+	OSSL_SCOPE;
+	uint64_t sent = chain_until(peer->chain);
+	uint64_t verified = chain_until(peer->verified);
+
+	return sent < verified ? sent : verified;
 }
 
 struct evp_pkey_st *peer_key(const struct peer_chain *peer)

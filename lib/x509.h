@@ -160,6 +160,8 @@ int peer_verify_raw(const struct peer_chain *peer,
 void raw_name(const uint8_t digest[RAW_DIGEST_LEN], char *buf, size_t size);
 
 void peer_free(struct peer_chain *peer);
+/* @from, which has certificates, once more, to @to, which is empty */
+bool peer_copy(struct peer_chain *to, const struct peer_chain *from);
 /* Append one DER certificate; -KTLS_E_CERT_PARSE (also trailing bytes) */
 int peer_add(struct peer_chain *peer, struct slice der);
 size_t peer_len(const struct peer_chain *peer);
@@ -206,7 +208,8 @@ int peer_status(const struct peer_chain *peer, const struct trust *trust,
 /* Does the leaf say that its status must come with it (RFC 7633)? */
 bool peer_must_staple(const struct peer_chain *peer);
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size);
-/* Seconds since the epoch at which the first of its certificates expires */
+/* Seconds since the epoch at which the first certificate expires, also of
+ * those that it has been verified by */
 uint64_t peer_until(const struct peer_chain *peer);
 
 #endif /* KTLS_X509_H */

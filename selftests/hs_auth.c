@@ -312,9 +312,11 @@ FIXTURE_SETUP(impostor)
 	a = cfg->creds[0];
 	b = cfg->creds[1];
 	cfg->creds[0].key = b.key;
+	memcpy(cfg->creds[0].ready, b.ready, sizeof(b.ready));
 	memcpy(cfg->creds[0].schemes, b.schemes, sizeof(b.schemes));
 	cfg->creds[0].schemes_len = b.schemes_len;
 	cfg->creds[1].key = a.key;
+	memcpy(cfg->creds[1].ready, a.ready, sizeof(a.ready));
 	cfg->creds[1].schemes_len = 0;
 }
 
