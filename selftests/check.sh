@@ -64,7 +64,8 @@ run_host()
 {
 	must make -j"$(nproc)" SAN=1 all tests
 	# shellcheck disable=SC2046	# a list of words
-	KTLS_TEST_BUILD=build-san part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
+	KTLS_TEST_SLOW=2 KTLS_TEST_BUILD=build-san \
+	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
 		$(programs build-san $(make_list test-host))
 }
 
@@ -101,7 +102,7 @@ for p in "${parts[@]}"; do
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests
-	     run_vm uml uml 1 1800 build-san ;;
+	     run_vm uml uml 2 1800 build-san ;;
 	qemu) must selftests/deps.sh build test vm-qemu
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
 	      must make -j"$(nproc)" all tests
