@@ -29,17 +29,14 @@ static const char help[] =
 const struct cn_impl *const cn_impls[CN_IMPLS] = { &cn_ktls, &cn_ssl };
 
 static const struct hs_case cases[] = {
-	{ "1.3 full, P-256", 0x0304, "p256", "x25519", HS_FULL, false },
-	{ "1.3 full, RSA-2048", 0x0304, "rsa2048", "x25519", HS_FULL, false },
-	{ "1.3 mutual, P-256", 0x0304, "p256", "x25519", HS_FULL, true },
-	{ "1.3 PSK, one ticket", 0x0304, "p256", "x25519", HS_TICKET, false },
-	{ "1.2 full, P-256", 0x0303, "p256", "x25519:secp256r1", HS_FULL,
-	  false },
-	{ "1.2 mutual, P-256", 0x0303, "p256", "x25519:secp256r1", HS_FULL,
-	  true },
-	{ "1.2 by id", 0x0303, "p256", "x25519:secp256r1", HS_ID, false },
-	{ "1.2 by ticket", 0x0303, "p256", "x25519:secp256r1", HS_TICKET,
-	  false },
+	HS_13("full, P-256", "p256", .resume = HS_FULL),
+	HS_13("full, RSA-2048", "rsa2048", .resume = HS_FULL),
+	HS_13("mutual, P-256", "p256", .mutual = true),
+	HS_13("PSK, one ticket", "p256", .resume = HS_TICKET),
+	HS_12("full, P-256", .resume = HS_FULL),
+	HS_12("mutual, P-256", .mutual = true),
+	HS_12("by id", .resume = HS_ID),
+	HS_12("by ticket", .resume = HS_TICKET),
 };
 
 void cn_emit(const struct cn_options *o, const char *table, const char *name,

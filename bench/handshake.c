@@ -26,17 +26,18 @@ static const struct hs_impl *const impls[IMPLS] = {
 };
 
 static const struct hs_case cases[] = {
-	{ "1.3 full, P-256", 0x0304, "p256", "x25519", HS_FULL, false },
-	{ "1.3 full, RSA-2048", 0x0304, "rsa2048", "x25519", HS_FULL, false },
-	{ "1.3 full, Ed25519", 0x0304, "ed25519", "x25519", HS_FULL, false },
-	{ "1.3 mutual, P-256", 0x0304, "p256", "x25519", HS_FULL, true },
-	{ "1.3 PSK, one ticket", 0x0304, "p256", "x25519", HS_TICKET, false },
-	{ "1.3 full, X25519MLKEM768", 0x0304, "p256", "X25519MLKEM768",
-	  HS_FULL, false },
-	{ "1.2 full, P-256", 0x0303, "p256", "x25519:secp256r1", HS_FULL, false },
-	{ "1.2 by id", 0x0303, "p256", "x25519:secp256r1", HS_ID, false },
-	{ "1.2 by ticket", 0x0303, "p256", "x25519:secp256r1", HS_TICKET,
-	  false },
+	HS_13("full, P-256", "p256", .resume = HS_FULL),
+	HS_13("full, RSA-2048", "rsa2048", .resume = HS_FULL),
+	HS_13("full, Ed25519", "ed25519", .resume = HS_FULL),
+	HS_13("full, known chain", "p256", .known = true),
+	HS_13("mutual, P-256", "p256", .mutual = true),
+	HS_13("mutual, known chains", "p256", .mutual = true, .known = true),
+	HS_13("PSK, one ticket", "p256", .resume = HS_TICKET),
+	{ .name = "1.3 full, X25519MLKEM768", .version = 0x0304, .key = "p256",
+	  .group = "X25519MLKEM768" },
+	HS_12("full, P-256", .resume = HS_FULL),
+	HS_12("by id", .resume = HS_ID),
+	HS_12("by ticket", .resume = HS_TICKET),
 };
 
 struct options {
@@ -128,8 +129,8 @@ static int count_heap(const struct hs_impl *impl, void *state,
 	return err;
 }
 
-static int measure(const struct hs_case *c, const struct options *o,
-		   void *const state[IMPLS], struct result *r)
+static int measure(const struct options *o, void *const state[IMPLS],
+		   struct result *r)
 {
 	for (int i = 0; i < IMPLS; i++)
 		if (state[i] && count_heap(impls[i], state[i], &r[i]))
@@ -142,7 +143,6 @@ static int measure(const struct hs_case *c, const struct options *o,
 				return -1;
 	for (int i = 0; i < IMPLS; i++)
 		r[i].median = medians(r[i].round, (size_t)o->rounds);
-	(void)c;
 	return 0;
 }
 
@@ -193,16 +193,21 @@ static int run_case(const struct hs_case *c, const struct options *o)
 	static struct result r[IMPLS];
 	void *state[IMPLS] = { NULL };
 	struct hs_pki pki;
+	bool any = false;
 	int err;
 
 	if (hs_pki_new(&pki, c->key))
 		return -1;
 	memset(r, 0, sizeof(r));
 	for (int i = 0; i < IMPLS; i++)
-		if (!o->only || !strcmp(o->only, impls[i]->name))
+		if (!o->only || !strcmp(o->only, impls[i]->name)) {
 			state[i] = impls[i]->open(c, &pki);
-	err = measure(c, o, state, r);
-	if (!err)
+			any |= state[i] != NULL;
+		}
+	err = measure(o, state, r);
+	if (!any)
+		printf("%-26s not with this libcrypto\n", c->name);
+	else if (!err)
 		print_case(c, r, o);
 	for (int i = 0; i < IMPLS; i++)
 		if (state[i])

@@ -24,7 +24,14 @@ struct hs_case {
 	const char *group;	/* libcrypto's name; "x25519" */
 	enum hs_resume resume;
 	bool mutual;
+	bool known;		/* libktls may remember what it has verified */
 };
+
+/* The usual ones: with x25519, their names told apart by @n */
+#define HS_13(n, k, ...) { .name = "1.3 " n, .version = 0x0304, .key = k, \
+			   .group = "x25519", __VA_ARGS__ }
+#define HS_12(n, ...) { .name = "1.2 " n, .version = 0x0303, .key = "p256", \
+			.group = "x25519:secp256r1", __VA_ARGS__ }
 
 /* Of one handshake, ns of each side */
 struct hs_time {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ static struct ktls_config *make(const struct hs_case *c, bool server,
 						 KTLS_VERIFY_NONE,
 		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER,
 		.tickets = 1,
+		.known_chains = c->known ? 0 : KTLS_NO_KNOWN_CHAINS,
 		.error = why, .error_size = sizeof(why),
 	};
 	struct ktls_config *config;
@@ -118,10 +120,25 @@ static void ktls_end(void *state)
 	free(k);
 }
 
+/* The first of its groups is the one that matters */
+static bool has_group(const struct hs_case *c)
+{
+	const size_t len = strcspn(c->group, ":");
+	const char *name;
+
+	for (size_t i = 0; (name = ktls_group_list(i)); i++)
+		if (strlen(name) == len && !strncasecmp(name, c->group, len))
+			return true;
+	return false;
+}
+
 static void *ktls_begin(const struct hs_case *c, const struct hs_pki *pki)
 {
-	struct ktls *k = calloc(1, sizeof(*k));
+	struct ktls *k;
 
+	if (!has_group(c))
+		return NULL;
+	k = calloc(1, sizeof(*k));
 	k->config[0] = make(c, false, pki);
 	k->config[1] = make(c, true, pki);
 	if (k->config[0] && k->config[1] &&
