@@ -255,7 +255,7 @@ static int finish(const struct ktls_config *cfg, const struct wr *state,
 	int err;
 
 	if (flags & KTLS_SAVE_SEALED)
-		return ticket_seal(cfg->tickets, NULL, slice_str(what),
+		return ticket_seal(cfg->tickets, slice_str(what),
 				   content(state), out, &until);
 	err = make_digest(cfg, content(state), digest);
 	wr_slice(out, content(state));

@@ -55,14 +55,12 @@ int conn_take_ticket(struct ktls_conn *conn, struct slice body, bool last)
 static int write_ticket(struct ktls_conn *conn, struct session *s,
 			struct wr *w)
 {
-	struct randomness random = { 0 };
 	struct secret resumption;
 	int err;
 
 	conn_secret(conn, CONN_RESUMPTION, &resumption);
 	err = session13_write_ticket(conn->config, s, &resumption,
-				     conn->tickets, &random, w);
-	wipe(&random, sizeof(random));
+				     conn->tickets, w);
 	wipe(&resumption, sizeof(resumption));
 	return err || wr_ok(w) ? err : -ENOMEM;
 }

@@ -11,6 +11,7 @@
 #include <openssl/rand.h>
 
 #include "include/ktls.h"
+#include "nonces.h"
 #include "ossl.h"
 
 void wipe(void *p, size_t len)
@@ -88,6 +89,7 @@ int crypto_new(struct crypto **crypto)
 		crypto_free(c);
 		return err;
 	}
+	c->nonces = nonces_new();
 	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
 		c->cipher[i] = EVP_CIPHER_fetch(NULL, aead_rows[i].evp, NULL);
@@ -105,6 +107,7 @@ void crypto_free(struct crypto *crypto)
 		return;
 	for (size_t i = 0; i < HASH_COUNT; i++)
 		EVP_MD_free(crypto->md[i]);
+	nonces_free(crypto->nonces);
 	EVP_MD_free(crypto->sha1);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
 		EVP_CIPHER_free(crypto->cipher[i]);
@@ -136,25 +139,9 @@ int crypto_random(void *buf, size_t len)
 	return RAND_bytes_ex(NULL, buf, len, 0) > 0 ? 0 : -KTLS_E_CRYPTO;
 }
 
-int random_take(struct randomness *r, void *buf, size_t len)
+int crypto_nonce(const struct crypto *crypto, void *buf, size_t len)
 {
-	uint8_t *from;
-	int err = 0;
-
-	if (!r || len > sizeof(r->b))
-		return crypto_random(buf, len);
-	if (r->left < len) {
-		r->left = 0;
-		err = crypto_random(r->b, sizeof(r->b));
-		if (err)
-			return err;
-		r->left = sizeof(r->b);
-	}
-	from = r->b + sizeof(r->b) - r->left;
-	memcpy(buf, from, len);
-	wipe(from, len);
-	r->left = (uint8_t)(r->left - len);
-	return 0;
+	return nonces_take(crypto->nonces, buf, len);
 }
 
 /* ---- AEAD -------------------------------------------------------------- */

@@ -34,18 +34,8 @@ bool crypto_has_sigscheme(const struct crypto *crypto,
 			  const struct sigscheme *scheme);
 
 int crypto_random(void *buf, size_t len);
-
-/*
- * The random bytes of one handshake, drawn at once: what libcrypto takes to
- * begin costs as much as some hundred bytes of them.  All 0: none yet.
- */
-struct randomness {
-	uint8_t left;
-	uint8_t b[96];		/* the last @left are there */
-};
-
-/* @len: at most what it holds; NULL: from libcrypto itself */
-int random_take(struct randomness *r, void *buf, size_t len);
+/* The same for what everybody may see, and cheaper (nonces.h) */
+int crypto_nonce(const struct crypto *crypto, void *buf, size_t len);
 
 /* ---- hashes ------------------------------------------------------------ */
 

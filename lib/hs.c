@@ -258,7 +258,6 @@ void hs_forget(struct ktls_hs *hs)
 	kex_free(&hs->tls12.kex);
 	wipe(&hs->tls12, sizeof(hs->tls12));
 	transcript_free(&hs->transcript);
-	wipe(&hs->random, sizeof(hs->random));
 	wipe(&hs->sched, sizeof(hs->sched));
 	wipe(&hs->client_hs, sizeof(hs->client_hs));
 	wipe(&hs->server_hs, sizeof(hs->server_hs));

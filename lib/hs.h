@@ -228,7 +228,6 @@ struct ktls_hs {
 	unsigned int idle_records;	/* in a row, that had no effect */
 
 	/* secrets */
-	struct randomness random;
 	const struct suite *suite;
 	const struct group *group;
 	struct transcript transcript;
@@ -267,6 +266,12 @@ struct ktls_hs {
 	void *data;		/* the caller's */
 	struct hs_attach attach;
 };
+
+/* Random bytes that the peer and everybody else gets to see */
+static inline int hs_nonce(const struct ktls_hs *hs, void *buf, size_t len)
+{
+	return crypto_nonce(hs->config->crypto, buf, len);
+}
 
 /* ---- driver (hs.c) ----------------------------------------------------- */
 

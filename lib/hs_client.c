@@ -141,7 +141,7 @@ int client_send_hello(struct ktls_hs *hs)
 
 int client_start(struct ktls_hs *hs)
 {
-	int err = random_take(&hs->random, hs->client_random, RANDOM_LEN);
+	int err = hs_nonce(hs, hs->client_random, RANDOM_LEN);
 
 	/*
 	 * With a ticket the id is made up, to see whether it is taken.  Who
@@ -158,7 +158,7 @@ int client_start(struct ktls_hs *hs)
 			    (!(hs->config->flags & KTLS_F_NO_COMPAT) &&
 			     hs_max_version(hs) >= KTLS_TLS13))) {
 		hs->session_id_len = SESSION_ID_MAX;
-		err = random_take(&hs->random, hs->session_id, SESSION_ID_MAX);
+		err = hs_nonce(hs, hs->session_id, SESSION_ID_MAX);
 	}
 	if (!err)
 		err = grease_start(hs);

@@ -73,8 +73,7 @@ int cookie_make(struct ktls_hs *hs)
 		return err;
 	s.first = (struct slice){ first.b, first.len };
 	write_state(&w, &s);
-	err = wr_ok(&w) ? ticket_seal(hs->config->tickets, &hs->random,
-				      cookie_aad,
+	err = wr_ok(&w) ? ticket_seal(hs->config->tickets, cookie_aad,
 				      (struct slice){ w.buf, w.len },
 				      &server->cookie, &until) : -ENOMEM;
 	wr_free(&w);

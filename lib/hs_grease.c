@@ -28,7 +28,7 @@ int grease_start(struct ktls_hs *hs)
 
 	if (!greases(hs))
 		return 0;
-	err = random_take(&hs->random, seed, sizeof(hs->grease.seed));
+	err = hs_nonce(hs, seed, sizeof(hs->grease.seed));
 	/* not the same extension twice */
 	seed[EXT_B] = (uint8_t)((seed[EXT_B] & 0x70) | (~seed[EXT_A] & 0x80));
 	return err;

@@ -33,7 +33,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch)
 		},
 	};
 	struct wr_mark mark;
-	int err = random_take(&hs->random, random, RANDOM_LEN);
+	int err = hs_nonce(hs, random, RANDOM_LEN);
 
 	if (hs_max_version(hs) >= KTLS_TLS13)
 		memcpy(random + RANDOM_LEN - 8, sentinel, 8);
@@ -223,7 +223,7 @@ static int name_session(struct ktls_hs *hs, const struct client_hello *m)
 	if (hs->tls12.ticket_due || !store_has(cfg))
 		return 0;
 	hs->session.id_len = SESSION_ID_MAX;
-	return random_take(&hs->random, hs->session.id, SESSION_ID_MAX);
+	return hs_nonce(hs, hs->session.id, SESSION_ID_MAX);
 }
 
 static enum hs_state await_client(const struct ktls_hs *hs, bool asked)

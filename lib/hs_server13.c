@@ -142,7 +142,7 @@ static int send_server_hello(struct ktls_hs *hs, const struct client_hello *ch,
 	uint8_t room[SHARE_ROOM];
 	struct wr share = wr_lend(room, sizeof(room));
 	struct wr_mark mark;
-	int err = random_take(&hs->random, random, sizeof(random));
+	int err = hs_nonce(hs, random, sizeof(random));
 
 	if (!err && !hs->psk.alone)
 		err = agree(hs, &ch->exts, &m.exts, &share, secret);
@@ -411,7 +411,7 @@ static int send_tickets(struct ktls_hs *hs)
 	for (; hs->tickets < n && !err; hs->tickets++)
 		err = session13_write_ticket(hs->config, &hs->session,
 					     &hs->resumption, hs->tickets,
-					     &hs->random, &hs->flight);
+					     &hs->flight);
 	return err ? err : hs_flush(hs);
 }
 

@@ -16,12 +16,15 @@
 #include "crypto.h"
 #include "x509.h"
 
+struct nonces;
+
 struct crypto {
 	EVP_MD *md[HASH_COUNT];
 	EVP_MD *sha1;
 	EVP_CIPHER *cipher[AEAD_COUNT];
 	EVP_PKEY *group[GROUPS_MAX];	/* parameters without a key */
 	bool sigscheme[SIGSCHEMES_MAX];
+	struct nonces *nonces;	/* or NULL */
 	bool hash_direct;	/* SHA-2 by libcrypto's own functions */
 	struct secret empty[HASH_COUNT];
 };

@@ -114,6 +114,6 @@ bool session13_open(const struct ktls_config *cfg, struct slice identity,
  */
 int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 			   const struct secret *resumption, uint32_t nr,
-			   struct randomness *random, struct wr *w);
+			   struct wr *w);
 
 #endif /* KTLS_SESSION_H */

@@ -171,7 +171,7 @@ bool session13_open(const struct ktls_config *cfg, struct slice identity,
 }
 
 static int make_ticket(const struct ktls_config *cfg, const struct session *s,
-		       struct randomness *random, struct wr *w)
+		       struct wr *w)
 {
 	uint8_t name[NAME_LEN];
 	uint8_t room[STATE_ROOM];
@@ -182,10 +182,10 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 	session_write(&state, s, (struct slice){ NULL, 0 });
 	err = wr_ok(&state) ? 0 : -ENOMEM;
 	if (!err && !(cfg->flags & KTLS_F_SINGLE_USE)) {
-		err = ticket_seal(cfg->tickets, random, ticket_aad,
-				  content(&state), w, &until);
+		err = ticket_seal(cfg->tickets, ticket_aad, content(&state),
+				  w, &until);
 	} else if (!err) {
-		err = random_take(random, name, sizeof(name));
+		err = crypto_nonce(cfg->crypto, name, sizeof(name));
 		if (!err)
 			err = store_put(cfg, (struct slice){ name, NAME_LEN },
 					content(&state),
@@ -198,7 +198,7 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 
 int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 			   const struct secret *resumption, uint32_t nr,
-			   struct randomness *random, struct wr *w)
+			   struct wr *w)
 {
 	const uint8_t nonce[] = { (uint8_t)(nr >> 8), (uint8_t)nr };
 	struct new_session_ticket m = {
@@ -207,7 +207,7 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 	};
 	uint8_t room[STATE_ROOM];
 	struct wr ticket = wr_lend(room, sizeof(room));
-	int err = random_take(random, &s->age_add, sizeof(s->age_add));
+	int err = crypto_nonce(cfg->crypto, &s->age_add, sizeof(s->age_add));
 
 	s->issued = session_clock();
 	s->max_early = cfg->early_data;
@@ -218,7 +218,7 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 	if (!err)
 		err = derive(cfg, s, resumption, m.nonce);
 	if (!err)
-		err = make_ticket(cfg, s, random, &ticket);
+		err = make_ticket(cfg, s, &ticket);
 	m.age_add = s->age_add;
 	m.ticket = content(&ticket);
 	if (!err) {

@@ -97,9 +97,8 @@ int session_ticket(struct ktls_hs *hs, struct wr *w, uint32_t *lifetime)
 	int err;
 
 	session_write(&state, s, (struct slice){ NULL, 0 });
-	err = wr_ok(&state) ? ticket_seal(hs->config->tickets, &hs->random,
-					  ticket_aad, content(&state), w,
-					  &until) :
+	err = wr_ok(&state) ? ticket_seal(hs->config->tickets, ticket_aad,
+					  content(&state), w, &until) :
 			      -ENOMEM;
 	/* the session's, not its key's: before that ends comes another ticket */
 	*lifetime = end > now ? (uint32_t)(end - now) : 1;	/* 0: not said */

@@ -19,7 +19,7 @@ static int sealed_put(const struct ktls_config *cfg, struct slice id,
 {
 	struct wr w = { 0 };
 	uint64_t until;
-	int err = ticket_seal(cfg->tickets, NULL, id, state, &w, &until);
+	int err = ticket_seal(cfg->tickets, id, state, &w, &until);
 
 	if (!err)
 		err = wr_ok(&w) && w.len <= KTLS_SESSION_SIZE ? 0 : -ENOMEM;

@@ -157,14 +157,13 @@ static int make_aad(struct wr *w, const uint8_t *name, struct slice aad)
 }
 
 static int seal(const struct tickets *t, const struct key *key,
-		struct randomness *random, struct slice aad,
-		struct slice state, struct wr *w)
+		struct slice aad, struct slice state, struct wr *w)
 {
 	uint8_t head[HEAD_LEN], *to;
 	struct aead aead = { 0 };
 	uint8_t room[64];
 	struct wr all = wr_lend(room, sizeof(room));
-	int err = random_take(random, head + NAME_LEN, AEAD_IV_LEN);
+	int err = crypto_nonce(t->crypto, head + NAME_LEN, AEAD_IV_LEN);
 
 	memcpy(head, key->name, NAME_LEN);
 	if (!err)
@@ -187,14 +186,14 @@ static int seal(const struct tickets *t, const struct key *key,
 	return err;
 }
 
-int ticket_seal(struct tickets *t, struct randomness *random, struct slice aad,
-		struct slice state, struct wr *w, uint64_t *until)
+int ticket_seal(struct tickets *t, struct slice aad, struct slice state,
+		struct wr *w, uint64_t *until)
 {
 	struct key key;
 	int err = sealing_key(t, &key);
 
 	if (!err)
-		err = seal(t, &key, random, aad, state, w);
+		err = seal(t, &key, aad, state, w);
 	*until = opens_until(t, &key);
 	wipe(&key, sizeof(key));
 	return err;

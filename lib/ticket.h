@@ -17,10 +17,10 @@ void tickets_free(struct tickets *t);		/* wipes; NULL is fine */
 
 /*
  * Append @state, sealed for the use and place that @aad names, to @w: 0 or a
- * reason.  It opens until @until (seconds since the epoch).  @random may be NULL.
+ * reason.  It opens until @until (seconds since the epoch).
  */
-int ticket_seal(struct tickets *t, struct randomness *random, struct slice aad,
-		struct slice state, struct wr *w, uint64_t *until);
+int ticket_seal(struct tickets *t, struct slice aad, struct slice state,
+		struct wr *w, uint64_t *until);
 /*
  * Append what is inside to @w; false if it is not ours, too old, or damaged.
  * @old: the key seals no more, it is time for another ticket.

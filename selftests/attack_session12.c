@@ -84,8 +84,8 @@ static void server_keeps(FIXTURE_DATA(session) *self, const struct session *s)
 	session_write(&w, &own, (struct slice){ NULL, 0 });
 	if (self->ticket.len) {
 		wr_reset(&self->ticket);
-		ASSERT_OK(ticket_seal(cfg->tickets, NULL, text("ticket"),
-				      wr_all(&w), &self->ticket, &until));
+		ASSERT_OK(ticket_seal(cfg->tickets, text("ticket"), wr_all(&w),
+				      &self->ticket, &until));
 	} else {
 		ASSERT_OK(cache_put(cache_of(self, SERVER_END),
 				    (struct slice){ s->id, s->id_len },

@@ -321,12 +321,12 @@ TEST_F(stateless, for_another_use)
 	first(t, &self->hello);
 	p = cookie_in(&self->hello, &len);
 	/* one of the same length: how much longer sealing makes it */
-	ASSERT_OK(ticket_seal(t->server_config->tickets, NULL, use, (struct slice){
+	ASSERT_OK(ticket_seal(t->server_config->tickets, use, (struct slice){
 			      state, 1 }, &w, &until));
 	ASSERT_LT(w.len, len);
 	len -= w.len - 1;
 	wr_reset(&w);
-	ASSERT_OK(ticket_seal(t->server_config->tickets, NULL, use, (struct slice){
+	ASSERT_OK(ticket_seal(t->server_config->tickets, use, (struct slice){
 			      state, len }, &w, &until));
 	memcpy(p, w.buf, w.len);
 	wr_free(&w);

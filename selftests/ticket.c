@@ -26,7 +26,7 @@ static void seal(struct ktls_config *c, struct wr *w)
 	uint64_t until;
 
 	wr_reset(w);
-	ASSERT_OK(ticket_seal(c->tickets, NULL, use, state, w, &until));
+	ASSERT_OK(ticket_seal(c->tickets, use, state, w, &until));
 	ASSERT_TRUE(wr_ok(w));
 	/* as long as the tests below take it to be */
 	EXPECT_GE(until, time(NULL) + PERIOD);
