@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Sending on a ring, one owner of the direction, and closing it */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "uring.h"
 
@@ -110,7 +110,7 @@ static bool rx_unsubmitted(const struct ktls_stream *s)
  */
 static bool set_nonblock(struct ktls_stream *s, bool on)
 {
-	int flags;
+	int value = on;
 
 	if (s->nonblock == on)
 		return true;
@@ -118,9 +118,7 @@ static bool set_nonblock(struct ktls_stream *s, bool on)
 		io_uring_submit(s->u->ring);
 	if (on && rx_unsubmitted(s))
 		return false;
-	flags = fcntl(s->fd, F_GETFL);
-	if (flags >= 0 && !fcntl(s->fd, F_SETFL, on ? flags | O_NONBLOCK :
-						 flags & ~O_NONBLOCK))
+	if (!ioctl(s->fd, FIONBIO, &value))
 		s->nonblock = on;
 	return s->nonblock == on;
 }
