@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "heap.h"
 #include "hs.h"
@@ -24,6 +25,9 @@ struct cn_end {
 	void *conn;
 };
 
+#define CN_TX	1
+#define CN_RX	2
+
 struct cn_impl {
 	const char *name;
 	/* What all connections of a case share; NULL after words */
@@ -36,15 +40,20 @@ struct cn_impl {
 	/* From a handshake to a connection */
 	int (*establish)(struct cn_end *end);
 	bool (*resumed)(const struct cn_end *end);
-	bool (*kernel)(const struct cn_end *end);	/* both directions */
+	unsigned int (*kernel)(const struct cn_end *end);	/* carries CN_* */
 	/* One byte: 0 or -1 */
 	int (*put)(struct cn_end *end);
 	int (*get)(struct cn_end *end);
+	/* Bytes, or -1 as of send(2), recv(2), sendfile(2): errno is set */
+	ssize_t (*send)(struct cn_end *end, const void *buf, size_t len);
+	ssize_t (*recv)(struct cn_end *end, void *buf, size_t len);
+	ssize_t (*sendfile)(struct cn_end *end, int file, off_t at,
+			    size_t len);
 	/* All but the descriptor */
 	void (*end)(struct cn_end *end);
 };
 
-extern const struct cn_impl cn_ktls, cn_ssl;
+extern const struct cn_impl cn_ktls, cn_ssl, cn_tcp;
 
 #define CN_IMPLS	2
 extern const struct cn_impl *const cn_impls[CN_IMPLS];
@@ -74,7 +83,7 @@ int cn_rate(const struct hs_case *c, const struct hs_pki *pki,
 int cn_idle(const struct hs_case *c, const struct hs_pki *pki,
 	    const struct cn_options *o);
 
-/* ---- sockets (cn_rate.c) ------------------------------------------------ */
+/* ---- sockets (cn_socket.c) ---------------------------------------------- */
 
 /* On all loopback addresses: a descriptor, and its port */
 int cn_listen(uint16_t *port);

@@ -39,6 +39,8 @@ static struct ktls_config *make(const struct hs_case *c, bool server,
 		.verify = !server || c->mutual ? KTLS_VERIFY_REQUIRE :
 						 KTLS_VERIFY_NONE,
 		.tickets = 1,
+		.tx = c->user ? KTLS_PATH_USER : KTLS_PATH_PREFER_KERNEL,
+		.rx = c->user ? KTLS_PATH_USER : KTLS_PATH_PREFER_KERNEL,
 		.error = why, .error_size = sizeof(why),
 	};
 	struct ktls_config *config;
@@ -125,9 +127,11 @@ static bool ktls_resumed(const struct cn_end *end)
 	return info.resumed;
 }
 
-static bool ktls_kernel(const struct cn_end *end)
+static unsigned int ktls_kernel(const struct cn_end *end)
 {
-	return ktls_conn_kernel(end->conn) == (KTLS_TX | KTLS_RX);
+	unsigned int kernel = ktls_conn_kernel(end->conn);
+
+	return (kernel & KTLS_TX ? CN_TX : 0) | (kernel & KTLS_RX ? CN_RX : 0);
 }
 
 static int ktls_put(struct cn_end *end)
@@ -140,6 +144,29 @@ static int ktls_get(struct cn_end *end)
 	char c;
 
 	return ktls_recv(end->conn, &c, 1, 0) == 1 ? 0 : -1;
+}
+
+static ssize_t result(ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	errno = n > -KTLS_E_DECODE ? (int)-n : EPROTO;
+	return -1;
+}
+
+static ssize_t ktls_write(struct cn_end *end, const void *buf, size_t len)
+{
+	return result(ktls_send(end->conn, buf, len, 0));
+}
+
+static ssize_t ktls_read(struct cn_end *end, void *buf, size_t len)
+{
+	return result(ktls_recv(end->conn, buf, len, 0));
+}
+
+static ssize_t ktls_file(struct cn_end *end, int file, off_t at, size_t len)
+{
+	return result(ktls_sendfile(end->conn, file, &at, len));
 }
 
 static void ktls_end(struct cn_end *end)
@@ -160,5 +187,8 @@ const struct cn_impl cn_ktls = {
 	.kernel = ktls_kernel,
 	.put = ktls_put,
 	.get = ktls_get,
+	.send = ktls_write,
+	.recv = ktls_read,
+	.sendfile = ktls_file,
 	.end = ktls_end,
 };

@@ -88,7 +88,8 @@ static int measure(const struct cn_impl *impl, void *shared, int fd[2],
 	for (int i = 0; i < 2; i++) {
 		size[i].conn = h[i];
 		if (!err) {
-			size[i].kernel = impl->kernel(&end[i]);
+			size[i].kernel = impl->kernel(&end[i]) ==
+					(CN_TX | CN_RX);
 			size[i].resumed = impl->resumed(&end[i]);
 		}
 		impl->end(&end[i]);

@@ -3,10 +3,12 @@
  * libssl, for comparison: with buffers released while there is nothing in them,
  * and kernel TLS where the kernel has it.
  */
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cn.h"
 
@@ -77,8 +79,11 @@ static SSL_CTX *make(struct shared *s, const struct hs_case *c, bool server,
 					  "ECDHE-RSA-AES128-GCM-SHA256") &&
 		  SSL_CTX_set1_groups_list(ctx, c->group);
 
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+			 SSL_MODE_ENABLE_PARTIAL_WRITE |
+			 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	if (!c->user)
+		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	set_sessions(s, ctx, c, server);
 	if (server || c->mutual)
 		ok = ok && load(ctx, server ? pki->cert : pki->client_cert,
@@ -169,10 +174,12 @@ static bool ssl_resumed(const struct cn_end *end)
 	return SSL_session_reused(end->hs);
 }
 
-static bool ssl_kernel(const struct cn_end *end)
+static unsigned int ssl_kernel(const struct cn_end *end)
 {
-	return BIO_get_ktls_send(SSL_get_wbio(end->hs)) > 0 &&
-	       BIO_get_ktls_recv(SSL_get_rbio(end->hs)) > 0;
+	bool tx = BIO_get_ktls_send(SSL_get_wbio(end->hs)) > 0;
+	bool rx = BIO_get_ktls_recv(SSL_get_rbio(end->hs)) > 0;
+
+	return (tx ? CN_TX : 0) | (rx ? CN_RX : 0);
 }
 
 static int ssl_put(struct cn_end *end)
@@ -185,6 +192,49 @@ static int ssl_get(struct cn_end *end)
 	char c;
 
 	return SSL_read(end->hs, &c, 1) == 1 ? 0 : fail();
+}
+
+static ssize_t result(struct cn_end *end, int ok, ssize_t n)
+{
+	int why = ok > 0 ? SSL_ERROR_NONE : SSL_get_error(end->hs, ok);
+
+	if (ok > 0)
+		return n;
+	if (why == SSL_ERROR_ZERO_RETURN)
+		return 0;
+	errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ?
+		EAGAIN : EPROTO;
+	return -1;
+}
+
+static ssize_t ssl_send(struct cn_end *end, const void *buf, size_t len)
+{
+	size_t n = 0;
+	int ok = SSL_write_ex(end->hs, buf, len, &n);
+
+	return result(end, ok, (ssize_t)n);
+}
+
+static ssize_t ssl_recv(struct cn_end *end, void *buf, size_t len)
+{
+	size_t n = 0;
+	int ok = SSL_read_ex(end->hs, buf, len, &n);
+
+	return result(end, ok, (ssize_t)n);
+}
+
+/* As who uses it would: by the kernel, or through a buffer */
+static ssize_t ssl_sendfile(struct cn_end *end, int file, off_t at, size_t len)
+{
+	static char buf[65536];
+	ssize_t n;
+
+	if (ssl_kernel(end) & CN_TX) {
+		n = SSL_sendfile(end->hs, file, at, len, 0);
+		return result(end, n > 0, n);
+	}
+	n = pread(file, buf, len < sizeof(buf) ? len : sizeof(buf), at);
+	return n > 0 ? ssl_send(end, buf, (size_t)n) : n;
 }
 
 /* As after close_notify, without which no session is to be resumed */
@@ -208,5 +258,8 @@ const struct cn_impl cn_ssl = {
 	.kernel = ssl_kernel,
 	.put = ssl_put,
 	.get = ssl_get,
+	.send = ssl_send,
+	.recv = ssl_recv,
+	.sendfile = ssl_sendfile,
 	.end = ssl_end,
 };

@@ -13,16 +13,18 @@ static const char help[] =
 "                 [-o FILE]\n"
 "\n"
 "What a handshake costs, in memory, on one core: libktls, libssl on the same\n"
-"libcrypto, and the floor, which is its cryptography alone. They take turns,\n"
-"ROUNDS (15) of HANDSHAKES (100) each; of each round the median handshake\n"
-"counts, of those the median. -c: only cases whose name has PART in it. -l: only\n"
-"that one, for a profile. -o: the figures as TSV, to FILE.\n";
+"libcrypto, GnuTLS where it was there when this was built, and the floor, which\n"
+"is the cryptography on libcrypto alone. They take turns, ROUNDS (15) of\n"
+"HANDSHAKES (100) each; of each round the median handshake counts, of those the\n"
+"median. -c: only cases whose name has PART in it. -l: only that one, for a\n"
+"profile. -o: the figures as TSV, to FILE.\n";
 
 #define ROUNDS_MAX	101
-#define IMPLS		3
+
+enum { IS_KTLS, IS_SSL, IS_GNUTLS, IS_FLOOR, IMPLS };
 
 static const struct hs_impl *const impls[IMPLS] = {
-	&hs_ktls, &hs_ssl, &hs_floor,
+	&hs_ktls, &hs_ssl, &hs_gnutls, &hs_floor,
 };
 
 static const struct hs_case cases[] = {
@@ -162,9 +164,9 @@ static void print_side(const char *name, const char *side,
 	printf("%-26s %-6s", name, side);
 	for (int i = 0; i < IMPLS; i++)
 		printf(" %8.1f", us[i]);
-	print_ratio(us[1], us[0]);
-	print_ratio(us[0], us[2]);
-	printf(" %9.0f", us[0] > 0 ? 1e6 / us[0] : 0);
+	print_ratio(us[IS_SSL], us[IS_KTLS]);
+	print_ratio(us[IS_KTLS], us[IS_FLOOR]);
+	printf(" %9.0f", us[IS_KTLS] > 0 ? 1e6 / us[IS_KTLS] : 0);
 }
 
 static void print_case(const struct hs_case *c, const struct result *r,
@@ -175,16 +177,17 @@ static void print_case(const struct hs_case *c, const struct result *r,
 	for (int i = 0; i < IMPLS; i++) {
 		server[i] = r[i].median.server / 1000;
 		client[i] = r[i].median.client / 1000;
-		if (o->tsv)
+		if (o->tsv && server[i] > 0)
 			fprintf(o->tsv, "%s\t%s\t%.2f\t%.2f\t%.0f\t%.0f\n",
 				c->name, impls[i]->name, server[i], client[i],
 				r[i].calls, r[i].bytes);
 	}
 	print_side(c->name, "server", server);
-	printf(" %6.0f %6.0f %6.0f\n", r[0].calls, r[1].calls, r[2].calls);
+	printf(" %6.0f %6.0f %6.0f\n", r[IS_KTLS].calls, r[IS_SSL].calls,
+	       r[IS_FLOOR].calls);
 	print_side("", "client", client);
-	printf(" %6.0f %6.0f %6.0f\n", r[0].bytes / 1024, r[1].bytes / 1024,
-	       r[2].bytes / 1024);
+	printf(" %6.0f %6.0f %6.0f\n", r[IS_KTLS].bytes / 1024,
+	       r[IS_SSL].bytes / 1024, r[IS_FLOOR].bytes / 1024);
 	fflush(stdout);
 }
 
@@ -261,8 +264,8 @@ int main(int argc, char **argv)
 	measure_clock();
 	printf("%s; us of a side, ratios, handshakes/s; of both ends: "
 	       "allocations, then KiB\n", OpenSSL_version(OPENSSL_VERSION));
-	printf("%-26s %-6s %8s %8s %8s %8s %8s %9s %6s %6s %6s\n", "", "",
-	       "libktls", "libssl", "floor", "ssl/ktls", "ktls/flr", "per s",
+	printf("%-26s %-6s %8s %8s %8s %8s %8s %8s %9s %6s %6s %6s\n", "", "",
+	       "libktls", "libssl", "GnuTLS", "floor", "ssl/ktls", "ktls/flr", "per s",
 	       "ktls", "ssl", "floor");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		if (!o.part || strstr(cases[i].name, o.part))

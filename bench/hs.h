@@ -25,6 +25,7 @@ struct hs_case {
 	enum hs_resume resume;
 	bool mutual;
 	bool known;		/* libktls may remember what it has verified */
+	bool user;		/* records are made in user space in any case */
 };
 
 /* The usual ones: with x25519, their names told apart by @n */
@@ -52,7 +53,7 @@ struct hs_impl {
 	void (*close)(void *state);
 };
 
-extern const struct hs_impl hs_ktls, hs_ssl, hs_floor;
+extern const struct hs_impl hs_ktls, hs_ssl, hs_gnutls, hs_floor;
 
 /* @key as of a case; 0 or -1 after words */
 int hs_pki_new(struct hs_pki *pki, const char *key);

@@ -15,6 +15,7 @@ declare -A group=(
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
 	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'
+	[plot]='gnuplot-nox'
 	[bench-vm]='flex bison bc libelf-dev xz-utils e2fsprogs'
 	[vm-qemu]='qemu-system-x86 xz-utils zstd util-linux mount
 		debian-archive-keyring'
