@@ -325,7 +325,11 @@ static void free_step(struct ktls_stream *s)
 {
 	stream_cancel(s, OP_RX, OP_CANCEL_RX);
 	stream_cancel(s, OP_TX, OP_CANCEL_TX);
-	stream_cancel(s, OP_FETCH, OP_CANCEL_FETCH);
+	/* once: a worker that waits for a disk cannot be stopped */
+	if (!s->fetch_cancelled) {
+		stream_cancel(s, OP_FETCH, OP_CANCEL_FETCH);
+		s->fetch_cancelled = stream_busy(s, OP_CANCEL_FETCH);
+	}
 	tx_cancel(s, -ECANCELED);
 	if (s->job && !stream_has_job(s))
 		stream_ready(s);	/* which its callbacks have queued */
@@ -411,7 +415,7 @@ static void done(struct ktls_stream *s, enum op op,
 		install_done(s, cqe->res);
 		return;
 	case OP_FETCH:
-		fetch_done(s);
+		fetch_done(s, cqe->res);
 		return;
 	default:
 		return;		/* the cancelled one tells itself */

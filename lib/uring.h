@@ -111,6 +111,7 @@ struct ktls_stream {
 	bool shut : 1;		/* our side */
 	bool closed : 1;	/* ops.closed() was called */
 	bool freed : 1;
+	bool fetch_cancelled : 1;	/* or at least, that was asked for */
 };
 
 /* ---- requests (uring.c) ------------------------------------------------- */
@@ -172,6 +173,8 @@ void tx_cancel(struct ktls_stream *s, int err);
  * disk.  False: they are fetched, or the ring has no room for that.
  */
 bool file_ready(struct ktls_stream *s, size_t *len);
-void fetch_done(struct ktls_stream *s);
+void fetch_done(struct ktls_stream *s, int res);
+/* The first job is done, with @err (uring_tx.c) */
+void job_done(struct ktls_stream *s, int err);
 
 #endif /* KTLS_URING_PRIVATE_H */

@@ -58,16 +58,13 @@ static int64_t count_pages(struct ktls_uring *u, int file, off_t from,
 	return -1;
 }
 
+/* ... as far as one can tell */
 static bool has_bytes(int file, off_t from, off_t end)
 {
-	int has;
-
-	for (; from < end; from += PROBE_STEP) {
-		has = has_byte(file, from);
-		if (has <= 0)
-			return has;
-	}
-	return has_byte(file, end - 1);
+	for (; from < end; from += PROBE_STEP)
+		if (has_byte(file, from) <= 0)
+			return has_byte(file, from) < 0;
+	return has_byte(file, end - 1) != 0;
 }
 
 /*
@@ -87,7 +84,7 @@ static bool in_memory(struct ktls_uring *u, int file, off_t from, off_t end)
 	if (pages < (end - 1) / u->page - from / u->page + 1)
 		return false;
 	/* those that are being read in count as well, and are the last */
-	return has_byte(file, end - 1);
+	return has_byte(file, end - 1) != 0;
 }
 
 static void put_fetch(struct ktls_stream *s, off_t from, size_t len)
@@ -107,8 +104,8 @@ static void put_fetch(struct ktls_stream *s, off_t from, size_t len)
 }
 
 /*
- * Once something was missing the worker stays ahead: what the kernel reads
- * ahead of it goes on when somebody comes there, which is not to be the loop.
+ * Once something was missing a worker goes first to the end: what the kernel
+ * reads ahead goes on when somebody comes there, which is not to be the loop.
  */
 static bool is_ready(struct ktls_stream *s, off_t from, off_t end)
 {
@@ -142,8 +139,37 @@ bool file_ready(struct ktls_stream *s, size_t *len)
 	return true;
 }
 
-/* A failure sendfile(2) tells of, and what has left memory again waits there */
-void fetch_done(struct ktls_stream *s)
+/* Of this ring, or of this way to read, but not of the file */
+static bool is_mine(int res)
 {
+	switch (-res) {
+	case EACCES:		/* a ring with restrictions */
+	case EAGAIN:
+	case ECANCELED:
+	case EINTR:
+	case EINVAL:
+	case ENOMEM:
+	case EOPNOTSUPP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * What could not be read is not tried again by the loop, which would wait for
+ * the disk as long once more.  What has left memory meanwhile is waited for.
+ */
+void fetch_done(struct ktls_stream *s, int res)
+{
+	if (s->freed)
+		return;
+	if (res < 0 && !is_mine(res)) {
+		job_done(s, res);
+		return;
+	}
+	/* short, but not the file's end */
+	if (res > 0 && res < s->fetched - s->job->offset)
+		s->fetched = s->job->offset + res;
 	s->in_memory = s->fetched;
 }

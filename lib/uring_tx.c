@@ -24,7 +24,7 @@ bool ktls_stream_sending(const struct ktls_stream *s)
 	return s->job;
 }
 
-static void job_done(struct ktls_stream *s, int err)
+void job_done(struct ktls_stream *s, int err)
 {
 	struct ktls_job *job = s->job;
 

@@ -342,16 +342,20 @@ TEST_F(uring_cold, freed_at_each_point)
 TEST_F(uring_cold, freed_while_fetching)
 {
 	struct uring_pair *p = &self->p;
+	unsigned int tail;
 
 	uring_pair_new(p, &variant->mode, NULL);
 	uring_send_fd(&p->server, cold_file(0, 0, MIB), 0, MIB);
 	ASSERT_TRUE(fetches(p, &p->server));
 	ktls_stream_free(p->server.s);
+	tail = p->ring.sq.sqe_tail;
 	EXPECT_FALSE(ktls_uring_turn(p->u));
 	EXPECT_FALSE(ktls_uring_turn(p->u));
 	EXPECT_EQ(p->server.done, 0);
 	EXPECT_FALSE(p->server.freed);
 	UNTIL(p, p->server.freed);
+	/* a cancellation for each request, and not again and again */
+	EXPECT_LE(p->ring.sq.sqe_tail - tail, 4);
 	EXPECT_EQ(p->server.done, 1);
 	EXPECT_EQ(p->server.job_err, -ECANCELED);
 }

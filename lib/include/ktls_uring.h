@@ -181,7 +181,10 @@ struct ktls_job {
 	uint64_t len;		/* bytes */
 	uint64_t sent;		/* of them; to be 0 */
 	bool more;		/* another job follows at once, in its record */
-	/* 0; -ENODATA: the file has become shorter; or as of ktls_send() */
+	/*
+	 * 0; -ENODATA: the file has become shorter; -EIO and the like: it cannot
+	 * be read; or as of ktls_send()
+	 */
 	void (*done)(struct ktls_stream *s, struct ktls_job *job, int err);
 	struct ktls_job *next;	/* the stream's */
 	/*
