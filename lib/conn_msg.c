@@ -199,8 +199,9 @@ int conn_send_msgs(struct ktls_conn *conn, struct wr *msgs)
 	struct conn_talk *talk = conn_talk(conn);
 	int err;
 
+	/* the caller has counted on it: there is no way back */
 	if (!talk)
-		return -ENOMEM;
+		return conn_fail(conn, -ENOMEM);
 	talk->msgs = *msgs;
 	*msgs = (struct wr){ 0 };
 	err = conn_push(conn, 0);

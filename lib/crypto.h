@@ -34,7 +34,7 @@ bool crypto_has_sigscheme(const struct crypto *crypto,
 			  const struct sigscheme *scheme);
 
 int crypto_random(void *buf, size_t len);
-/* The same for what everybody may see, and cheaper (nonces.h) */
+/* The same, cheaper, for what is sent and used for no key (nonces.h) */
 int crypto_nonce(const struct crypto *crypto, void *buf, size_t len);
 
 /* ---- hashes ------------------------------------------------------------ */

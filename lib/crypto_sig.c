@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <string.h>
 #include <strings.h>
 
 #include <openssl/core_names.h>
+#include <openssl/provider.h>
 #include <openssl/rsa.h>
 
 #include "crypto.h"
@@ -135,15 +137,24 @@ static bool sign_begin(EVP_MD_CTX *ctx, const struct sigscheme *scheme,
 	       set_padding(pctx, scheme);
 }
 
-/* A provider, of a key in hardware for instance, may be unable to copy it */
+/*
+ * Of libcrypto's own providers alone: of others, of keys in hardware for
+ * instance, some cannot copy what has begun, or break it by that.
+ */
+static bool copies(const EVP_PKEY *key)
+{
+	const OSSL_PROVIDER *provider = EVP_PKEY_get0_provider(key);
+	const char *name = provider ? OSSL_PROVIDER_get0_name(provider) : "";
+
+	return !strcmp(name, "default") || !strcmp(name, "fips");
+}
+
 EVP_MD_CTX *sig_ready(const struct sigscheme *scheme, EVP_PKEY *key)
 {
 	OSSL_SCOPE;
-	AUTO(EVP_MD_CTX) copy = EVP_MD_CTX_new();
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx = copies(key) ? EVP_MD_CTX_new() : NULL;
 
-	if (copy && ctx && sign_begin(ctx, scheme, key) &&
-	    EVP_MD_CTX_copy_ex(copy, ctx))
+	if (ctx && sign_begin(ctx, scheme, key))
 		return ctx;
 	EVP_MD_CTX_free(ctx);
 	return NULL;

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random values that are used once and go out in the open: hello randoms,
- * session ids, nonces.  libcrypto's generator takes 2.5 us before the first
- * byte and next to nothing for each, so they are drawn a page at a time, which
- * threads share and no other process inherits.  Nothing secret comes from here.
+ * Random values that are used once and go out to the peer: hello randoms,
+ * session ids, what a ticket's age is hidden by.  libcrypto's generator takes
+ * 2.5 us before the first byte and next to nothing for each, so they are drawn a
+ * page at a time, which threads share and no child of fork(2) inherits.
+ *
+ * A machine that is copied while it runs has two of the same page.  So nothing
+ * comes from here that must not repeat under one key, nor anything that is to
+ * stay secret once it was sent.  Who forks while another thread is in here has a
+ * child that waits for ever, as with all locks.
  */
 #ifndef KTLS_NONCES_H
 #define KTLS_NONCES_H

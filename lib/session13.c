@@ -185,7 +185,7 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 		err = ticket_seal(cfg->tickets, ticket_aad, content(&state),
 				  w, &until);
 	} else if (!err) {
-		err = crypto_nonce(cfg->crypto, name, sizeof(name));
+		err = crypto_random(name, sizeof(name));
 		if (!err)
 			err = store_put(cfg, (struct slice){ name, NAME_LEN },
 					content(&state),

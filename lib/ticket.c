@@ -163,7 +163,8 @@ static int seal(const struct tickets *t, const struct key *key,
 	struct aead aead = { 0 };
 	uint8_t room[64];
 	struct wr all = wr_lend(room, sizeof(room));
-	int err = crypto_nonce(t->crypto, head + NAME_LEN, AEAD_IV_LEN);
+	/* drawn when it is used: twice in one key, and the key is known */
+	int err = crypto_random(head + NAME_LEN, AEAD_IV_LEN);
 
 	memcpy(head, key->name, NAME_LEN);
 	if (!err)
