@@ -9,6 +9,7 @@
 #include "config.h"
 #include "frag.h"
 #include "hs_wait.h"
+#include "known_chains.h"
 #include "msg.h"
 #include "psk.h"
 #include "record.h"
@@ -170,7 +171,8 @@ enum { CERT_X509 = 0, CERT_RAW = 2 };
 /* Has the chain in hs->peer been verified before? (hs_chain.c) */
 struct hs_chain {
 	enum { CHAIN_NEW, CHAIN_NAMED, CHAIN_KNOWN } state;
-	uint8_t id[HASH_MAX];	/* unless new */
+	uint8_t id[KNOWN_ID_LEN];	/* unless new */
+	uint64_t verified;	/* when; seconds since the epoch */
 };
 
 /* The form of certificates (RFC 7250, 8879) */
@@ -267,7 +269,7 @@ struct ktls_hs {
 	struct hs_attach attach;
 };
 
-/* Random bytes that the peer and everybody else gets to see */
+/* Random bytes that the peer gets to see, and that may repeat (nonces.h) */
 static inline int hs_nonce(const struct ktls_hs *hs, void *buf, size_t len)
 {
 	return crypto_nonce(hs->config->crypto, buf, len);
@@ -369,6 +371,7 @@ struct chain_seen {
 	struct hash hash;
 	unsigned int count;
 	size_t bytes;
+	bool nameless;		/* too long to be kept, or nothing is */
 };
 
 /* Its next certificate; -KTLS_E_CERT_CHAIN: one too many */

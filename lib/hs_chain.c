@@ -5,7 +5,8 @@
  * itself is asked again.
  */
 #include "hs.h"
-#include "known_chains.h"
+
+#include <time.h>
 
 /* ---- as it comes ------------------------------------------------------- */
 
@@ -18,38 +19,43 @@ static int begin(const struct ktls_hs *hs, struct hash *h)
 				    strlen(hs->peer_name) + 1);
 }
 
-int chain_see(struct ktls_hs *hs, struct chain_seen *seen, struct slice der)
+/* The length, too: where one ends and the next begins */
+static int add(struct hash *h, struct slice der)
 {
 	const uint8_t len[] = { (uint8_t)(der.len >> 16),
 				(uint8_t)(der.len >> 8), (uint8_t)der.len };
+	int err = hash_add(h, len, sizeof(len));
+
+	return err ? err : hash_add(h, der.p, der.len);
+}
+
+int chain_see(struct ktls_hs *hs, struct chain_seen *seen, struct slice der)
+{
 	int err = 0;
 
 	if (seen->count >= hs->config->max_chain)
 		return -KTLS_E_CERT_CHAIN;
 	seen->bytes += der.len;
-	if (!hs->config->known)
-		seen->bytes = KNOWN_BYTES_MAX + 1;
-	if (seen->bytes <= KNOWN_BYTES_MAX && !seen->count)
+	if (!hs->config->known || seen->bytes > KNOWN_BYTES_MAX)
+		seen->nameless = true;
+	if (!seen->nameless && !seen->count)
 		err = begin(hs, &seen->hash);
+	if (!seen->nameless && !err)
+		err = add(&seen->hash, der);
 	seen->count++;
-	if (!err && seen->bytes <= KNOWN_BYTES_MAX)
-		err = hash_add(&seen->hash, len, sizeof(len));
-	if (!err && seen->bytes <= KNOWN_BYTES_MAX)
-		err = hash_add(&seen->hash, der.p, der.len);
 	return err;
 }
 
 bool chain_known(struct ktls_hs *hs, struct chain_seen *seen)
 {
 	struct hs_chain *chain = &hs->chain;
+	uint8_t id[HASH_MAX];
 
 	*chain = (struct hs_chain){ .state = CHAIN_NEW };
-	if (seen->count && seen->bytes <= KNOWN_BYTES_MAX &&
-	    !hash_peek(&seen->hash, chain->id)) {
-		bool known = known_find(hs->config->known, chain->id,
-					&hs->peer);
-
-		chain->state = known ? CHAIN_KNOWN : CHAIN_NAMED;
+	if (seen->count && !seen->nameless && !hash_peek(&seen->hash, id)) {
+		memcpy(chain->id, id, sizeof(chain->id));
+		chain->state = known_find(hs->config->known, id, &hs->peer) ?
+			       CHAIN_KNOWN : CHAIN_NAMED;
 	}
 	hash_free(&seen->hash);
 	return chain->state == CHAIN_KNOWN;
@@ -69,8 +75,10 @@ static int verify(struct ktls_hs *hs)
 	bool client = hs->config->role == KTLS_CLIENT;
 	const char *name = *hs->peer_name ? hs->peer_name : NULL;
 
-	return hs->chain.state == CHAIN_KNOWN ? 0 :
-	       peer_verify(&hs->peer, hs->config->trust,
+	if (hs->chain.state == CHAIN_KNOWN)
+		return 0;
+	hs->chain.verified = (uint64_t)time(NULL);
+	return peer_verify(&hs->peer, hs->config->trust,
 			   client ? KTLS_SERVER : KTLS_CLIENT, name,
 			   hs_text(hs));
 }
@@ -107,6 +115,7 @@ int hs_verify_chain(struct ktls_hs *hs)
 void chain_keep(struct ktls_hs *hs)
 {
 	if (hs->chain.state == CHAIN_NAMED && hs->peer.verified)
-		known_add(hs->config->known, hs->chain.id, &hs->peer);
+		known_add(hs->config->known, hs->chain.id, &hs->peer,
+			  hs->chain.verified);
 	hs->chain.state = CHAIN_NEW;
 }

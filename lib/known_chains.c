@@ -44,22 +44,26 @@ void known_free(struct known_chains *k)
 	free(k);
 }
 
-/* The one of @id, or, if there is none, the next to go */
-static struct entry *find(struct known_chains *k, const uint8_t *id, bool *found)
+static struct entry *find(struct known_chains *k, const uint8_t *id)
 {
-	struct entry *oldest = &k->entries[0];
-
-	*found = true;
 	for (size_t i = 0; i < ENTRIES; i++) {
 		struct entry *e = &k->entries[i];
 
 		if (peer_len(&e->peer) && !memcmp(e->id, id, sizeof(e->id)))
 			return e;
-		if (e->used < oldest->used)
-			oldest = e;
 	}
-	*found = false;
-	return oldest;
+	return NULL;
+}
+
+/* The next to go */
+static struct entry *oldest(struct known_chains *k)
+{
+	struct entry *e = &k->entries[0];
+
+	for (size_t i = 1; i < ENTRIES; i++)
+		if (k->entries[i].used < e->used)
+			e = &k->entries[i];
+	return e;
 }
 
 /* A clock that was put back may have been wrong before, or be so now */
@@ -73,47 +77,48 @@ static bool is_good(const struct entry *e)
 bool known_find(struct known_chains *k, const uint8_t id[KNOWN_ID_LEN],
 		struct peer_chain *peer)
 {
+	struct peer_chain old = { .raw = NULL };
 	struct entry *e;
 	bool found;
 
 	pthread_mutex_lock(&k->lock);
-	e = find(k, id, &found);
-	if (found && !is_good(e)) {
-		peer_free(&e->peer);
-		e->used = 0;
-		found = false;
+	e = find(k, id);
+	if (e && !is_good(e)) {
+		old = e->peer;
+		*e = (struct entry){ .used = 0 };
+		e = NULL;
 	}
-	if (found)
+	if (e)
 		e->used = ++k->uses;
-	found = found && peer_copy(peer, &e->peer);
+	found = e && peer_copy(peer, &e->peer);
 	pthread_mutex_unlock(&k->lock);
+	peer_free(&old);
 	return found;
 }
 
 void known_add(struct known_chains *k, const uint8_t id[KNOWN_ID_LEN],
-	       const struct peer_chain *peer)
+	       const struct peer_chain *peer, uint64_t from)
 {
-	uint64_t now = (uint64_t)time(NULL), until = peer_until(peer);
-	struct peer_chain copy = { .raw = NULL }, old = copy;
+	struct entry new = { .from = from, .until = peer_until(peer) };
+	struct peer_chain old;
 	struct entry *e;
-	bool found;
 
-	if (until > now + k->seconds)
-		until = now + k->seconds;
-	if (until <= now || !peer_copy(&copy, peer))
+	memcpy(new.id, id, sizeof(new.id));
+	if (new.until > from + k->seconds)
+		new.until = from + k->seconds;
+	if (!is_good(&new) || !peer_copy(&new.peer, peer))
 		return;
 	pthread_mutex_lock(&k->lock);
-	e = find(k, id, &found);
+	e = find(k, id);
 	/* another thread may have: it does not get older by being used */
-	if (found && is_good(e)) {
-		old = copy;
+	if (e && is_good(e)) {
+		old = new.peer;
 	} else {
+		if (!e)
+			e = oldest(k);
 		old = e->peer;
-		*e = (struct entry){
-			.peer = copy, .from = now, .until = until,
-			.used = ++k->uses,
-		};
-		memcpy(e->id, id, sizeof(e->id));
+		new.used = ++k->uses;
+		*e = new;
 	}
 	pthread_mutex_unlock(&k->lock);
 	peer_free(&old);

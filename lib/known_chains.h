@@ -22,8 +22,11 @@ void known_free(struct known_chains *k);	/* NULL is fine */
 /* Is it there?  Then @peer, empty before, is it. */
 bool known_find(struct known_chains *k, const uint8_t id[KNOWN_ID_LEN],
 		struct peer_chain *peer);
-/* Keep it, if there is memory; in place of the one longest out of use */
+/*
+ * Keep it, if there is memory, in place of the one longest out of use.  It was
+ * verified at @from, seconds since the epoch.
+ */
 void known_add(struct known_chains *k, const uint8_t id[KNOWN_ID_LEN],
-	       const struct peer_chain *peer);
+	       const struct peer_chain *peer, uint64_t from);
 
 #endif /* KTLS_KNOWN_CHAINS_H */

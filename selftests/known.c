@@ -171,7 +171,7 @@ TEST_F(known, has_to_be_proven)
 	struct mitm *m = &self->m;
 	struct hs_chain *chain;
 	struct peer_chain none = { .raw = NULL };
-	uint8_t id[HASH_MAX];
+	uint8_t id[KNOWN_ID_LEN];
 
 	begin(self);
 	mitm_run(m, forge, &f);
@@ -212,7 +212,7 @@ TEST(for_one_name)
 }
 
 static int see(struct ktls_hs *hs, const char *const *certs, size_t n,
-	       uint8_t id[HASH_MAX])
+	       uint8_t id[KNOWN_ID_LEN])
 {
 	struct chain_seen seen = { 0 };
 	int err = 0;
@@ -220,7 +220,7 @@ static int see(struct ktls_hs *hs, const char *const *certs, size_t n,
 	for (size_t i = 0; i < n && !err; i++)
 		err = chain_see(hs, &seen, slice_str(certs[i]));
 	EXPECT_FALSE(chain_known(hs, &seen));
-	memcpy(id, hs->chain.id, HASH_MAX);
+	memcpy(id, hs->chain.id, KNOWN_ID_LEN);
 	return err;
 }
 
@@ -232,7 +232,8 @@ TEST(each_has_its_own)
 		{ "leafi", "nter", "root" }, { "leaf", "interroot", "" },
 		{ "leaf", "inter", "rooT" }, { "leaf", "inter", "root0" },
 	};
-	uint8_t id[6][HASH_MAX], again[HASH_MAX], none[HASH_MAX] = { 0 };
+	uint8_t id[6][KNOWN_ID_LEN], again[KNOWN_ID_LEN];
+	const uint8_t none[KNOWN_ID_LEN] = { 0 };
 	struct mitm m;
 
 	mitm_begin(&m, NULL, NULL, NULL);
@@ -252,7 +253,7 @@ TEST(limits)
 {
 	static char large[KNOWN_BYTES_MAX + 2];
 	const char *one = large, *many[16];
-	uint8_t id[HASH_MAX];
+	uint8_t id[KNOWN_ID_LEN];
 	struct mitm m;
 
 	mitm_begin(&m, NULL, NULL, NULL);
@@ -296,6 +297,11 @@ static bool holds(struct known_chains *k, uint8_t nr)
 	return found;
 }
 
+static uint64_t now(void)
+{
+	return (uint64_t)time(NULL);
+}
+
 /* 64 are kept, and who has not been asked for longest goes */
 TEST(bounded)
 {
@@ -307,14 +313,14 @@ TEST(bounded)
 	for (uint8_t i = 1; i <= 64; i++) {
 		uint8_t id[KNOWN_ID_LEN] = { i };
 
-		known_add(k, id, &peer);
-		known_add(k, id, &peer);
+		known_add(k, id, &peer, now());
+		known_add(k, id, &peer, now());
 	}
 	for (uint8_t i = 1; i <= 64; i++)
 		EXPECT_TRUE(holds(k, i));
 	EXPECT_FALSE(holds(k, 65));
 	EXPECT_TRUE(holds(k, 1));
-	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 65 }, &peer);
+	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 65 }, &peer, now());
 	EXPECT_TRUE(holds(k, 1));
 	EXPECT_TRUE(holds(k, 65));
 	EXPECT_FALSE(holds(k, 2));
@@ -331,8 +337,26 @@ TEST(not_when_expired)
 
 	ASSERT_TRUE(k);
 	chain_of("expired", &peer);
-	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 1 }, &peer);
+	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 1 }, &peer, now());
 	EXPECT_FALSE(holds(k, 1));
+	peer_free(&peer);
+	known_free(k);
+}
+
+/* From when it was verified, which may be long ago, or not have been yet */
+TEST(from_then_on)
+{
+	struct known_chains *k = known_new(60);
+	struct peer_chain peer;
+
+	ASSERT_TRUE(k);
+	chain_of("p256", &peer);
+	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 1 }, &peer, now() - 61);
+	EXPECT_FALSE(holds(k, 1));
+	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 1 }, &peer, now() + 60);
+	EXPECT_FALSE(holds(k, 1));
+	known_add(k, (uint8_t[KNOWN_ID_LEN]){ 1 }, &peer, now() - 30);
+	EXPECT_TRUE(holds(k, 1));
 	peer_free(&peer);
 	known_free(k);
 }
