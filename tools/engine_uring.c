@@ -8,9 +8,9 @@
 #include "engine_uring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -60,11 +60,7 @@ static bool room_for_many(const struct service *v)
 /* A socket that does not block would not be waited for by the ring */
 static void set_blocking(int fd, bool on)
 {
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags >= 0)
-		fcntl(fd, F_SETFL, on ? flags & ~O_NONBLOCK :
-					flags | O_NONBLOCK);
+	ioctl(fd, FIONBIO, &(int){ !on });
 }
 
 static void take(struct server *s, int fd)

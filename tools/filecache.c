@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "metrics.h"
@@ -19,6 +20,7 @@
 #define CONTENT_MAX	65536	/* of a file in memory */
 #define UNCACHED_MAX	16384	/* ... which is there for one answer */
 #define SETTLED_S	2	/* the coarsest clock of a file system */
+#define REREAD_MS	60000	/* a mapping may be written to, without a trace */
 #define TRIES		4	/* to read a file that is being written */
 
 /* Each has its limit, so that none of them drives out another */
@@ -42,8 +44,13 @@ struct filecache {
 
 /* ---- one file ---------------------------------------------------------- */
 
+/* Content of this thread's files, also of those that slow clients still have */
+static _Thread_local size_t content_bytes;
+
 static void free_content(struct file *f)
 {
+	if (f->content)
+		content_bytes -= (size_t)f->st.st_size;
 	free(f->content);
 	f->content = NULL;
 }
@@ -100,15 +107,17 @@ static bool read_whole(int fd, char *buf, size_t len)
 }
 
 /* The content of a small file, if it can be had; false: it was changed */
-static bool load(struct file *f, size_t max)
+static bool load(const struct filecache *c, struct file *f, size_t max)
 {
 	size_t len = (size_t)f->st.st_size;
 
-	if (!S_ISREG(f->st.st_mode) || len > max)
+	if (!S_ISREG(f->st.st_mode) || len > max ||
+	    content_bytes + len > 2 * c->bytes_max)
 		return true;
 	f->content = malloc(len + 1);
 	if (!f->content)
 		return true;
+	content_bytes += len;
 	if (len && !read_whole(f->fd, f->content, len))
 		free_content(f);
 	else if (!unchanged(f))
@@ -119,13 +128,10 @@ static bool load(struct file *f, size_t max)
 }
 
 /* A change within the tick of a clock leaves no trace */
-static bool is_settled(const struct stat *st)
+static bool is_settled(const struct file *f)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return st->st_ctim.tv_sec < now.tv_sec - SETTLED_S &&
-	       st->st_mtim.tv_sec < now.tv_sec - SETTLED_S;
+	return f->st.st_ctim.tv_sec < f->seen - SETTLED_S &&
+	       f->st.st_mtim.tv_sec < f->seen - SETTLED_S;
 }
 
 static int open_file(const struct filecache *c, struct file *f)
@@ -133,7 +139,10 @@ static int open_file(const struct filecache *c, struct file *f)
 	f->fd = path_open(c->root, f->name);
 	if (f->fd < 0)
 		return f->fd;
-	return fstat(f->fd, &f->st) ? -errno : 0;
+	if (fstat(f->fd, &f->st))
+		return -errno;
+	/* who writes to a FIFO is not to find a reader here */
+	return S_ISREG(f->st.st_mode) || S_ISDIR(f->st.st_mode) ? 0 : -ENXIO;
 }
 
 /* Content and status are of one version */
@@ -146,13 +155,15 @@ static void look(const struct filecache *c, struct file *f)
 		close_file(f);
 		free_content(f);
 		f->err = open_file(c, f);
-		f->settled = !f->err && is_settled(&f->st);
-	} while (!f->err && !load(f, tries < TRIES ? max : 0) &&
+		f->seen = time(NULL);
+		f->settled = !f->err && is_settled(f);
+	} while (!f->err && !load(c, f, tries < TRIES ? max : 0) &&
 		 tries++ < TRIES);
-	if (f->err || S_ISDIR(f->st.st_mode))
+	if (f->err || f->content || S_ISDIR(f->st.st_mode))
 		close_file(f);
 	if (f->err)
 		return;
+	f->looked_at = c->now;
 	f->type = mime_type(f->name);
 	etag(f->tag, &f->st, NULL);
 	http_date(f->st.st_mtime, f->date);
@@ -206,7 +217,8 @@ static enum kind kind_of(const struct file *f)
 
 static size_t size_of(const struct file *f)
 {
-	return sizeof(*f) + f->len + (size_t)f->st.st_size;
+	return sizeof(*f) + f->len +
+	       (f->content ? (size_t)f->st.st_size : 0);
 }
 
 static void take_out(struct file **at)
@@ -290,6 +302,12 @@ static bool is_good(const struct filecache *c, const struct file *f)
 	return f->err || S_ISDIR(f->st.st_mode) || f->content || unchanged(f);
 }
 
+/* It was not in memory when it was looked at, but may be now */
+static bool could_load(const struct file *f)
+{
+	return f->fd >= 0 && f->st.st_size <= CONTENT_MAX;
+}
+
 /* Its time is up, but the name still stands for just the same */
 static bool renew(const struct filecache *c, struct file *f)
 {
@@ -297,7 +315,8 @@ static bool renew(const struct filecache *c, struct file *f)
 	bool same;
 	int fd;
 
-	if (f->err || !f->settled)
+	if (f->err || !f->settled || could_load(f) ||
+	    c->now - f->looked_at >= REREAD_MS)
 		return false;
 	fd = path_open(c->root, f->name);
 	if (fd < 0)

@@ -26,6 +26,7 @@ struct file {
 	int err;		/* -errno, and nothing of what follows */
 	int fd;			/* -1: the content is here, or a directory */
 	struct stat st;
+	time_t seen;		/* ... so at this time */
 	char *content;		/* NULL: by the descriptor */
 	const char *type;
 	char tag[ETAG_MAX];
@@ -35,7 +36,7 @@ struct file {
 	struct filecache *cache;	/* NULL: is not there (any more) */
 	struct file *next;		/* in its bucket */
 	struct list used;
-	int64_t used_at;
+	int64_t used_at, looked_at;
 	int64_t due;		/* is to be looked at again, ms */
 	uint64_t hash;
 	unsigned int refs;

@@ -88,7 +88,7 @@ static bool if_range(const struct http_request *r, const struct entity *e)
 	if (*value == '"')
 		return !strcmp(value, e->tag);
 	/* changed within the second before: the date proves nothing */
-	return e->st->st_mtime < time(NULL) - 1 &&
+	return e->st->st_mtime < e->seen - 1 &&
 	       !strcmp(value, http_date(e->st->st_mtime, buf));
 }
 

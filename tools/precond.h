@@ -13,6 +13,7 @@
 /* What is sent: @tag is one of etag() */
 struct entity {
 	const struct stat *st;
+	time_t seen;		/* it was so then */
 	const char *coding;	/* of Content-Encoding; NULL: as it is */
 	const char *tag;
 };

@@ -122,7 +122,7 @@ static int open_status(int err)
 	case EPERM:
 	case ELOOP:
 	case EXDEV:		/* a link that leads out */
-	case ENXIO:		/* a socket */
+	case ENXIO:		/* a socket, a FIFO, a device */
 		return HTTP_STATUS_FORBIDDEN;
 	case EMFILE:
 	case ENFILE:
@@ -142,11 +142,7 @@ static int get_file(struct response *res, struct filecache *files,
 	res->file = filecache_get(files, name);
 	if (!res->file)
 		return HTTP_STATUS_SERVICE_UNAVAILABLE;
-	if (res->file->err)
-		return open_status(res->file->err);
-	if (!S_ISREG(res->file->st.st_mode) && !S_ISDIR(res->file->st.st_mode))
-		return HTTP_STATUS_FORBIDDEN;
-	return 0;
+	return res->file->err ? open_status(res->file->err) : 0;
 }
 
 static int get_index(struct response *res, struct filecache *files,
@@ -244,6 +240,7 @@ static int answer_entity(struct response *res, const struct http_request *req,
 	if (status)
 		return status;
 	e.st = &res->file->st;
+	e.seen = res->file->seen;
 	e.tag = res->file->tag;
 	if (e.coding) {
 		etag(tag, e.st, e.coding);
@@ -329,6 +326,8 @@ bool response_join(struct response *res)
 		return false;
 	memcpy(to, res->file->content + res->offset, (size_t)res->left);
 	res->head.len += (size_t)res->left;
+	file_put(res->file);
+	res->file = NULL;
 	return true;
 }
 

@@ -264,6 +264,7 @@ void server_end(struct server *s)
 	while (!list_empty(&s->clients))
 		client_cut(s->clients.next);
 	bury(s);
+	filecache_empty(s->files);	/* it is due no more */
 	while (s->clients_len && s->now < s->drain_end && !s->engine->turn(s))
 		bury(s);
 	s->engine->end(s);
