@@ -13,6 +13,11 @@ mkdir "$www"
 truncate -s 1G "$www/huge"
 head -c 100000 /dev/urandom >"$www/some"
 
+serve_by()	# ENGINE OPTION...
+{
+	serve_p256 --engine "$1" --threads 1 --file-cache 0 "${@:2}" "$www"
+}
+
 descriptors()	# of the server
 {
 	find "/proc/$server/fd" -mindepth 1 | wc -l
@@ -40,7 +45,8 @@ load()
 	others+=("$!")
 }
 
-# All of them: a socket, and a file that is being sent
+# All of them: a socket, and a file that is being sent; without a cache of files
+# each has its own, so that it can be seen
 loaded()
 {
 	[ "$(descriptors)" -ge $((before + 2 * (clients + 1))) ]
@@ -63,7 +69,7 @@ client()	# ENGINE
 {
 	local i
 
-	serve_p256 --engine "$1" --threads 1 "$www"
+	serve_by "$1"
 	serves
 	before=$(descriptors)
 	for i in 1 2 3; do
@@ -82,7 +88,7 @@ server()	# ENGINE
 {
 	local i at
 
-	serve_p256 --engine "$1" --threads 1 "$www"
+	serve_by "$1"
 	at=$port
 	for i in 1 2 3; do
 		before=$(descriptors)
@@ -92,7 +98,7 @@ server()	# ENGINE
 		wait "$server" 2>/dev/null || :
 		unset "servers[-1]"
 		# at once, at the same place
-		serve_p256 -l "127.0.0.1:$at" --engine "$1" --threads 1 "$www"
+		serve_by "$1" -l "127.0.0.1:$at"
 		url=https://localhost:$at
 		serves
 		# they have noticed
