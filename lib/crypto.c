@@ -89,6 +89,8 @@ int crypto_new(struct crypto **crypto)
 		crypto_free(c);
 		return err;
 	}
+	if (c->hash_direct)
+		x25519_open(&c->x25519);
 	c->nonces = nonces_new();
 	c->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
@@ -108,6 +110,7 @@ void crypto_free(struct crypto *crypto)
 	for (size_t i = 0; i < HASH_COUNT; i++)
 		EVP_MD_free(crypto->md[i]);
 	nonces_free(crypto->nonces);
+	x25519_close(&crypto->x25519);
 	EVP_MD_free(crypto->sha1);
 	for (size_t i = 0; i < AEAD_COUNT; i++)
 		EVP_CIPHER_free(crypto->cipher[i]);

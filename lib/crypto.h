@@ -114,7 +114,8 @@ struct kex_secret {
 /* One side's key of one handshake */
 struct kex {
 	const struct group *group;
-	struct evp_pkey_st *key;
+	struct evp_pkey_st *key;	/* NULL: @secret is the key */
+	uint8_t secret[32];
 };
 
 /* Client: make a key and write its share into @w */

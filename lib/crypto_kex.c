@@ -103,6 +103,48 @@ static int derive(const struct group *group, EVP_PKEY *own, EVP_PKEY *peer,
 	return 0;
 }
 
+/* ---- X25519 by another library ------------------------------------------ */
+
+#define GROUP_X25519	0x001d
+
+static bool is_fast(const struct crypto *crypto, const struct group *group)
+{
+	return crypto->x25519.lib && group->id == GROUP_X25519;
+}
+
+static int fast_key(const struct crypto *crypto, uint8_t *secret, struct wr *w)
+{
+	uint8_t *to = wr_reserve(w, X25519_LEN);
+	int err = to ? x25519_key(&crypto->x25519, secret, to) : -ENOMEM;
+
+	w->len += err ? 0 : X25519_LEN;
+	return err;
+}
+
+static int fast_agree(const struct crypto *crypto, const uint8_t *secret,
+		      struct slice share, struct kex_secret *out)
+{
+	x25519_agree(&crypto->x25519, secret, share.p, out->b);
+	out->len = X25519_LEN;
+	return all_zero(out->b, out->len) ? -KTLS_E_KEY_SHARE : 0;
+}
+
+static int fast_exchange(const struct crypto *crypto, struct slice share,
+			 struct wr *w, struct kex_secret *out)
+{
+	uint8_t secret[X25519_LEN], own[X25519_LEN];
+	int err = x25519_key(&crypto->x25519, secret, own);
+
+	if (!err)
+		err = fast_agree(crypto, secret, share, out);
+	wipe(secret, sizeof(secret));
+	if (!err)
+		wr_bytes(w, own, sizeof(own));
+	return err || wr_ok(w) ? err : -ENOMEM;
+}
+
+/* ---- both halves -------------------------------------------------------- */
+
 static int agree(const struct crypto *crypto, const struct group *group,
 		 EVP_PKEY *own, struct slice share, struct kex_secret *out)
 {
@@ -156,9 +198,12 @@ static int encapsulate(const struct crypto *crypto, const struct group *group,
 static int exchange(const struct crypto *crypto, const struct group *group,
 		    struct slice share, struct wr *w, struct kex_secret *out)
 {
-	AUTO(EVP_PKEY) own = generate(crypto, group);
+	AUTO(EVP_PKEY) own = NULL;
 	int err;
 
+	if (is_fast(crypto, group))
+		return fast_exchange(crypto, share, w, out);
+	own = generate(crypto, group);
 	if (!own)
 		return -KTLS_E_CRYPTO;
 	err = agree(crypto, group, own, share, out);
@@ -195,10 +240,12 @@ int kex_begin(struct kex *k, const struct crypto *crypto,
 
 	kex_free(k);
 	k->group = group;
-	k->key = generate(crypto, group);
-	if (!k->key)
+	if (!is_fast(crypto, group))
+		k->key = generate(crypto, group);
+	if (!k->key && !is_fast(crypto, group))
 		return -KTLS_E_CRYPTO;
-	err = put_share(k->key, group->client_len, w);
+	err = k->key ? put_share(k->key, group->client_len, w) :
+		       fast_key(crypto, k->secret, w);
 	if (err)
 		kex_free(k);
 	return err;
@@ -212,8 +259,12 @@ int kex_finish(struct kex *k, const struct crypto *crypto, struct slice peer,
 
 	if (!share_has_form(k->group, peer, k->group->server_len))
 		return -KTLS_E_KEY_SHARE;
-	err = k->group->kind == KEX_KEM ? decapsulate(k->key, peer, out) :
-	      agree(crypto, k->group, k->key, peer, out);
+	if (!k->key)
+		err = fast_agree(crypto, k->secret, peer, out);
+	else if (k->group->kind == KEX_KEM)
+		err = decapsulate(k->key, peer, out);
+	else
+		err = agree(crypto, k->group, k->key, peer, out);
 	if (err)
 		wipe(out, sizeof(*out));
 	return err;
@@ -241,12 +292,13 @@ int kex_static(struct kex *k, const struct group *group,
 	kex_free(k);
 	if (!EVP_PKEY_up_ref(key))
 		return -KTLS_E_CRYPTO;
-	*k = (struct kex){ group, key };
+	k->group = group;
+	k->key = key;
 	return 0;
 }
 
 void kex_free(struct kex *k)
 {
 	EVP_PKEY_free(k->key);
-	*k = (struct kex){ NULL, NULL };
+	wipe(k, sizeof(*k));
 }

@@ -18,6 +18,27 @@
 
 struct nonces;
 
+/* X25519 by another library than libcrypto (crypto_x25519.c) */
+#define X25519_LEN	32
+
+typedef void x25519_base(unsigned char *out, const unsigned char *n);
+typedef void x25519_mult(unsigned char *out, const unsigned char *n,
+			 const unsigned char *point);
+
+struct x25519 {
+	void *lib;		/* NULL: it is not there */
+	x25519_base *base;
+	x25519_mult *mult;
+};
+
+void x25519_open(struct x25519 *x);
+void x25519_close(struct x25519 *x);
+int x25519_key(const struct x25519 *x, uint8_t secret[X25519_LEN],
+	       uint8_t share[X25519_LEN]);
+/* May come to zeros, which is to be refused */
+void x25519_agree(const struct x25519 *x, const uint8_t secret[X25519_LEN],
+		  const uint8_t share[X25519_LEN], uint8_t out[X25519_LEN]);
+
 struct crypto {
 	EVP_MD *md[HASH_COUNT];
 	EVP_MD *sha1;
@@ -25,6 +46,7 @@ struct crypto {
 	EVP_PKEY *group[GROUPS_MAX];	/* parameters without a key */
 	bool sigscheme[SIGSCHEMES_MAX];
 	struct nonces *nonces;	/* or NULL */
+	struct x25519 x25519;
 	bool hash_direct;	/* SHA-2 by libcrypto's own functions */
 	struct secret empty[HASH_COUNT];
 };

@@ -27,8 +27,12 @@ test-kernel  += $(test-both)
 test-new     := interop_cert
 test-crypto  := crypto kex hs interop hs12 session13_ssl early_ssl $(test-new)
 
-test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new), \
-	$(test-names))
+# The same with lib25519, and what has nothing to test without it.
+test-only-25519 := x25519
+test-25519   := kex hs hs12 $(test-only-25519)
+
+test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new) \
+	$(test-only-25519), $(test-names))
 
 tests	:= $(patsubst %,$(O)/selftests/%,$(test-names) $(test-helpers))
 pki	:= $(O)/selftests/pki

@@ -11,7 +11,7 @@
 #	uml	the kernel's, with ASan and UBSan too, on User Mode Linux 7.x:
 #		kTLS with rekey
 #	qemu	... on Debian's 6.12: kTLS without rekey
-#	crypto	the handshakes on an OpenSSL that has ML-KEM
+#	crypto	the handshakes on an OpenSSL that has ML-KEM, and with lib25519
 #	clang	does clang compile everything, without a warning?
 #
 # The kernel's tests run where there is kTLS, so nothing has to skip: a test
@@ -78,18 +78,29 @@ run_vm()	# NAME KERNEL SLOW SECONDS DIR
 		$(programs "$5" $(make_list test-kernel))
 }
 
+# A program of its own for each NAME, by the way of CMD
+wrap()	# PREFIX NAMES CMD...
+{
+	local prefix=$1 names=$2 name
+
+	shift 2
+	for name in $names; do
+		printf '#!/bin/sh\nexec %s build/selftests/%s "$@"\n' "$*" \
+			"$name" >"build/selftests/$prefix-$name"
+		chmod +x "build/selftests/$prefix-$name"
+		list+=("build/selftests/$prefix-$name")
+	done
+}
+
 # The same programs, on libraries that came after those they were built with
 run_crypto()
 {
-	local name list=()
+	local list=()
 
 	must make -j"$(nproc)" all tests
-	for name in $(make_list test-crypto); do
-		printf '#!/bin/sh\nexec selftests/vm/newcrypto.sh %s "$@"\n' \
-			"build/selftests/$name" >"build/selftests/new-$name"
-		chmod +x "build/selftests/new-$name"
-		list+=("build/selftests/new-$name")
-	done
+	wrap new "$(make_list test-crypto)" selftests/vm/newcrypto.sh
+	wrap fast "$(make_list test-25519)" env \
+		"LD_LIBRARY_PATH=$(selftests/vm/fetch.sh lib25519)/lib"
 	part crypto selftests/run.sh -o "$log/crypto" \
 		"${list[@]}"
 }
@@ -107,7 +118,9 @@ for p in "${parts[@]}"; do
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
 	      must make -j"$(nproc)" all tests
 	      run_vm qemu-6.12 qemu-6.12 10 1800 build ;;
-	crypto) must selftests/vm/fetch.sh openssl >/dev/null; run_crypto ;;
+	crypto) must selftests/vm/fetch.sh openssl >/dev/null
+		must selftests/vm/fetch.sh lib25519 >/dev/null
+		run_crypto ;;
 	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh ;;
 	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [clang]" >&2
 	   exit 2 ;;

@@ -746,6 +746,10 @@ struct ktls_opts {
 	 * that are supported, in an order that suits the kernel.  A name that
 	 * the loaded libcrypto lacks is left out; an unknown one is an error.
 	 *
+	 * x25519 is done by lib25519 where lib25519.so.1 is found when the
+	 * config is made, its keys being random bytes of libcrypto's, unless
+	 * libcrypto's default properties ask for FIPS.
+	 *
 	 * Never without being named: static ECDH of TLS 1.2 (RFC 4492 2.1 and
 	 * 2.3, "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256", "..._256_GCM_SHA384",
 	 * and the same of TLS_ECDH_RSA), which has NO FORWARD SECRECY: who gets

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fetch.sh [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl
+# fetch.sh [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl|lib25519
 #
 # Unpacks newer Debian packages than the host's into a cache and prints the
 # folder; -u takes the newest again. Nothing is installed and the host's apt
@@ -13,6 +13,7 @@
 #   qemu-*	 vmlinux, initrd (mounts the host's root, see initrd_init)
 #   uml-aes	 aes-gcm-x86.ko for uml, built: see bench/aes/build.sh
 #   openssl	 openssl, and lib/ with the loader, libc, libcrypto, libssl
+#   lib25519	 include/ and lib/, with a libc that it runs on, to build with
 #
 # KTLS_MIRROR and KTLS_SECURITY_MIRROR override the host's mirrors.
 
@@ -33,9 +34,9 @@ if [ "${1-}" = -u ]; then
 fi
 what=${1-}
 case $what in
-uml | uml-aes | qemu-6.12 | qemu-7.3 | openssl) ;;
+uml | uml-aes | qemu-6.12 | qemu-7.3 | openssl | lib25519) ;;
 *)
-	echo "usage: ${0##*/} [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl" >&2
+	echo "usage: ${0##*/} [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl|lib25519" >&2
 	exit 2
 	;;
 esac
@@ -321,6 +322,14 @@ fetch_openssl() {
 	cp "$tmp/root/etc/ssl/openssl.cnf" "$out/"
 }
 
+fetch_lib25519() {
+	sources main trixie
+	apt_setup
+	unpack lib25519-dev lib25519-1 libcpucycles1 librandombytes1
+	cp -r "$tmp/root/usr/include" "$out/"
+	lib 'lib*.so*'
+}
+
 build() {
 	[ "$(uname -m)" = x86_64 ] || die "only x86-64 hosts are provided for"
 	need apt-get dpkg-deb
@@ -342,6 +351,9 @@ build() {
 		;;
 	openssl)
 		fetch_openssl
+		;;
+	lib25519)
+		fetch_lib25519
 		;;
 	esac
 }
