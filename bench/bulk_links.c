@@ -116,6 +116,7 @@ static void be_far(struct far *f, uint16_t port, const struct hs_pki *pki)
 		if (!shared || cn_connect(impl, shared, &f->end[i]))
 			_exit(1);
 	}
+	meter_first();
 	if (drains)
 		drain(f);
 	else

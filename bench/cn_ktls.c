@@ -39,6 +39,7 @@ static struct ktls_config *make(const struct hs_case *c, bool server,
 		.verify = !server || c->mutual ? KTLS_VERIFY_REQUIRE :
 						 KTLS_VERIFY_NONE,
 		.tickets = 1,
+		.flags = KTLS_F_SIGPIPE_IGNORED,
 		.tx = c->user ? KTLS_PATH_USER : KTLS_PATH_PREFER_KERNEL,
 		.rx = c->user ? KTLS_PATH_USER : KTLS_PATH_PREFER_KERNEL,
 		.error = why, .error_size = sizeof(why),

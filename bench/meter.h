@@ -16,7 +16,11 @@ int meter_init(void);
 const char *meter_name(void);
 double meter_us(void);
 
-/* For another process: what is between them does not count */
+/*
+ * For another process: what is between them does not count.  Where that is
+ * taken off it must not be interrupted by who is measured.
+ */
+void meter_first(void);
 uint64_t meter_begin(void);
 void meter_end(uint64_t since);
 

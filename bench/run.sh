@@ -1,20 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run.sh [-q] [-o DIR]: all that bench/RESULTS.md says, and that file: what a
+# run.sh [-q] [-r ROUNDS] [-o DIR]: all that bench/RESULTS.md says, and that file: what a
 # handshake costs on this machine; bytes, connections and files over kernel TLS
 # in User Mode Linux. TSV, JSON, plots and the report go to DIR
 # (build/bench/report), the report and its SVG plots to bench/ as well.
-# -q: a round of each, to see whether it works.
+# -r: how often (5). -q: a little of each, to see whether it works.
 
 set -euo pipefail
 
 cd "$(dirname "$(readlink -f "$0")")/.."
 dir=build/bench/report
-quick=
-while getopts qo: opt; do
+quick= rounds=5
+while getopts qr:o: opt; do
 	case $opt in
 	q) quick=1 ;;
+	r) rounds=$OPTARG ;;
 	o) dir=$OPTARG ;;
 	*)
 		sed -n 's/^# \(run\.sh.*\):.*/usage: \1/p' "$0" >&2
@@ -23,6 +24,7 @@ while getopts qo: opt; do
 	esac
 done
 
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || exit 2
 selftests/deps.sh bench plot
 make -s bench-build tools
 mkdir -p "$dir"
@@ -32,7 +34,8 @@ if [ "$quick" ]; then
 	hs=(-r 1 -n 20) bulk=(-r 1 -m 16 -n 1) cn=(-r 1 -n 100 -k 20)
 	serve=(-t 1 -r 1)
 else
-	hs=(-r 15 -n 100) bulk=(-r 5) cn=(-r 3 -n 10000) serve=(-t 2 -r 5)
+	hs=(-r $((3 * rounds)) -n 100) bulk=(-r "$rounds")
+	cn=(-r "$rounds" -k 100) serve=(-t 2 -r "$rounds")
 fi
 
 echo "== handshakes"
