@@ -178,7 +178,7 @@ static void print_row(const struct bulk_way *w, int links,
 				sample_part(&r[i].us, 1) / 1e6, rate);
 	}
 	printf("\n");
-	fflush(stdout);
+	fflush(NULL);
 }
 
 static int run_row(const struct bulk_way *w, int links,

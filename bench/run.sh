@@ -34,7 +34,7 @@ if [ "$quick" ]; then
 	hs=(-r 1 -n 20) bulk=(-r 1 -m 16 -n 1) cn=(-r 1 -n 100 -k 20)
 	serve=(-t 1 -r 1)
 else
-	hs=(-r $((3 * rounds)) -n 100) bulk=(-r "$rounds")
+	hs=(-r $((3 * rounds)) -n 100) bulk=(-r "$rounds" -m 16)
 	cn=(-r "$rounds" -k 100) serve=(-t 2 -r "$rounds")
 fi
 
