@@ -33,7 +33,7 @@ struct ktls_config {
 	struct crypto *crypto;
 	struct trust *trust;		/* NULL: no certificate is verified */
 	struct raw_trust *raw_trust;	/* NULL: no raw key is taken */
-	struct known_chains *known;		/* NULL: each chain is verified anew */
+	struct known_chains *known;	/* NULL: each chain is verified anew */
 	struct cache *sessions;		/* NULL: none are kept here */
 	struct ktls_session_store store; /* server; or NULLs */
 	struct tickets *tickets;	/* server; its flags may forbid them */

@@ -240,12 +240,13 @@ int kex_begin(struct kex *k, const struct crypto *crypto,
 
 	kex_free(k);
 	k->group = group;
-	if (!is_fast(crypto, group))
+	if (is_fast(crypto, group)) {
+		err = fast_key(crypto, k->secret, w);
+	} else {
 		k->key = generate(crypto, group);
-	if (!k->key && !is_fast(crypto, group))
-		return -KTLS_E_CRYPTO;
-	err = k->key ? put_share(k->key, group->client_len, w) :
-		       fast_key(crypto, k->secret, w);
+		err = k->key ? put_share(k->key, group->client_len, w) :
+			       -KTLS_E_CRYPTO;
+	}
 	if (err)
 		kex_free(k);
 	return err;

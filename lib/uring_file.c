@@ -61,10 +61,11 @@ static int64_t count_pages(struct ktls_uring *u, int file, off_t from,
 /* ... as far as one can tell */
 static bool has_bytes(int file, off_t from, off_t end)
 {
-	for (; from < end; from += PROBE_STEP)
-		if (has_byte(file, from) <= 0)
-			return has_byte(file, from) < 0;
-	return has_byte(file, end - 1) != 0;
+	int has = 1;
+
+	for (; from < end && has > 0; from += PROBE_STEP)
+		has = has_byte(file, from);
+	return (has > 0 ? has_byte(file, end - 1) : has) != 0;
 }
 
 /*
