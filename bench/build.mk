@@ -30,19 +30,19 @@ ifneq ($(gnutls-libs),)
 $(O)/bench/hs_gnutls.o: CPPFLAGS += -DHAVE_GNUTLS
 endif
 
-$(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,handshake hs_floor heap \
+$(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,cn_ssl ends handshake hs_floor heap \
 		hs_gnutls hs_ktls hs_pki hs_ssl) $(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(wrap-heap) -o $@ $^ -lssl $(gnutls-libs) \
 		$(lib-libs)
 
-$(O)/bench/connections: $(patsubst %,$(O)/bench/%.o,connections cn_idle \
+$(O)/bench/connections: $(patsubst %,$(O)/bench/%.o,connections ends cn_idle \
 		cn_ktls cn_rate cn_sizes cn_socket cn_ssl heap hs_pki sample) \
 		$(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(wrap-heap) -o $@ $^ -lssl $(lib-libs)
 
-$(O)/bench/bulk: $(patsubst %,$(O)/bench/%.o,bulk bulk_links bulk_roof cn_ktls \
+$(O)/bench/bulk: $(patsubst %,$(O)/bench/%.o,bulk bulk_links bulk_roof ends cn_ktls \
 		cn_socket cn_ssl cn_tcp file heap hs_pki meter sample) \
 		$(O)/libktls.a
 	$(call say,LINK,$@)

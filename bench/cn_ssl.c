@@ -11,12 +11,9 @@
 #include <unistd.h>
 
 #include "cn.h"
+#include "ends.h"
 
-struct shared {
-	SSL_CTX *ctx[2];		/* client, server */
-	SSL_SESSION *session;		/* the client's newest */
-	bool resumes;
-};
+/* ---- both ends, here and in memory --------------------------------------- */
 
 static int load(SSL_CTX *ctx, const char *cert, const char *key)
 {
@@ -45,14 +42,14 @@ static void trust(SSL_CTX *ctx, const char *ca)
 
 static int take_session(SSL *ssl, SSL_SESSION *session)
 {
-	struct shared *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct ssl_ends *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
 	SSL_SESSION_free(s->session);
 	s->session = session;
 	return 1;
 }
 
-static void set_sessions(struct shared *s, SSL_CTX *ctx,
+static void set_sessions(struct ssl_ends *s, SSL_CTX *ctx,
 			 const struct hs_case *c, bool server)
 {
 	SSL_CTX_set_app_data(ctx, s);
@@ -67,7 +64,7 @@ static void set_sessions(struct shared *s, SSL_CTX *ctx,
 		SSL_CTX_sess_set_new_cb(ctx, take_session);
 }
 
-static SSL_CTX *make(struct shared *s, const struct hs_case *c, bool server,
+static SSL_CTX *make(struct ssl_ends *s, const struct hs_case *c, bool server,
 		     const struct hs_pki *pki)
 {
 	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() :
@@ -79,11 +76,6 @@ static SSL_CTX *make(struct shared *s, const struct hs_case *c, bool server,
 					  "ECDHE-RSA-AES128-GCM-SHA256") &&
 		  SSL_CTX_set1_groups_list(ctx, c->group);
 
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-			 SSL_MODE_ENABLE_PARTIAL_WRITE |
-			 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	if (!c->user)
-		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	set_sessions(s, ctx, c, server);
 	if (server || c->mutual)
 		ok = ok && load(ctx, server ? pki->cert : pki->client_cert,
@@ -98,28 +90,51 @@ static SSL_CTX *make(struct shared *s, const struct hs_case *c, bool server,
 	return NULL;
 }
 
-static void ssl_close(void *shared)
+struct ssl_ends *ssl_ends_new(const struct hs_case *c,
+			      const struct hs_pki *pki)
 {
-	struct shared *s = shared;
+	struct ssl_ends *s = calloc(1, sizeof(*s));
 
+	s->ctx[0] = make(s, c, false, pki);
+	s->ctx[1] = make(s, c, true, pki);
+	if (s->ctx[0] && s->ctx[1])
+		return s;
+	ssl_ends_free(s);
+	return NULL;
+}
+
+void ssl_ends_free(struct ssl_ends *s)
+{
 	SSL_SESSION_free(s->session);
 	SSL_CTX_free(s->ctx[0]);
 	SSL_CTX_free(s->ctx[1]);
 	free(s);
 }
 
+/* ---- connections --------------------------------------------------------- */
+
 static void *ssl_open(const struct hs_case *c, const struct hs_pki *pki)
 {
-	struct shared *s = calloc(1, sizeof(*s));
+	struct ssl_ends *s = ssl_ends_new(c, pki);
 
-	s->ctx[0] = make(s, c, false, pki);
-	s->ctx[1] = make(s, c, true, pki);
+	if (!s) {
+		fprintf(stderr, "libssl: %s: not with this one\n", c->name);
+		return NULL;
+	}
 	s->resumes = c->resume != HS_FULL;
-	if (s->ctx[0] && s->ctx[1])
-		return s;
-	fprintf(stderr, "libssl: %s: not with this one\n", c->name);
-	ssl_close(s);
-	return NULL;
+	for (int i = 0; i < 2; i++) {
+		SSL_CTX_set_mode(s->ctx[i], SSL_MODE_RELEASE_BUFFERS |
+				 SSL_MODE_ENABLE_PARTIAL_WRITE |
+				 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+		if (!c->user)
+			SSL_CTX_set_options(s->ctx[i], SSL_OP_ENABLE_KTLS);
+	}
+	return s;
+}
+
+static void ssl_close(void *shared)
+{
+	ssl_ends_free(shared);
 }
 
 static int fail(void)
@@ -133,7 +148,7 @@ static int fail(void)
 
 static int ssl_begin(void *shared, struct cn_end *end)
 {
-	struct shared *s = shared;
+	struct ssl_ends *s = shared;
 	SSL *ssl = SSL_new(s->ctx[end->server]);
 
 	end->hs = ssl;

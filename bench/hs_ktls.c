@@ -7,56 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <ktls.h>
-
-#include "hs.h"
+#include "ends.h"
 
 struct ktls {
 	struct ktls_config *config[2];	/* client, server */
 	uint8_t session[16384];
 	size_t session_len;
 };
-
-static struct ktls_config *make(const struct hs_case *c, bool server,
-				const struct hs_pki *pki)
-{
-	struct ktls_cred cred = {
-		.cert_pem = server ? pki->cert : pki->client_cert,
-		.key_pem = server ? pki->key : pki->client_key,
-	};
-	char why[256];
-	struct ktls_opts o = {
-		.size = sizeof(o),
-		.role = server ? KTLS_SERVER : KTLS_CLIENT,
-		.min_version = c->version, .max_version = c->version,
-		.ciphers = c->version == KTLS_TLS13 ?
-			"TLS_AES_128_GCM_SHA256" : !strcmp(c->key, "rsa2048") ?
-			"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" :
-			"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-		.groups = c->group,
-		.ca_pem = pki->ca,
-		.verify = !server || c->mutual ? KTLS_VERIFY_REQUIRE :
-						 KTLS_VERIFY_NONE,
-		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER,
-		.tickets = 1,
-		.known_chains = c->known ? 0 : KTLS_NO_KNOWN_CHAINS,
-		.error = why, .error_size = sizeof(why),
-	};
-	struct ktls_config *config;
-
-	if (server || c->mutual) {
-		o.creds = &cred;
-		o.creds_len = 1;
-	}
-	if (c->resume != HS_TICKET)
-		o.flags |= KTLS_F_NO_TICKETS;
-	if (c->resume == HS_FULL)
-		o.sessions = KTLS_NO_SESSIONS;
-	if (!ktls_config_new(&config, &o))
-		return config;
-	fprintf(stderr, "%s: %s\n", c->name, why);
-	return NULL;
-}
 
 /* ---- a session to resume ------------------------------------------------- */
 
@@ -134,13 +91,15 @@ static bool has_group(const struct hs_case *c)
 
 static void *ktls_begin(const struct hs_case *c, const struct hs_pki *pki)
 {
+	struct hs_case memory = *c;
 	struct ktls *k;
 
+	memory.user = true;
 	if (!has_group(c))
 		return NULL;
 	k = calloc(1, sizeof(*k));
-	k->config[0] = make(c, false, pki);
-	k->config[1] = make(c, true, pki);
+	k->config[0] = ends_ktls(&memory, false, pki);
+	k->config[1] = ends_ktls(&memory, true, pki);
 	if (k->config[0] && k->config[1] &&
 	    (c->resume == HS_FULL || !get_session(k)))
 		return k;

@@ -6,82 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hs.h"
-
-struct ssl {
-	SSL_CTX *ctx[2];		/* client, server */
-	SSL_SESSION *session;
-	bool resumes;
-};
-
-static int load(SSL_CTX *ctx, const char *cert, const char *key)
-{
-	BIO *b = BIO_new_mem_buf(cert, -1), *k = BIO_new_mem_buf(key, -1);
-	X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
-	EVP_PKEY *pkey = PEM_read_bio_PrivateKey(k, NULL, NULL, NULL);
-	int ok = SSL_CTX_use_certificate(ctx, x) == 1 &&
-		 SSL_CTX_use_PrivateKey(ctx, pkey) == 1;
-
-	X509_free(x);
-	EVP_PKEY_free(pkey);
-	BIO_free(b);
-	BIO_free(k);
-	return ok;
-}
-
-static void trust(SSL_CTX *ctx, const char *ca)
-{
-	BIO *b = BIO_new_mem_buf(ca, -1);
-	X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
-
-	X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x);
-	X509_free(x);
-	BIO_free(b);
-}
-
-static int take_session(SSL *ssl, SSL_SESSION *session)
-{
-	struct ssl *s = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-
-	SSL_SESSION_free(s->session);
-	s->session = session;
-	return 1;
-}
-
-static SSL_CTX *make(struct ssl *s, const struct hs_case *c, bool server,
-		     const struct hs_pki *pki)
-{
-	SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() :
-					    TLS_client_method());
-	bool ok = SSL_CTX_set_min_proto_version(ctx, c->version) &&
-		  SSL_CTX_set_max_proto_version(ctx, c->version) &&
-		  SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") &&
-		  SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256:"
-					  "ECDHE-RSA-AES128-GCM-SHA256") &&
-		  SSL_CTX_set1_groups_list(ctx, c->group);
-
-	SSL_CTX_set_app_data(ctx, s);
-	SSL_CTX_set_num_tickets(ctx, c->resume == HS_TICKET);
-	SSL_CTX_set_session_id_context(ctx, (const uint8_t *)"b", 1);
-	if (c->resume != HS_TICKET)
-		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-	SSL_CTX_set_session_cache_mode(ctx, c->resume == HS_FULL ?
-		SSL_SESS_CACHE_OFF : server ? SSL_SESS_CACHE_SERVER :
-		SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	if (!server)
-		SSL_CTX_sess_set_new_cb(ctx, take_session);
-	if (server || c->mutual)
-		ok = ok && load(ctx, server ? pki->cert : pki->client_cert,
-				server ? pki->key : pki->client_key);
-	trust(ctx, pki->ca);
-	if (!server || c->mutual)
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
-				   SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	if (ok)
-		return ctx;
-	SSL_CTX_free(ctx);
-	return NULL;
-}
+#include "ends.h"
 
 static int step(SSL *ssl, double *t, bool *done)
 {
@@ -93,7 +18,7 @@ static int step(SSL *ssl, double *t, bool *done)
 	       0 : -1;
 }
 
-static int handshake(struct ssl *s, struct hs_time *t, bool take)
+static int handshake(struct ssl_ends *s, struct hs_time *t, bool take)
 {
 	SSL *ssl[2];
 	BIO *a = BIO_new(BIO_s_mem()), *b = BIO_new(BIO_s_mem());
@@ -149,27 +74,21 @@ static int handshake(struct ssl *s, struct hs_time *t, bool take)
 
 static void ssl_end(void *state)
 {
-	struct ssl *s = state;
-
-	SSL_SESSION_free(s->session);
-	SSL_CTX_free(s->ctx[0]);
-	SSL_CTX_free(s->ctx[1]);
-	free(s);
+	ssl_ends_free(state);
 }
 
 static void *ssl_begin(const struct hs_case *c, const struct hs_pki *pki)
 {
-	struct ssl *s = calloc(1, sizeof(*s));
+	struct ssl_ends *s = ssl_ends_new(c, pki);
 	struct hs_time t = { 0 };
 
-	s->ctx[0] = make(s, c, false, pki);
-	s->ctx[1] = make(s, c, true, pki);
-	if (s->ctx[0] && s->ctx[1] &&
-	    (c->resume == HS_FULL || !handshake(s, &t, true))) {
+	if (!s)
+		return NULL;
+	if (c->resume == HS_FULL || !handshake(s, &t, true)) {
 		s->resumes = c->resume != HS_FULL;
 		return s;
 	}
-	ssl_end(s);
+	ssl_ends_free(s);
 	return NULL;
 }
 
