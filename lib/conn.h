@@ -45,6 +45,7 @@ struct ktls_conn {
 	uint32_t session_lifetime;	/* 1.3: of all tickets, from @session_made */
 	uint32_t tickets;		/* ... sent */
 	uint32_t tx_room;		/* records until the key is looked at */
+	uint32_t tx_unseen;		/* bytes since the peer was looked for */
 	uint32_t rx_empty;		/* data records of no length, in a row */
 	uint32_t rx_control;		/* control records under this key */
 	uint32_t rx_empty_keys;		/* in a row, without data */

@@ -146,6 +146,24 @@ ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
 	return conn_end_send(conn, conn_write(conn, CT_DATA, buf, len, flags));
 }
 
+/* As much as the send queue of a peer that is there may hold: tcp_wmem's */
+#define UNSEEN_MAX	(4u << 20)
+
+/*
+ * Where SIGPIPE is ignored not at each sendfile(2), for a call more costs more
+ * than it says; elsewhere even close(2) raises it, of what the kernel has taken.
+ */
+static bool peer_gone(struct ktls_conn *conn, size_t count)
+{
+	if (conn->config->flags & KTLS_F_SIGPIPE_IGNORED &&
+	    count <= UNSEEN_MAX && conn->tx_unseen <= UNSEEN_MAX - count)
+		return false;
+	if (kernel_gone(conn->fd))
+		return true;
+	conn->tx_unseen = 0;
+	return false;
+}
+
 /*
  * sendfile(2) has no MSG_NOSIGNAL: what it raises when the peer is gone is
  * taken back, unless a SIGPIPE of somebody else's was pending already.
@@ -157,8 +175,6 @@ static ssize_t sendfile_nosignal(const struct ktls_conn *conn, int in_fd,
 	sigset_t pipe, old, pending;
 	ssize_t n;
 
-	if (kernel_gone(conn->fd))
-		return -EPIPE;
 	if (conn->config->flags & KTLS_F_SIGPIPE_IGNORED) {
 		n = sendfile(conn->fd, in_fd, offset, count);
 		return n < 0 ? -errno : n;
@@ -177,6 +193,19 @@ static ssize_t sendfile_nosignal(const struct ktls_conn *conn, int in_fd,
 	return n;
 }
 
+static ssize_t kernel_sendfile(struct ktls_conn *conn, int in_fd,
+			       off_t *offset, size_t count)
+{
+	ssize_t n;
+
+	if (peer_gone(conn, count))
+		return -EPIPE;
+	n = sendfile_nosignal(conn, in_fd, offset, count);
+	if (n > 0)
+		conn->tx_unseen += n < UNSEEN_MAX ? (uint32_t)n : UNSEEN_MAX;
+	return n;
+}
+
 ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		      size_t count)
 {
@@ -186,7 +215,7 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 		return err;
 	return conn_end_send(conn, conn->utx ?
 		user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
-		sendfile_nosignal(conn, in_fd, offset, count));
+		kernel_sendfile(conn, in_fd, offset, count));
 }
 
 static int flush(struct ktls_conn *conn, int flags)

@@ -2,6 +2,7 @@
 /* The end of a connection: in good order, by halves, cut off */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,17 +62,24 @@ static void reset(struct pair *p, int file)
 	EXPECT_EQ(err, ECONNRESET);
 }
 
+static int big_file(void)
+{
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(ftruncate(file, 16 << 20), 0);
+	return file;
+}
+
 /* The kernel's TLS would go on to take it, and keep it */
 TEST_F(closing, reset)
 {
 	static uint8_t buf[100000];
 	struct pair *p = &self->p;
-	int file = memfd_create("file", MFD_CLOEXEC);
+	int file = big_file();
 	ssize_t n = 1;
 	off_t at = 0;
 
-	ASSERT_GE(file, 0);
-	ASSERT_EQ(ftruncate(file, 16 << 20), 0);
 	reset(p, file);
 	for (int i = 0; i < 3; i++)
 		ASSERT_EQ(ktls_sendfile(p->server, file, &at, 1 << 20),
@@ -79,6 +87,30 @@ TEST_F(closing, reset)
 	for (int i = 0; i < 3 && n > 0; i++)
 		n = ktls_send(p->server, buf, sizeof(buf), 0);
 	ASSERT_EQ(n, -EPIPE);
+	close(file);
+}
+
+/* ... and may take a little where SIGPIPE is ignored */
+TEST_F(closing, reset_unseen)
+{
+	const struct ktls_opts more = {
+		.size = sizeof(more),
+		.flags = KTLS_F_SIGPIPE_IGNORED,
+	};
+	struct pair *p = &self->p;
+	int file = big_file();
+	ssize_t n = 1;
+	off_t at = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	pair_close(p);
+	mode_pair(p, &variant->mode, &more);
+	reset(p, file);
+	ASSERT_EQ(ktls_sendfile(p->server, file, &at, 16 << 20), -EPIPE);
+	for (int i = 0; i < 5 && n > 0; i++)
+		n = ktls_sendfile(p->server, file, &at, 1 << 20);
+	ASSERT_EQ(n, -EPIPE);
+	ASSERT_EQ(ktls_sendfile(p->server, file, &at, 1), -EPIPE);
 	close(file);
 }
 

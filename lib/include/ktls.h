@@ -1069,7 +1069,8 @@ struct ktls_opts {
 #define KTLS_F_CA_NAMES		(1u << 12)
 /*
  * This process ignores SIGPIPE: ktls_sendfile() need not keep it from coming,
- * which takes three more system calls each time.
+ * which takes four more system calls each time.  A peer that has reset the
+ * connection is then seen after 4 MiB at the latest.
  */
 #define KTLS_F_SIGPIPE_IGNORED	(1u << 13)
 /*
@@ -1728,7 +1729,8 @@ void ktls_conn_sent(struct ktls_conn *conn, size_t len);
  * write(2), sendfile(2) and splice(2) also raise SIGPIPE; ours do not.  And when
  * the peer has reset the connection they may go on to succeed, while the kernel
  * keeps what goes nowhere, until it is out of memory for TCP: look for POLLHUP
- * before the next, as ktls_send() and ktls_sendfile() do.
+ * before the next, as ktls_send() and ktls_sendfile() do.  close(2) of what it
+ * kept raises SIGPIPE, too.
  */
 unsigned int ktls_conn_events(struct ktls_conn *conn);
 
