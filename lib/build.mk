@@ -66,7 +66,8 @@ install-lib: lib $(O)/install/libktls.a $(O)/install/libktls-uring.a
 	cp -Pf $(O)/libktls.so $(O)/libktls.so.$(SOMAJOR) \
 		$(O)/libktls-uring.so $(O)/libktls-uring.so.$(SOMAJOR) \
 		$(DESTDIR)$(LIBDIR)
-	install -m 644 lib/include/ktls.h lib/include/ktls_uring.h \
+	install -m 644 lib/include/ktls.h lib/include/ktls_agent.h \
+		lib/include/ktls_uring.h \
 		$(DESTDIR)$(INCDIR)
 	for pc in ktls ktls-uring; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
@@ -82,7 +83,8 @@ uninstall-lib:
 			libktls-uring.a libktls-uring.so \
 			libktls-uring.so.$(SOMAJOR) \
 			libktls-uring.so.$(VERSION)) \
-		$(DESTDIR)$(INCDIR)/ktls.h $(DESTDIR)$(INCDIR)/ktls_uring.h \
+		$(DESTDIR)$(INCDIR)/ktls.h $(DESTDIR)$(INCDIR)/ktls_agent.h \
+		$(DESTDIR)$(INCDIR)/ktls_uring.h \
 		$(DESTDIR)$(PKGDIR)/libktls.pc \
 		$(DESTDIR)$(PKGDIR)/libktls-uring.pc \
 		$(DESTDIR)$(MANDIR)/man7/ktls.7

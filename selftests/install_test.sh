@@ -34,8 +34,8 @@ listing()	# PREFIX
 	local v
 
 	v=$(sed -n 's/^VERSION.*:= *//p' Makefile)
-	printf "./$1/%s\n" bin/ktls include/ktls.h include/ktls_uring.h \
-		lib/libktls-uring.a lib/libktls-uring.so \
+	printf "./$1/%s\n" bin/ktls include/ktls.h include/ktls_agent.h \
+		include/ktls_uring.h lib/libktls-uring.a lib/libktls-uring.so \
 		lib/libktls-uring.so.0 "lib/libktls-uring.so.$v" \
 		lib/libktls.a lib/libktls.so lib/libktls.so.0 \
 		"lib/libktls.so.$v" lib/pkgconfig/libktls-uring.pc \
@@ -146,8 +146,9 @@ header()
 {
 	local std
 
-	cp "$where/include/ktls.h" "$where/include/ktls_uring.h" "$dir/"
-	printf '#include <ktls.h>\nint main(void) { return 0; }\n' >"$dir/a.c"
+	cp "$where/include/ktls.h" "$where/include/ktls_agent.h" \
+		"$where/include/ktls_uring.h" "$dir/"
+	printf '#include <ktls_agent.h>\nint main(void) { return 0; }\n' >"$dir/a.c"
 	printf '#include <ktls_uring.h>\nint main(void) { return 0; }\n' \
 		>"$dir/u.c"
 	$cc -std=gnu11 -Wall -Wextra -Werror "-I$dir" -fsyntax-only "$dir/u.c"

@@ -367,6 +367,14 @@ static const struct reason rows[] = {
 	{ WHY(TICKET_KEYS), V12, ITSELF(ticket_keys) },
 #endif
 	{ WHY(NO_BINDING), V12, ITSELF(no_binding) },
+	/* by another process */
+	{ WHY(AGENT_CREDENTIAL), ITSELF(agent) },
+	{ WHY(AGENT_RULES), ITSELF(agent) },
+	{ WHY(AGENT_BUSY), ITSELF(agent) },
+	{ WHY(AGENT_REQUEST), ITSELF(agent) },
+	{ WHY(AGENT_SOCKET), ITSELF(agent) },
+	{ WHY(AGENT_GONE), ITSELF(agent) },
+	{ WHY(AGENT_ANSWER), ITSELF(agent) },
 	/* here */
 	{ WHY(CRYPTO), SERVER, ITSELF(crypto) },
 	{ WHY(CONN_SAVED), V12, ITSELF(conn_saved) },

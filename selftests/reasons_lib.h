@@ -83,5 +83,6 @@ void reason_conn_saved(const struct reason *r);
 void reason_conn_socket(const struct reason *r);
 void reason_no_kernel(const struct reason *r);
 void reason_state(const struct reason *r);
+void reason_agent(const struct reason *r);
 
 #endif /* SELFTESTS_REASONS_LIB_H */

@@ -39,7 +39,7 @@ verdict "libssl nowhere but beside us" "$(sources lib tools bench |
 	grep -v 'bench/\(cn\|hs\)_ssl\.c$' | xargs grep -n '<openssl/ssl\|-lssl')"
 
 verdict "sockets only where they belong" "$(sources lib |
-	grep -v 'lib/\(io\|run\|kernel\|user\|offload\|probe\|conn\|conn_pass\|conn_raw\|uring.*\)\.[ch]$' |
+	grep -v 'lib/\(agent_client\|io\|run\|kernel\|user\|offload\|probe\|conn\|conn_pass\|conn_raw\|uring.*\)\.[ch]$' |
 	xargs grep -l '<sys/socket.h>')"
 
 verdict "no file of the library or program above 500 lines" \
@@ -52,17 +52,20 @@ verdict "no function above 80 lines" "$(sources lib tools bench | xargs awk '
 	/^\}/ { if (start && FNR - start > 80) print FILENAME ":" start
 		start = 0 }')"
 
-# exported HEADER MAP
+# exported MAP HEADER...
 exported()
 {
-	diff <(grep -v 'static inline' "$1" |
+	local map=$1
+
+	shift
+	diff <(grep -hv 'static inline' "$@" |
 		grep -oE '^[a-z].*\bktls_[a-z_0-9]+\(' |
 		grep -oE 'ktls_[a-z_0-9]+\($' | tr -d '(' | sort -u) \
-	     <(grep -oE '\bktls_[a-z_0-9]+;' "$2" | tr -d ';' | sort -u)
+	     <(grep -oE '\bktls_[a-z_0-9]+;' "$map" | tr -d ';' | sort -u)
 }
 
 verdict "every exported call is in the map, and nothing else" "$(
-	exported lib/include/ktls.h lib/libktls.map
-	exported lib/include/ktls_uring.h lib/libktls-uring.map)"
+	exported lib/libktls.map lib/include/ktls.h lib/include/ktls_agent.h
+	exported lib/libktls-uring.map lib/include/ktls_uring.h)"
 
 exit $failed

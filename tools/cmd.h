@@ -20,6 +20,7 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cmd cmd_agent;
 extern const struct cmd cmd_get;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_serve;

@@ -10,6 +10,7 @@
 static const struct cmd *const cmds[] = {
 	&cmd_serve,
 	&cmd_get,
+	&cmd_agent,
 	&cmd_probe,
 };
 

@@ -295,7 +295,19 @@ enum ktls_alert {
 	X(2191, CONN_SAVED, NONE,					\
 	  "saved connection is damaged, or of another configuration")	\
 	X(2192, CONN_SOCKET, NONE,					\
-	  "socket is not in the state of the saved connection")
+	  "socket is not in the state of the saved connection")		\
+	/* of ktls_agent.h */						\
+	X(2200, AGENT_CREDENTIAL, NONE,					\
+	  "agent has no such credential for this user")			\
+	X(2201, AGENT_RULES, NONE,					\
+	  "agent does not let this credential be used so")		\
+	X(2202, AGENT_BUSY, NONE, "agent has too much to do")		\
+	X(2203, AGENT_REQUEST, NONE,					\
+	  "agent does not understand the request")			\
+	X(2204, AGENT_SOCKET, NONE,					\
+	  "agent was not sent one connected TCP socket")		\
+	X(2205, AGENT_GONE, NONE, "agent ended before it answered")	\
+	X(2206, AGENT_ANSWER, NONE, "agent's answer makes no sense")
 
 enum ktls_error {
 #define KTLS_E_(nr, name, alert, text) KTLS_E_##name = (nr),

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "agent_jail.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof(*(a)))
+
+static int failed(const char *what)
+{
+	complain("%s: %s", what, strerror(errno));
+	return -1;
+}
+
+int jail_hide(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none))
+		return failed("no core dumps");
+	return prctl(PR_SET_DUMPABLE, 0) ? failed("PR_SET_DUMPABLE") : 0;
+}
+
+static int become(const struct agent *agent)
+{
+	if (!agent->become)
+		return 0;
+	if (setgroups(0, NULL) ||
+	    setresgid(agent->gid, agent->gid, agent->gid) ||
+	    setresuid(agent->uid, agent->uid, agent->uid))
+		return failed("--user");
+	/* which a change of user may have undone */
+	return jail_hide();
+}
+
+/* ---- system calls ------------------------------------------------------ */
+
+#if defined(__x86_64__)
+#define ARCH	AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH	AUDIT_ARCH_AARCH64
+#endif
+
+#ifdef ARCH
+
+/*
+ * What may be called.  Everything else fails with EPERM, and does not kill: a
+ * newer C library that tries a newer call, and has another way, must not end
+ * the service.
+ */
+static const unsigned int allowed[] = {
+	/* sockets that are there, or that are sent to us */
+	__NR_recvmsg, __NR_sendmsg, __NR_recvfrom, __NR_sendto, __NR_accept4,
+	__NR_getsockopt, __NR_setsockopt, __NR_getsockname, __NR_getpeername,
+	__NR_shutdown, __NR_read, __NR_write, __NR_writev, __NR_close,
+	__NR_fcntl, __NR_fstat,
+	/* waiting */
+	__NR_epoll_ctl, __NR_epoll_pwait, __NR_ppoll, __NR_futex,
+	__NR_clock_gettime, __NR_gettimeofday, __NR_restart_syscall,
+	__NR_sched_yield, __NR_clock_nanosleep,
+#ifdef __x86_64__
+	__NR_epoll_wait, __NR_poll, __NR_time,
+#endif
+	/* memory */
+	__NR_brk, __NR_munmap, __NR_mremap, __NR_madvise,
+	/* randomness, which asks who we are, as does a log */
+	__NR_getrandom, __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid,
+	/* signals, and the end */
+	__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction,
+	__NR_sigaltstack, __NR_tgkill, __NR_exit, __NR_exit_group,
+};
+
+/* ... but not with PROT_EXEC as their third argument */
+static const unsigned int not_code[] = { __NR_mmap, __NR_mprotect };
+
+/* Nobody but an attacker calls these */
+static const unsigned int killed[] = {
+	__NR_execve, __NR_execveat, __NR_ptrace, __NR_process_vm_readv,
+	__NR_process_vm_writev,
+};
+
+#define PROGRAM_MAX	(8 + 2 * (COUNT(allowed) + COUNT(killed)) + \
+			 4 * COUNT(not_code))
+/* Low half of an argument */
+#define ARG(n)	((__u32)offsetof(struct seccomp_data, args[n]))
+
+static size_t put(struct sock_filter *p, size_t n, struct sock_filter insn)
+{
+	p[n] = insn;
+	return n + 1;
+}
+
+/* If it is @nr: @action */
+static size_t on(struct sock_filter *p, size_t n, unsigned int nr,
+		 unsigned int action)
+{
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						   nr, 0, 1));
+	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						      action));
+}
+
+static size_t on_data(struct sock_filter *p, size_t n, unsigned int nr)
+{
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						   nr, 0, 4));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						   ARG(2)));
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+						   PROT_EXEC, 1, 0));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						   SECCOMP_RET_ALLOW));
+	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+				SECCOMP_RET_ERRNO | EPERM));
+}
+
+static size_t build(struct sock_filter *p)
+{
+	size_t n = 0;
+
+	/* of x32, and of 32-bit calls, the numbers mean something else */
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			offsetof(struct seccomp_data, arch)));
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						   ARCH, 1, 0));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						   SECCOMP_RET_KILL_PROCESS));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			offsetof(struct seccomp_data, nr)));
+	for (size_t i = 0; i < COUNT(allowed); i++)
+		n = on(p, n, allowed[i], SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < COUNT(killed); i++)
+		n = on(p, n, killed[i], SECCOMP_RET_KILL_PROCESS);
+	for (size_t i = 0; i < COUNT(not_code); i++)
+		n = on_data(p, n, not_code[i]);
+	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+				SECCOMP_RET_ERRNO | EPERM));
+}
+
+static int filter_calls(void)
+{
+	struct sock_filter insns[PROGRAM_MAX + 8];
+	struct sock_fprog program = {
+		.len = (unsigned short)build(insns),
+		.filter = insns,
+	};
+
+	if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 0;
+	complain("seccomp: %s; --no-seccomp does without", strerror(errno));
+	return -1;
+}
+
+#else
+
+static int filter_calls(void)
+{
+	complain("no filter of system calls is known for this architecture; "
+		 "--no-seccomp does without");
+	return -1;
+}
+
+#endif
+
+int jail_enter(const struct agent *agent)
+{
+	if (become(agent))
+		return -1;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return failed("PR_SET_NO_NEW_PRIVS");
+	return agent->no_seccomp ? 0 : filter_calls();
+}

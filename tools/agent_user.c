@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "agent_user.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* The further groups; without them (Linux before 4.13) there is the first */
+static void take_groups(int fd, struct user *user)
+{
+	socklen_t len = sizeof(user->gids) - sizeof(gid_t);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, user->gids + 1, &len))
+		user->gids_len += len / sizeof(gid_t);
+}
+
+int user_of(int fd, struct user *user)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return -errno;
+	user->uid = cred.uid;
+	user->gids[0] = cred.gid;
+	user->gids_len = 1;
+	take_groups(fd, user);
+	return 0;
+}
+
+static struct owner *find(struct list *owners, uid_t uid)
+{
+	for (struct list *l = owners->next; l != owners; l = l->next) {
+		struct owner *o = list_entry(l, struct owner, list);
+
+		if (o->uid == uid)
+			return o;
+	}
+	return NULL;
+}
+
+int owner_enter(struct list *owners, uid_t uid, unsigned int max,
+		struct owner **owner)
+{
+	struct owner *o = find(owners, uid);
+
+	if (o && o->clients >= max)
+		return -EBUSY;
+	if (!o) {
+		o = calloc(1, sizeof(*o));
+		if (!o)
+			return -ENOMEM;
+		o->uid = uid;
+		list_init(&o->list);
+		list_move_tail(&o->list, owners);
+	}
+	o->clients++;
+	*owner = o;
+	return 0;
+}
+
+void owner_leave(struct owner *owner)
+{
+	if (--owner->clients)
+		return;
+	list_del(&owner->list);
+	free(owner);
+}
