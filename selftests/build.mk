@@ -17,7 +17,7 @@ test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body probe)
 
 # with and without kTLS below them
-test-both    := conn_pass conn_save conn_saved_bad fallback flow footprint own_io \
+test-both    := agent conn_pass conn_save conn_saved_bad fallback flow footprint own_io \
 	post_attack post_auth rekey_load renego resume13 ticket13 \
 	tickets uring uring_close uring_cold uring_control uring_life uring_load
 test-kernel  += $(test-both)

@@ -187,7 +187,8 @@ static int parse(struct agent *a, int argc, char **argv)
 /* ---- workers ----------------------------------------------------------- */
 
 struct master {
-	const struct agent *agent;
+	struct agent *agent;
+	int alive_fd;		/* which only this process has */
 	/* the first is the one that serves */
 	pid_t worker[WORKERS_MAX];
 	size_t len;
@@ -210,6 +211,7 @@ static pid_t start_worker(const struct master *m)
 	pid = fork();
 	if (!pid) {
 		close(fd[0]);
+		close(m->alive_fd);
 		exit(agent_worker(m->agent, fd[1]));
 	}
 	close(fd[1]);
@@ -297,11 +299,18 @@ static int watch_over(struct master *m)
 	return m->status;
 }
 
-static int serve(const struct agent *agent)
+static int serve(struct agent *agent)
 {
 	struct master m = { .agent = agent };
+	int alive[2];
 	pid_t pid;
 
+	if (pipe2(alive, O_CLOEXEC)) {
+		complain("pipe: %s", strerror(errno));
+		return STATUS_USAGE;
+	}
+	agent->alive_fd = alive[0];
+	m.alive_fd = alive[1];
 	sigemptyset(&m.signals);
 	sigaddset(&m.signals, SIGHUP);
 	sigaddset(&m.signals, SIGTERM);

@@ -10,6 +10,7 @@ struct agent {
 	const char *config;
 	const char *path;	/* of the socket */
 	int listen_fd;
+	int alive_fd;		/* at its end when the process that stays is */
 	/* whom to become; only if @become */
 	bool become;
 	uid_t uid;

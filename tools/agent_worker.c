@@ -24,8 +24,19 @@ struct worker {
 	struct agent_conf conf;
 	struct loop loop;
 	struct watch signals;
+	struct watch alive;
 	struct door door;
 };
+
+/* Who would read the files again, and end us, is no more */
+static void run_alive(struct watch *watch, uint32_t events)
+{
+	struct worker *w = list_entry(watch, struct worker, alive);
+
+	(void)events;
+	loop_remove(&w->loop, watch);
+	door_end(&w->door);
+}
 
 static void run_signals(struct watch *watch, uint32_t events)
 {
@@ -53,8 +64,12 @@ static int watch_signals(struct worker *w)
 	signal(SIGPIPE, SIG_IGN);
 	w->signals.run = run_signals;
 	w->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return w->signals.fd < 0 ? -errno :
-	       loop_add(&w->loop, &w->signals, EPOLLIN);
+	w->alive.run = run_alive;
+	w->alive.fd = w->agent.alive_fd;
+	if (w->signals.fd < 0)
+		return -errno;
+	return loop_add(&w->loop, &w->signals, EPOLLIN) ? :
+	       loop_add(&w->loop, &w->alive, EPOLLIN);
 }
 
 /* A client is one descriptor, and its handshake is another */
