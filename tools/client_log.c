@@ -7,42 +7,11 @@
 #include "client_state.h"
 #include "log.h"
 #include "metrics.h"
-#include "options.h"
-
-static void text_negotiated(struct text *t, const struct ktls_info *info)
-{
-	text_puts(t, " version=");
-	text_value(t, ktls_version_name(info->version));
-	text_printf(t, " suite=%s group=%s%s", ktls_suite_name(info->suite),
-		    ktls_group_name(info->group),
-		    info->resumed ? " resumed=1" : "");
-	text_puts(t, " alpn=");
-	text_value(t, info->alpn);
-	text_puts(t, " sni=");
-	text_value(t, info->server_name);
-	if (*info->peer_subject) {
-		text_puts(t, " client=");
-		text_value(t, info->peer_subject);
-	}
-	if (*info->user_principal) {
-		text_puts(t, " user=");
-		text_value(t, info->user_principal);
-	}
-	if (*info->user_domain) {
-		text_puts(t, " domain=");
-		text_value(t, info->user_domain);
-	}
-	if (info->cert_compression)
-		text_printf(t, " compressed=%s",
-			    ktls_cert_compression_name(info->cert_compression));
-	if (info->renegotiated)
-		text_printf(t, " renegotiated=%u", info->renegotiated);
-	text_paths(t, info);
-}
+#include "negotiated.h"
 
 static void text_end(struct text *t, const struct client *c)
 {
-	char buf[512];
+	char reason[256], buf[512];
 
 	text_puts(t, " end=");
 	if (!c->error) {
@@ -50,13 +19,9 @@ static void text_end(struct text *t, const struct client *c)
 		return;
 	}
 	snprintf(buf, sizeof(buf), "%s%s%s", c->end ? c->end : "",
-		 c->end ? ": " : "", ktls_strerror(c->error));
-	if (c->error == -KTLS_E_PEER_ALERT && c->stream.conn) {
-		size_t n = strlen(buf);
-
-		snprintf(buf + n, sizeof(buf) - n, ": %s",
-			 ktls_alert_name(ktls_conn_alert(c->stream.conn)));
-	}
+		 c->end ? ": " : "",
+		 failure_text(c->stream.conn, c->error, reason,
+			      sizeof(reason)));
 	text_value(t, buf);
 }
 

@@ -12,6 +12,7 @@
 
 #include "cmd.h"
 #include "log.h"
+#include "negotiated.h"
 #include "text.h"
 
 #define FETCH_BUF	(256 * 1024)
@@ -142,16 +143,6 @@ static void write_request(struct text *t, const struct fetch *f,
 	if (f->range)
 		text_printf(t, "Range: bytes=%s\r\n", f->range);
 	text_puts(t, "Connection: close\r\n\r\n");
-}
-
-/* The words for a failure, with the alert's name if it was one */
-static void complain_tls(struct ktls_conn *conn, const char *what, int err)
-{
-	if (err == -KTLS_E_PEER_ALERT)
-		complain("%s: %s: %s", what, ktls_strerror(err),
-			 ktls_alert_name(ktls_conn_alert(conn)));
-	else
-		complain("%s: %s", what, ktls_strerror(err));
 }
 
 static int send_all(struct fetch *f, struct ktls_conn *conn,
@@ -291,55 +282,6 @@ static void close_conn(struct ktls_conn *conn, char *buf)
 }
 
 /* ---- the connection ---------------------------------------------------- */
-
-static const char *path_prefix(const struct ktls_why *why)
-{
-	return why->step == KTLS_STEP_NONE ? "" : "in user space: ";
-}
-
-/* ", compressed by zlib"; @buf, of 64, is what is returned */
-static const char *compressed(uint16_t algorithm, char *buf)
-{
-	*buf = 0;
-	if (algorithm)
-		snprintf(buf, 64, ", compressed by %s",
-			 ktls_cert_compression_name(algorithm));
-	return buf;
-}
-
-static void tell_negotiated(struct ktls_conn *conn)
-{
-	char form[64];
-	struct ktls_info i;
-	struct text t = { 0 };
-	char why[256];
-
-	ktls_conn_info(conn, &i);
-	text_printf(&t, "* %s, %s, %s%s%s%s\n", ktls_version_name(i.version),
-		    ktls_suite_name(i.suite), ktls_group_name(i.group),
-		    i.retried ? " (after a HelloRetryRequest)" : "",
-		    i.resumed ? ", resumed" : "",
-		    i.renegotiated ? ", in a second handshake" : "");
-	text_puts(&t, "* server: ");
-	text_value(&t, i.peer_subject);
-	text_printf(&t, ", signed with %s, %s%s\n",
-		    ktls_sigalg_name(i.peer_sigalg),
-		    i.peer_verified ? "verified" : "NOT VERIFIED",
-		    compressed(i.peer_cert_compression, form));
-	if (i.sigalg)
-		text_printf(&t, "* our certificate: signed with %s%s\n",
-			    ktls_sigalg_name(i.sigalg),
-			    compressed(i.cert_compression, form));
-	text_puts(&t, "* application protocol: ");
-	text_value(&t, *i.alpn ? i.alpn : "none");
-	text_printf(&t, "\n* sending: %s%s\n", path_prefix(&i.tx),
-		    ktls_why_text(&i.tx, why, sizeof(why)));
-	text_printf(&t, "* receiving: %s%s\n", path_prefix(&i.rx),
-		    ktls_why_text(&i.rx, why, sizeof(why)));
-	if (!t.failed)
-		fputs(t.buf, stderr);
-	text_free(&t);
-}
 
 /*
  * As ktls_connect(), but that as much of @request as may be goes with the

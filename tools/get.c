@@ -26,10 +26,7 @@ static const char help[] =
 	"  -L, --location         follow redirects, at most 10\n"
 	"  -v, --verbose          tell what was negotiated, and which\n"
 	"                         directions the kernel carries, or why not\n"
-	"  --cafile FILE          trust these certificates (PEM), ...\n"
-	"  --capath DIR           ... or those in DIR, by hash; without\n"
-	"                         either, the system's\n"
-	"  --insecure             verify nothing\n"
+	TRUST_HELP
 	"  -c, --cert FILE        our certificate, if the server asks, in\n"
 	"                         the handshake or (TLS 1.3) after it\n"
 	"  -k, --key FILE         ... and its key, if it is in another file\n"
@@ -62,10 +59,7 @@ static const char help[] =
 	"      insist on a post-quantum key exchange\n";
 
 enum {
-	OPT_CAFILE = OPT_OWN,
-	OPT_CAPATH,
-	OPT_INSECURE,
-	OPT_CONNECT_TO,
+	OPT_CONNECT_TO = OPT_OWN,
 	OPT_TIMEOUT,
 	OPT_USER_MAPPING,
 	OPT_SESSION_FILE,
@@ -74,13 +68,11 @@ enum {
 
 static const struct option options[] = {
 	TLS_LONG_OPTIONS,
+	TRUST_LONG_OPTIONS,
 	{ "output", required_argument, NULL, 'o' },
 	{ "range", required_argument, NULL, 'r' },
 	{ "location", no_argument, NULL, 'L' },
 	{ "verbose", no_argument, NULL, 'v' },
-	{ "cafile", required_argument, NULL, OPT_CAFILE },
-	{ "capath", required_argument, NULL, OPT_CAPATH },
-	{ "insecure", no_argument, NULL, OPT_INSECURE },
 	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "user-mapping", required_argument, NULL, OPT_USER_MAPPING },
@@ -140,15 +132,6 @@ static int set_user(struct get *o, const char *arg)
 static int take_peer(struct get *o, int opt, const char *arg)
 {
 	switch (opt) {
-	case OPT_CAFILE:
-		o->tls.ca_file = arg;
-		return 0;
-	case OPT_CAPATH:
-		o->tls.ca_dir = arg;
-		return 0;
-	case OPT_INSECURE:
-		o->tls.verify = KTLS_VERIFY_NONE;
-		return 0;
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &o->timeout) ? 0 : -1;
 	case OPT_EARLY_DATA:

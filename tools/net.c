@@ -68,6 +68,22 @@ bool net_parse(struct net_host *to, const char *arg, const char *default_port)
 	       copy(to->port, sizeof(to->port), port, strlen(port));
 }
 
+int net_hosts_add(struct net_hosts *to, const char *what, const char *arg)
+{
+	if (to->len == NET_HOSTS_MAX) {
+		complain("more than %d addresses to listen on",
+			 NET_HOSTS_MAX);
+		return -1;
+	}
+	if (!net_parse(&to->at[to->len], arg, NULL)) {
+		complain("%s %s: not ADDR:PORT; write IPv6 as [::1]:4433",
+			 what, arg);
+		return -1;
+	}
+	to->len++;
+	return 0;
+}
+
 char *net_name(const union net_addr *addr, char *buf)
 {
 	char ip[INET6_ADDRSTRLEN] = "?";

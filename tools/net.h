@@ -11,10 +11,17 @@
 #define NET_NAME_MAX	64	/* "[v6 address]:65535" */
 #define NET_HOST_MAX	256
 #define NET_PORT_MAX	32
+#define NET_HOSTS_MAX	8
 
 struct net_host {
 	char host[NET_HOST_MAX];	/* "": any address */
 	char port[NET_PORT_MAX];
+};
+
+/* Where to listen, as named by options */
+struct net_hosts {
+	struct net_host at[NET_HOSTS_MAX];
+	size_t len;
 };
 
 /* A TCP peer, in as few bytes as that takes */
@@ -32,6 +39,9 @@ int64_t net_clock(void);
  * if not, "PORT" alone is a port.
  */
 bool net_parse(struct net_host *to, const char *arg, const char *default_port);
+
+/* One more, @arg of the option @what; 0, or -1 after a complaint */
+int net_hosts_add(struct net_hosts *to, const char *what, const char *arg);
 
 /* "192.0.2.1:443", "[2001:db8::1]:443" into @buf of NET_NAME_MAX; @buf */
 char *net_name(const union net_addr *addr, char *buf);

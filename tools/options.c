@@ -8,7 +8,6 @@
 
 #include "keylog.h"
 #include "log.h"
-#include "text.h"
 
 static int add_cert(struct tls_options *o, const char *file)
 {
@@ -126,6 +125,15 @@ int tls_option(struct tls_options *o, int opt, const char *arg)
 	case OPT_DOUBLE_HANDSHAKE:
 		o->flags |= KTLS_F_DOUBLE_HANDSHAKE;
 		return 1;
+	case OPT_CAFILE:
+		o->ca_file = arg;
+		return 1;
+	case OPT_CAPATH:
+		o->ca_dir = arg;
+		return 1;
+	case OPT_INSECURE:
+		o->verify = KTLS_VERIFY_NONE;
+		return 1;
 	case OPT_GREASE:
 		o->flags |= KTLS_F_GREASE;
 		return 1;
@@ -227,25 +235,4 @@ bool parse_number(const char *what, const char *arg, unsigned int min,
 	}
 	*number = (unsigned int)n;
 	return true;
-}
-
-static void text_path(struct text *t, const char *name,
-		      const struct ktls_why *why)
-{
-	char reason[256], value[300];
-
-	if (why->step == KTLS_STEP_NONE) {
-		text_printf(t, " %s=kernel", name);
-		return;
-	}
-	ktls_why_text(why, reason, sizeof(reason));
-	snprintf(value, sizeof(value), "user: %s", reason);
-	text_printf(t, " %s=", name);
-	text_value(t, value);
-}
-
-void text_paths(struct text *t, const struct ktls_info *info)
-{
-	text_path(t, "tx", &info->tx);
-	text_path(t, "rx", &info->rx);
 }

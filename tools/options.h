@@ -59,6 +59,9 @@ enum {
 	OPT_RAW_KEY,
 	OPT_PEER_KEYS,
 	OPT_PEER_KEY_HASHES,
+	OPT_CAFILE,
+	OPT_CAPATH,
+	OPT_INSECURE,
 	OPT_OWN,			/* from here on, a subcommand's own */
 };
 
@@ -98,7 +101,7 @@ enum {
 	"  --sigalgs-cert LIST    what the peer's certificates may be\n" \
 	"                         signed with\n"			\
 	"  --alpn LIST            application protocols, separated by\n" \
-	"                         commas (HTTP's); '' for none\n"	\
+	"                         commas; '' for none\n"		\
 	"  --no-tickets           no session tickets; TLS 1.2: resume by id\n" \
 	"  --supp-data TYPE=FILE  TLS 1.2: send FILE as SupplementalData\n" \
 	"                         of this type (a number) if the peer has\n" \
@@ -120,6 +123,18 @@ enum {
 	"  --peer-key-hashes LIST ... or one with such a SHA-256 hash (64\n" \
 	"                         hex digits; separated by colons)\n"
 
+/* A client's, who has a server to verify */
+#define TRUST_LONG_OPTIONS						\
+	{ "cafile", required_argument, NULL, OPT_CAFILE },		\
+	{ "capath", required_argument, NULL, OPT_CAPATH },		\
+	{ "insecure", no_argument, NULL, OPT_INSECURE }
+
+#define TRUST_HELP							\
+	"  --cafile FILE          trust these certificates (PEM), ...\n" \
+	"  --capath DIR           ... or those in DIR, by hash; without\n" \
+	"                         either, the system's\n"		\
+	"  --insecure             verify nothing\n"
+
 /*
  * Take the option that getopt_long() returned as @opt with @arg.
  * Returns 1 if it was one of the above, 0 if not, -1 after a complaint.
@@ -135,9 +150,5 @@ bool parse_seconds(const char *what, const char *arg, int *ms);
 /* A number within bounds; false after a complaint */
 bool parse_number(const char *what, const char *arg, unsigned int min,
 		  unsigned int max, unsigned int *number);
-
-/* " tx=kernel rx=\"user: ...\"": whom each direction went to, and why */
-struct text;
-void text_paths(struct text *t, const struct ktls_info *info);
 
 #endif

@@ -148,8 +148,7 @@ struct serve {
 	struct site site;
 	struct ops ops;
 	struct selfsigned cert;	/* where there is no other */
-	struct net_host listen[LISTENERS_MAX];
-	size_t listen_len;
+	struct net_hosts listen;
 	unsigned int max_conns;
 	unsigned int threads;
 	const struct engine *engine, *fallback;
@@ -165,21 +164,6 @@ struct serve {
 };
 
 /* ---- the command line -------------------------------------------------- */
-
-static int add_listen(struct serve *o, const char *arg)
-{
-	if (o->listen_len == LISTENERS_MAX) {
-		complain("more than %d addresses to listen on",
-			 LISTENERS_MAX);
-		return -1;
-	}
-	if (!net_parse(&o->listen[o->listen_len++], arg, NULL)) {
-		complain("-l %s: not ADDR:PORT; write IPv6 as [::1]:4433",
-			 arg);
-		return -1;
-	}
-	return 0;
-}
 
 static int set_post_auth(struct serve *o, const char *arg)
 {
@@ -248,7 +232,7 @@ static int take_option(struct serve *o, int opt, const char *arg)
 		return taken < 0 ? -1 : 0;
 	switch (opt) {
 	case 'l':
-		return add_listen(o, arg);
+		return net_hosts_add(&o->listen, "-l", arg);
 	case OPT_CLIENT_CA:
 		o->tls.ca_file = arg;
 		return 0;
@@ -324,8 +308,9 @@ static int parse(struct serve *o, int argc, char **argv)
 	}
 	if (set_verify(o))
 		return -1;
-	if (!o->listen_len)
-		add_listen(o, "127.0.0.1:4433");
+	if (!o->listen.len && net_hosts_add(&o->listen, "-l",
+					     "127.0.0.1:4433"))
+		return -1;
 	o->dir = argv[optind];
 	return 0;
 }
@@ -339,7 +324,7 @@ static int parse(struct serve *o, int argc, char **argv)
 static void limit_conns(struct serve *o)
 {
 	struct rlimit lim;
-	rlim_t own = 64 + o->threads * (2 + o->listen_len);
+	rlim_t own = 64 + o->threads * (2 + o->listen.len);
 	unsigned int most;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim))
@@ -361,12 +346,12 @@ static void limit_conns(struct serve *o)
 
 static int throw_away_cert(struct serve *o, struct selfsigned *s)
 {
-	const char *hosts[LISTENERS_MAX + 1];
+	const char *hosts[NET_HOSTS_MAX + 1];
 	char name[256] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < o->listen_len; i++)
-		hosts[n++] = o->listen[i].host;
+	for (size_t i = 0; i < o->listen.len; i++)
+		hosts[n++] = o->listen.at[i].host;
 	gethostname(name, sizeof(name) - 1);
 	hosts[n++] = name;
 	if (selfsigned_new(s, hosts, n)) {
@@ -437,8 +422,8 @@ static int set_up(struct service *v, struct serve *o)
 	set_limits(v, o);
 	if (service_init(v) || set_up_tls(v, o) || ops_start(&o->ops))
 		return -1;
-	for (size_t i = 0; i < o->listen_len; i++)
-		if (service_listen(v, &o->listen[i]))
+	for (size_t i = 0; i < o->listen.len; i++)
+		if (service_listen(v, &o->listen.at[i]))
 			return -1;
 	return 0;
 }

@@ -50,7 +50,7 @@ struct server {
 	bool starved;		/* ... not for lack of descriptors */
 	bool draining;
 	size_t listeners_len;
-	struct listener listeners[LISTENERS_MAX];
+	struct listener listeners[NET_HOSTS_MAX];
 	struct filecache *files;
 	unsigned int hang_ups;	/* that @files knows of */
 	char buf[SERVER_BUF];

@@ -14,7 +14,6 @@
 #include "net.h"
 #include "site.h"
 
-#define LISTENERS_MAX	8
 #define THREADS_MAX	1024
 
 /* What a client may take its time for; each has one length for all clients */
@@ -59,7 +58,7 @@ struct service {
 	int told_fd;		/* an eventfd: one of these has changed: */
 	atomic_uint begun, over;	/* servers */
 	size_t listeners_len;
-	union net_addr listeners[LISTENERS_MAX];
+	union net_addr listeners[NET_HOSTS_MAX];
 	unsigned int servers_len;
 	struct server **servers;
 };
