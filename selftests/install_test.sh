@@ -230,6 +230,7 @@ reach_readme()	# PROGRAM
 {
 	start_readme "$1"
 	mkfifo "$dir/in"
+	: >"$dir/out"
 	within openssl s_client -quiet -no_ign_eof -verify_return_error \
 		-CAfile "$pki/ca.pem" -verify_hostname localhost \
 		-connect "localhost:$port" \
@@ -287,11 +288,11 @@ manual_options()
 {
 	local cmd known described
 
-	for cmd in serve get probe; do
+	for cmd in serve get run connect probe; do
 		known=$("$ktls" "$cmd" --help | grep -oE -- '--[a-z]+[a-z-]*' |
 			sort -u)
 		described=$(tr -d '\\' <"lib/man/ktls.1" | awk -v c="$cmd" '
-			/^\.Ss/ { on = /Options of serve and get/ &&
+			/^\.Ss/ { on = /Options of serve, get, run and connect/ &&
 				       c != "probe" || $0 == ".Ss ktls " c }
 			on && /^\.It/ { print }' |
 			grep -oE 'F[l] -[a-z]+[a-z-]*' | sed 's/F[l] /-/' |

@@ -144,22 +144,27 @@ gets()	# STATUS [OPTION]... PATH
 
 # Starts it on a free port of 127.0.0.1, and waits until it listens: $port and
 # $url, $server (process), $log (its stderr)
-serve()	# [OPTION]... DIR
+listens()	# SUBCOMMAND [ARGUMENT]...
 {
 	local fifo line
 
-	log=$dir/serve$((nserve++)).log
+	log=$dir/server$((nserve++)).log
 	fifo=$log.fifo
 	mkfifo "$fifo"
-	"$ktls" serve --engine "$engine" -l 127.0.0.1:0 "$@" >"$fifo" 2>"$log" &
+	"$ktls" "$1" -l 127.0.0.1:0 "${@:2}" >"$fifo" 2>"$log" &
 	server=$!
 	servers+=("$server")
 	IFS= read -r -t "$limit" line <"$fifo" || {
-		echo "ktls serve does not listen"
+		echo "ktls $1 does not listen"
 		return 1
 	}
 	port=${line##*:}
 	url=https://localhost:$port
+}
+
+serve()	# [OPTION]... DIR
+{
+	listens serve --engine "$engine" "$@"
 }
 
 # ... with a certificate for localhost
@@ -192,7 +197,7 @@ await_server()
 		[ "$pid" = "$server" ] || left+=("$pid")
 	done
 	servers=("${left[@]}")
-	is "status of ktls serve" "$status" 0
+	is "status of the server" "$status" 0
 }
 
 # ---- running tests ---------------------------------------------------------

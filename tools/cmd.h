@@ -20,9 +20,11 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cmd cmd_connect;
 extern const struct cmd cmd_agent;
 extern const struct cmd cmd_get;
 extern const struct cmd cmd_probe;
+extern const struct cmd cmd_run;
 extern const struct cmd cmd_serve;
 
 /* Print @cmd's help on stdout; STATUS_OK */

@@ -10,6 +10,8 @@
 static const struct cmd *const cmds[] = {
 	&cmd_serve,
 	&cmd_get,
+	&cmd_run,
+	&cmd_connect,
 	&cmd_agent,
 	&cmd_probe,
 };

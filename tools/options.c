@@ -167,6 +167,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		hooks = *log_hooks;
 	if (o->keeper)
 		hooks.sign = keeper_sign;
+	hooks.verify = o->peer;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
 		/* both programs ignore that signal */

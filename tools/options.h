@@ -36,6 +36,9 @@ struct tls_options {
 	unsigned int early_data;	/* bytes; 0: none */
 	struct suppdata supp;
 	const char *user_principal, *user_domain;
+	/* as ktls_hooks.verify; NULL: none */
+	int (*peer)(void *arg, struct ktls_hs *hs,
+		    const struct ktls_verify_request *request);
 	struct keeper *keeper;		/* NULL: this process has the keys */
 };
 

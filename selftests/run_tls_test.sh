@@ -1,0 +1,483 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "ktls run" and "ktls connect": programs that know nothing of TLS, at either
+# end of it.  Runs on each kernel; where there is kTLS, the kernel must carry
+# what it is asked to.  Speaks KTAP.
+
+# shellcheck source=selftests/tool_lib.sh
+. "$(dirname "$0")/tool_lib.sh"
+
+runs()	# [OPTION]... -- PROGRAM [ARG]...: each connection gets one
+{
+	listens run -c "$pki/p256.pem" -k "$pki/p256.key" "$@"
+}
+
+joins()	# [OPTION]... [-- PROGRAM [ARG]...]: to the server begun last
+{
+	local options=()
+
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	within "$ktls" connect --cafile "$pki/ca.pem" --name localhost \
+		"${options[@]}" 127.0.0.1 "$port" "$@"
+}
+
+ends_joined()	# STATUS [OPTION]... [-- PROGRAM [ARG]...]; $out
+{
+	local want=$1 got=0
+
+	shift
+	out=$(joins "$@" 2>&1) || got=$?
+	is "status of ktls connect $* ($out)" "$got" "$want"
+}
+
+logged()	# REGEX: sooner or later
+{
+	until_true grep -qE -- "$1" "$log" || {
+		cat "$log"
+		return 1
+	}
+}
+
+childless()
+{
+	! pgrep -P "$server" >/dev/null
+}
+
+failed()	# N: handshakes
+{
+	[ "$(grep -c 'handshake failed' "$log")" = "$1" ]
+}
+
+big=$tmp/big
+head -c $((${KTLS_VM:+3} + 3))M /dev/urandom >"$big"
+
+# ---- bytes -----------------------------------------------------------------
+
+echoes()	# VERSION [OPTION-OF-RUN]...: both ways at once, by ktls connect
+{
+	runs --tls "$1" "${@:2}" -- cat
+	is "$*" "$(joins <"$big" | sum)" "$(sum "$big")"
+	logged ' exit=0 end=closed$'
+}
+
+echo_13() { echoes 1.3; has paths "$(cat "$log")" "tx=\"?$best.* rx=\"?$best"; }
+echo_12() { echoes 1.2; has paths "$(cat "$log")" "tx=\"?$best.* rx=\"?$best"; }
+echo_user() { echoes 1.3 --tx user --rx user; }
+echo_rx_user() { echoes 1.3 --rx user; }
+echo_tx_user() { echoes 1.3 --tx user; }
+
+# One way, then the other, by somebody else's TLS, of which it is known how much
+# it takes in
+by_openssl()
+{
+	local size
+
+	size=$(stat -c %s "$big")
+	# shellcheck disable=SC2016	# for the program
+	runs "$@" -- sh -c 'head -c "$0" | sha256sum; cat "$1"' "$size" "$big"
+	talk <"$big" >"$dir/got"
+	is "sent" "$(head -c 64 "$dir/got")" "$(sum "$big")"
+	is "received" "$(tail -c "$size" "$dir/got" | sum)" "$(sum "$big")"
+}
+
+openssl_13() { by_openssl --tls 1.3; }
+openssl_12() { by_openssl --tls 1.2; }
+
+# The end of what the client sends is the end of the program's input, and what
+# the program then has to say still gets there.
+half_close()
+{
+	runs -- sha256sum
+	is digest "$(joins <"$big" | cut -c1-64)" "$(sum "$big")"
+}
+
+# ... and the other way: a program that has said all goes on listening
+half_close_back()
+{
+	# shellcheck disable=SC2016
+	runs -- sh -c 'echo hello; exec >&-; sha256sum >"$0"' "$dir/heard"
+	# shellcheck disable=SC2016
+	joins -- sh -c 'read -r line <&6 && [ "$line" = hello ] &&
+		! read -r line <&6 && cat "$0" >&7' "$big"
+	logged ' end=closed$'
+	is digest "$(cut -c1-64 "$dir/heard")" "$(sum "$big")"
+}
+
+# A program that does not read is no obstacle to what it writes.
+unread()
+{
+	# shellcheck disable=SC2016
+	runs -- sh -c 'exec <&-; cat "$0"' "$big"
+	is sum "$(joins <"$big" | sum)" "$(sum "$big")"
+}
+
+# ---- who encrypts ----------------------------------------------------------
+
+count()	# PREFIX
+{
+	local name value
+
+	while read -r name value; do
+		declare -g "$1_$name=$value"
+	done </proc/net/tls_stat
+}
+
+# The kernel's own counters, of a client that has none of it, and of both ends
+counted()
+{
+	local size
+
+	size=$(stat -c %s "$big")
+	# shellcheck disable=SC2016
+	runs --tx kernel --rx kernel -- sh -c 'head -c "$0" | sha256sum' "$size"
+	count before
+	is digest "$(talk <"$big" | cut -c1-64)" "$(sum "$big")"
+	count after
+	# shellcheck disable=SC2154	# set by count
+	is TlsTxSw $((after_TlsTxSw - before_TlsTxSw)) 1
+	# shellcheck disable=SC2154
+	is TlsRxSw $((after_TlsRxSw - before_TlsRxSw)) 1
+	# shellcheck disable=SC2154
+	is TlsDecryptError "$after_TlsDecryptError" "$before_TlsDecryptError"
+	# shellcheck disable=SC2016
+	ends_joined 0 --tx kernel --rx kernel -- sh -c 'cat /proc/net/tls_stat
+		echo "$KTLS_TX $KTLS_RX"; head -c "$0" /dev/zero >&7' "$size"
+	has sending "$out" '^TlsCurrTxSw[[:space:]]+2$'
+	has receiving "$out" '^TlsCurrRxSw[[:space:]]+2$'
+	has variables "$out" '^kernel kernel$'
+}
+
+# The peer changes its key, and wants ours changed, amid the program's data.
+key_update()
+{
+	runs -- cat
+	coproc within openssl s_client -CAfile "$pki/ca.pem" \
+		-connect "127.0.0.1:$port" 2>&1
+	others+=("$COPROC_PID")
+	for line in one K two k three K four; do
+		echo "$line" >&"${COPROC[1]}"
+		case $line in
+		[kK]) expect KEYUPDATE ;;
+		*) expect "^$line\$" ;;
+		esac
+	done
+	echo Q >&"${COPROC[1]}"
+	cat <&"${COPROC[0]}" >/dev/null
+	logged ' sent=19 received=19 .* end=closed$'
+}
+
+expect()	# REGEX: a line of the coprocess
+{
+	local line
+
+	while IFS= read -r -t "$limit" line <&"${COPROC[0]}"; do
+		! [[ $line =~ $1 ]] || return 0
+	done
+	echo "never came: $1"
+	return 1
+}
+
+# ---- what the program knows ------------------------------------------------
+
+variables='env | sort | grep -E \
+	"^(PROTO|TCP.*|SSL_(PROTOCOL|CIPHER|TLS.*|ALPN|PEER.*)|KTLS_[TR]X)="'
+
+environment()
+{
+	local here
+
+	export SSL_PEER_CERT_HASH=forged SSL_PEER_VERIFIED=1 \
+		TCPREMOTEINFO=forged SSL_ALPN=forged
+	runs -- sh -c "$variables"
+	joins </dev/null >"$dir/got"
+	here=$(sed -n 's/^TCPREMOTEPORT=//p' "$dir/got")
+	has port "$here" '^[0-9]+$'
+	is variables "$(cat "$dir/got")" "KTLS_RX=$best
+KTLS_TX=$best
+PROTO=TCP
+SSL_CIPHER=TLS_AES_128_GCM_SHA256
+SSL_PROTOCOL=TLSv1.3
+SSL_TLS_SNI_SERVERNAME=localhost
+TCPLOCALIP=127.0.0.1
+TCPLOCALPORT=$port
+TCPREMOTEIP=127.0.0.1
+TCPREMOTEPORT=$here"
+	ends_joined 0 --stdio -- sh -c "$variables >&2"
+	has "client's" "$out" "^TCPREMOTEPORT=$port\$"
+	has "client's" "$out" "^SSL_PEER_VERIFIED=1\$"
+	has "client's" "$out" "^SSL_PEER_CERT_HASH=sha256:$(print_of p256)\$"
+}
+
+print_of()	# CERTIFICATE
+{
+	openssl x509 -in "$pki/$1.pem" -outform DER | sum
+}
+
+client_cert()
+{
+	runs --client-ca "$pki/ca.pem" --alpn two,one -- sh -c "$variables"
+	for _ in 1 2; do
+		joins --alpn one -c "$pki/client.pem" -k "$pki/client.key" \
+			</dev/null >"$dir/got"
+		has verified "$(cat "$dir/got")" '^SSL_PEER_VERIFIED=1$'
+		has alpn "$(cat "$dir/got")" '^SSL_ALPN=one$'
+		has subject "$(cat "$dir/got")" \
+			'^SSL_PEER_CERT_SUBJECT=.*client'
+		has hash "$(cat "$dir/got")" \
+			"^SSL_PEER_CERT_HASH=sha256:$(print_of client)\$"
+	done
+	ends_joined 3 </dev/null
+	logged 'end="handshake failed" reason="client sent no certificate"'
+}
+
+# Nothing but its three files is the program's, and nothing is left open here.
+files()
+{
+	local before after
+
+	# shellcheck disable=SC2016
+	runs -- sh -c 'ls /proc/$$/fd; readlink /proc/$$/fd/0'
+	joins </dev/null >"$dir/got"
+	has files "$(xargs <"$dir/got")" '^0 1 2 pipe:'
+	if [ "$(id -u)" != 0 ]; then
+		# not even to the same user
+		ends 2 ls "/proc/$server/fd"
+		return
+	fi
+	before=$(ls "/proc/$server/fd")
+	for _ in 1 2 3 4 5; do
+		joins </dev/null >"$dir/got"
+	done
+	until_true childless
+	after=$(ls "/proc/$server/fd")
+	is files "$after" "$before"
+}
+
+# ---- several at once -------------------------------------------------------
+
+many()
+{
+	local i pids=()
+
+	runs --max 3 -- sha256sum
+	for i in {1..12}; do
+		printf %s "$i" | joins >"$dir/got$i" &
+		pids+=($!)
+	done
+	for i in {1..12}; do
+		wait "${pids[i - 1]}"
+		is "$i" "$(cut -c1-64 "$dir/got$i")" "$(printf %s "$i" | sum)"
+	done
+}
+
+# Those who connect and say nothing, a part of a hello, or what is none
+hostile()
+{
+	local fds=() i fd
+
+	runs --timeout $((3 * slow)) --max 20 -- echo served
+	for i in {1..8}; do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+		fds+=("$fd")
+		case $((i % 4)) in
+		0) ;;
+		1) printf '\x16\x03\x01\x02\x00\x01\x00\x01\xfc' >&"$fd" ;;
+		2) printf 'GET / HTTP/1.0\r\n\r\n' >&"$fd" ;;
+		3) head -c 4096 /dev/urandom >&"$fd" ;;
+		esac
+	done
+	is others "$(joins </dev/null)" served
+	until_true failed 8
+	has reason "$(cat "$log")" 'reason="Connection timed out"'
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	is after "$(joins </dev/null)" served
+}
+
+# From one address no more than that, and then again
+per_address()
+{
+	local fd status=0
+
+	runs --max-per-address 1 -- echo served
+	exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+	# the process is there before the next is accepted
+	joins </dev/null >"$dir/got" 2>&1 || status=$?
+	is status "$status" 3
+	exec {fd}>&-
+	logged 'handshake failed'
+	until_true childless
+	is after "$(joins </dev/null)" served
+}
+
+# ---- ends that are not as they should be -----------------------------------
+
+# The client must not take for all what a program has written until it crashed.
+crash()
+{
+	# shellcheck disable=SC2016
+	runs -- sh -c 'echo begin; kill -SEGV $$'
+	ends_joined 5 </dev/null
+	has "what came" "$out" '^begin$'
+	has reason "$out" 'end of stream without close_notify$'
+	logged ' signal=SEGV end=closed$'
+	stop_server
+	runs -- sh -c 'echo begin; exit 7'
+	ends_joined 0 </dev/null
+	logged ' exit=7 end=closed$'
+	stop_server
+	runs -- /nonexistent/program
+	ends_joined 0 </dev/null
+	logged '^ktls run: /nonexistent/program: No such file'
+	logged ' exit=127 end=closed$'
+}
+
+# Nor a program what a client has sent until it was gone
+cut_off()
+{
+	: >"$dir/heard"
+	# shellcheck disable=SC2016
+	runs "$@" -- sh -c 'trap "echo cut >>\"$0\"; exit 1" HUP; read -r line
+		echo "$line" >>"$0"; read -r line; echo "end" >>"$0"' \
+		"$dir/heard"
+	mkfifo "$dir/stdin"
+	"$ktls" connect --insecure 127.0.0.1 "$port" <"$dir/stdin" \
+		>/dev/null 2>"$dir/joins.log" &
+	others+=($!)
+	exec 7>"$dir/stdin"
+	echo line >&7
+	until_true grep -q line "$dir/heard"
+	kill -KILL "${others[0]}"
+	logged ' end="receiving: end of stream without close_notify"$'
+	is heard "$(xargs <"$dir/heard")" "line cut"
+	exec 7>&-
+}
+
+cut_off_user() { cut_off --rx user; }
+
+statuses()
+{
+	runs -- sh -c 'cat >/dev/null'
+	ends_joined 7 -- sh -c 'exit 7'
+	# shellcheck disable=SC2016
+	ends_joined 137 -- sh -c 'kill -KILL $$'
+	ends 3 "$ktls" connect --cafile "$pki/stranger-ca.pem" \
+		--name localhost 127.0.0.1 "$port"
+	ends 3 "$ktls" connect --cafile "$pki/ca.pem" \
+		--name other.example 127.0.0.1 "$port"
+	ends 1 "$ktls" connect 127.0.0.1
+	ends 1 "$ktls" run -c "$pki/p256.pem" -k "$pki/p256.key"
+	ends 1 "$ktls" run -- cat
+	stop_server
+	ends_joined 2
+}
+
+# ---- signals ---------------------------------------------------------------
+
+# What runs may finish; what does not in time, is cut.
+drain()
+{
+	# shellcheck disable=SC2016
+	runs "$@" -- sh -c 'echo begun; read -r line; echo "$line"'
+	mkfifo "$dir/stdin"
+	: >"$dir/got"
+	joins <"$dir/stdin" >"$dir/got" 2>&1 &
+	exec 7>"$dir/stdin"
+	until_true grep -q begun "$dir/got"
+	kill -TERM "$server"
+	logged 'draining: 1 connections'
+}
+
+drains()
+{
+	drain
+	ends_joined 2 </dev/null
+	echo line >&7
+	exec 7>&-
+	wait $! || cat "$dir/got"
+	is got "$(xargs <"$dir/got")" "begun line"
+	await_server
+}
+
+drains_late()
+{
+	local status=0
+
+	drain --drain-timeout 0.2
+	wait $! || status=$?
+	is status "$status" 5
+	exec 7>&-
+	logged '1 connections cut'
+	logged ' signal=TERM end=closed$'
+	await_server
+}
+
+reload()
+{
+	cp "$pki/p256.pem" "$dir/cert.pem"
+	cp "$pki/p256.key" "$dir/key.pem"
+	listens run -c "$dir/cert.pem" -k "$dir/key.pem" -- echo served
+	is before "$(joins </dev/null)" served
+	cp "$pki/p384.pem" "$dir/cert.pem"
+	kill -HUP "$server"
+	logged 'not reloaded'
+	cp "$pki/p384.key" "$dir/key.pem"
+	kill -HUP "$server"
+	logged ' reloaded$'
+	ends_joined 0 --stdio -- sh -c "$variables >&2"
+	has hash "$out" "^SSL_PEER_CERT_HASH=sha256:$(print_of p384)\$"
+}
+
+# A ticket of one process is good in another.
+resumes()
+{
+	runs -- echo served
+	talk -sess_out "$dir/session" </dev/null >"$dir/got"
+	talk -sess_in "$dir/session" </dev/null >"$dir/got"
+	is got "$(cat "$dir/got")" served
+	logged ' resumed=1 '
+}
+
+# ---- a program that people have --------------------------------------------
+
+cgi='import http.server, os, sys
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def setup(self):
+        self.rfile, self.wfile = sys.stdin.buffer, sys.stdout.buffer
+
+    def finish(self):
+        self.wfile.flush()
+
+Handler(None, (os.environ["TCPREMOTEIP"], os.environ["TCPREMOTEPORT"]), None)'
+
+http()
+{
+	mkdir "$dir/www"
+	cp "$big" "$dir/www/big"
+	cd "$dir/www"
+	runs -- python3 -c "$cgi"
+	is sum "$(web /big | sum)" "$(sum "$big")"
+	is status "$(code /none)" 404
+}
+
+best=user
+more=()
+if has_ktls; then
+	best=kernel
+	more=(counted)
+	! "$ktls" probe --json | jq -e '.ktls.rekey_tx == null and
+		.ktls.rekey_rx == null' >/dev/null || more+=(key_update)
+fi
+if [ -z "${KTLS_VM-}" ]; then
+	more+=(echo_user key_update environment client_cert files many hostile
+		per_address statuses drains drains_late reload resumes http
+		cut_off_user)
+fi
+run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
+	half_close half_close_back unread crash cut_off "${more[@]}"

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "text.h"
+
+#define STATUS_NO_PROGRAM	127	/* as shells have it */
+
+/* ---- in the new process ------------------------------------------------ */
+
+/* Out of the way of the numbers that are to be theirs */
+static int move_up(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 16);
+}
+
+static void begin(char *const *argv, const int pipes[2], int in, int out,
+		  bool grouped)
+{
+	int from = move_up(pipes[0]), to = move_up(pipes[1]);
+	sigset_t none;
+
+	sigemptyset(&none);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (from < 0 || to < 0 || dup2(from, in) < 0 || dup2(to, out) < 0 ||
+	    (grouped && (setpgid(0, 0) || close_range(3, ~0u,
+						CLOSE_RANGE_CLOEXEC)))) {
+		complain("%s: %s", argv[0], strerror(errno));
+		_exit(STATUS_NO_PROGRAM);
+	}
+	execvp(argv[0], argv);
+	complain("%s: %s", argv[0], strerror(errno));
+	_exit(STATUS_NO_PROGRAM);
+}
+
+/* ---- of its parent ----------------------------------------------------- */
+
+static struct program *of(struct inside *in)
+{
+	return (struct program *)(void *)((char *)in -
+					  offsetof(struct program, inside));
+}
+
+/* It is left to be reaped, so that its number, and its group's, stays its own */
+static void look(struct program *p)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (p->over || waitid(P_PID, (id_t)p->pid, &info,
+			      WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+		return;
+	p->over = true;
+	p->killed = info.si_code != CLD_EXITED;
+	p->status = info.si_status;
+}
+
+/* Who crashes has not said all that it had to say */
+static enum inside_end program_end(struct inside *in)
+{
+	struct program *p = of(in);
+
+	look(p);
+	if (!p->over)
+		return INSIDE_RUNS;
+	return p->killed ? INSIDE_BROKEN : INSIDE_WHOLE;
+}
+
+static void program_signal(struct inside *in, int sig)
+{
+	const struct program *p = of(in);
+
+	kill(p->grouped ? -p->pid : p->pid, sig);
+}
+
+int program_start(struct program *p, char *const *argv, int in, int out,
+		  bool grouped)
+{
+	int theirs[2], err;
+
+	*p = (struct program){
+		.inside = { .end = program_end, .signal = program_signal },
+		.grouped = grouped,
+	};
+	err = inside_open(&p->inside, theirs);
+	if (err) {
+		complain("pipe: %s", strerror(-err));
+		return -1;
+	}
+	p->pid = fork();
+	if (!p->pid)
+		begin(argv, theirs, in, out, grouped);
+	close(theirs[0]);
+	close(theirs[1]);
+	if (p->pid > 0) {
+		/* whoever comes first: a signal must find the group */
+		if (grouped)
+			setpgid(p->pid, p->pid);
+		return 0;
+	}
+	complain("fork: %s", strerror(errno));
+	inside_close(&p->inside);
+	return -1;
+}
+
+void program_wait(struct program *p, int signal_fd)
+{
+	struct pollfd poll_fd = { .fd = signal_fd, .events = POLLIN };
+	struct signalfd_siginfo info;
+	int sig = SIGTERM;
+
+	for (;;) {
+		look(p);
+		if (p->over)
+			return;
+		if (poll(&poll_fd, 1, -1) < 0 ||
+		    read(signal_fd, &info, sizeof(info)) != sizeof(info) ||
+		    info.ssi_signo != SIGTERM)
+			continue;
+		program_signal(&p->inside, sig);
+		sig = SIGKILL;
+	}
+}
+
+void text_exit(struct text *t, const struct program *p)
+{
+	const char *name;
+
+	if (!p->killed) {
+		text_printf(t, " exit=%d", p->status);
+		return;
+	}
+	name = sigabbrev_np(p->status);
+	text_printf(t, " signal=%s", name ? name : "?");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that has one end of a connection as two of its files. */
+#ifndef TOOLS_PROGRAM_H
+#define TOOLS_PROGRAM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "inside.h"
+
+struct text;
+
+struct program {
+	struct inside inside;
+	pid_t pid;
+	bool grouped;	/* in a process group of its own: all of it is meant */
+	bool over;
+	bool killed;	/* by the signal @status; else that is its status */
+	int status;
+};
+
+/*
+ * Run @argv, reading what came from its file @in and writing to @out.  Of other
+ * files it has those that this process has not opened itself, and with
+ * @grouped none above 2.  0, or -1 after a complaint.
+ */
+int program_start(struct program *p, char *const *argv, int in, int out,
+		  bool grouped);
+
+/*
+ * Wait for its end, with SIGCHLD and SIGTERM, which it gets too, blocked and
+ * to be read at @signal_fd.
+ */
+void program_wait(struct program *p, int signal_fd);
+
+/* " exit=0", " signal=SEGV" */
+void text_exit(struct text *t, const struct program *p);
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "run_conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "environment.h"
+#include "log.h"
+#include "negotiated.h"
+#include "program.h"
+#include "relay.h"
+#include "text.h"
+
+#define LINGER_MS	1000	/* for the peer to read the alert */
+
+/* ---- the log ----------------------------------------------------------- */
+
+static void log_failed(const union net_addr *peer, const char *reason)
+{
+	struct text t = { 0 };
+	char name[NET_NAME_MAX];
+
+	text_printf(&t, "peer=%s end=\"handshake failed\" reason=",
+		    net_name(peer, name));
+	text_value(&t, reason);
+	if (!t.failed)
+		log_line("%s", t.buf);
+	text_free(&t);
+}
+
+static void text_end(struct text *t, const struct relay *r)
+{
+	char reason[256], end[300];
+	int err = r->rx_error ? r->rx_error : r->tx_error;
+
+	if (r->ended)
+		snprintf(end, sizeof(end), "cut");
+	else if (err)
+		snprintf(end, sizeof(end), "%s: %s",
+			 r->rx_error ? "receiving" : "sending",
+			 failure_text(r->conn, err, reason, sizeof(reason)));
+	else
+		snprintf(end, sizeof(end), "closed");
+	text_puts(t, " end=");
+	text_value(t, end);
+}
+
+static void log_over(const struct relay *r, const struct program *p,
+		     const union net_addr *peer, int64_t begun)
+{
+	struct text t = { 0 };
+	struct ktls_info info;
+	char name[NET_NAME_MAX];
+
+	ktls_conn_info(r->conn, &info);
+	text_printf(&t, "peer=%s", net_name(peer, name));
+	text_negotiated(&t, &info);
+	text_printf(&t, " sent=%llu received=%llu time=%.3f",
+		    (unsigned long long)r->sent,
+		    (unsigned long long)r->received,
+		    (double)(net_clock() - begun) / 1000);
+	text_exit(&t, p);
+	text_end(&t, r);
+	if (!t.failed)
+		log_line("%s", t.buf);
+	text_free(&t);
+}
+
+/* ---- the handshake ----------------------------------------------------- */
+
+/* To close before all is read would make TCP reset what was sent */
+static void linger(int fd)
+{
+	int64_t end = net_clock() + LINGER_MS;
+	char buf[4096];
+
+	shutdown(fd, SHUT_WR);
+	for (;;) {
+		int64_t left = end - net_clock();
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (!n || left <= 0 || (n < 0 && errno != EAGAIN) ||
+		    (n < 0 && net_wait(fd, POLLIN, (int)left)))
+			return;
+	}
+}
+
+static int shake(const struct run_conn *c, int fd,
+		 const union net_addr *peer, struct ktls_conn **conn)
+{
+	char error[512] = "";
+	int err = ktls_accept(conn, fd, c->config, c->timeout, error,
+			      sizeof(error));
+
+	if (!err)
+		return 0;
+	if (!c->quiet)
+		log_failed(peer, error);
+	linger(fd);
+	return err;
+}
+
+/* ---- the program ------------------------------------------------------- */
+
+/* While there is no program, nothing is lost with this process */
+static int signals(int how, int signal_fd)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(how, &set, NULL);
+	sigaddset(&set, SIGCHLD);
+	return how == SIG_BLOCK ? signalfd(signal_fd, &set,
+					   SFD_NONBLOCK | SFD_CLOEXEC) : 0;
+}
+
+static int serve(const struct run_conn *c, struct relay *r,
+		 struct program *p, const union net_addr *peer, int64_t begun)
+{
+	int err = relay(r);
+
+	if (err)
+		complain("relay: %s", strerror(-err));
+	inside_close(&p->inside);
+	close(ktls_conn_fd(r->conn));
+	program_wait(p, r->signal_fd);
+	if (!c->quiet)
+		log_over(r, p, peer, begun);
+	return err ? STATUS_USAGE : STATUS_OK;
+}
+
+int run_conn(const struct run_conn *c, int fd, const union net_addr *peer)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+	int64_t begun = net_clock();
+	struct program p;
+
+	if (!r)
+		return STATUS_USAGE;
+	signals(SIG_UNBLOCK, -1);
+	if (shake(c, fd, peer, &r->conn))
+		return STATUS_TLS;
+	r->signal_fd = signals(SIG_BLOCK, -1);
+	if (r->signal_fd < 0 || environment_set(r->conn) ||
+	    program_start(&p, c->argv, STDIN_FILENO, STDOUT_FILENO, true))
+		return STATUS_USAGE;
+	r->inside = &p.inside;
+	return serve(c, r, &p, peer, begun);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* This process' own stdin and stdout as what is behind a connection. */
+#ifndef TOOLS_TERMINAL_H
+#define TOOLS_TERMINAL_H
+
+#include "inside.h"
+#include "plumb.h"
+
+struct terminal {
+	struct inside inside;
+	struct plumb in, out;
+};
+
+/* Of static storage: a thread goes on with it.  0, or -1 after a complaint */
+int terminal_start(struct terminal *t);
+/* When nothing more comes: 0 once all is written, or -1 after a complaint */
+int terminal_finish(struct terminal *t);
+
+#endif
