@@ -14,7 +14,8 @@ test-names   := $(filter-out $(test-support) $(test-helpers), \
 test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
 	offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
-test-kernel-sh := $(patsubst %,selftests/%_test.sh,serve_auth serve_body run_tls probe)
+test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent serve_auth serve_body \
+	run_tls probe)
 
 # with and without kTLS below them
 test-both    := agent conn_pass conn_save conn_saved_bad fallback flow footprint own_io \
