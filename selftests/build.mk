@@ -16,6 +16,8 @@ test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent serve_auth serve_body \
 	run_tls probe)
+# ... and those that need a machine of their own
+test-kernel-sh += selftests/upcall_nfs.sh
 
 # with and without kTLS below them
 test-both    := agent conn_pass conn_save conn_saved_bad fallback flow footprint own_io \

@@ -9,7 +9,7 @@ set -euo pipefail
 declare -A group=(
 	# a|b: either will do, the first is installed
 	[build]='gcc make pkgconf|pkg-config libc6-dev libssl-dev liburing-dev
-		libhttp-parser-dev'
+		libhttp-parser-dev libnl-genl-3-dev libkeyutils-dev'
 	[test]='openssl curl e2fsprogs gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
 		zlib1g libbrotli1 libzstd1'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'

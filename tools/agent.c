@@ -23,11 +23,13 @@
 #include "cmd.h"
 #include "log.h"
 #include "options.h"
+#include "upcall_main.h"
 
 #define WORKERS_MAX	16	/* one, and those that are on their way out */
 
 static const char help[] =
 	"Usage: ktls agent --config FILE [OPTION]...\n"
+	"       ktls agent --kernel [--tlshd-config FILE] [OPTION]...\n"
 	"\n"
 	"Do TLS handshakes for other processes, on sockets that they send,\n"
 	"with certificates and keys that they never see.  The kernel gets the\n"
@@ -47,6 +49,10 @@ static const char help[] =
 	"  --no-seccomp           without a filter of system calls, on kernels\n"
 	"                         that have none\n"
 	"  -q, --quiet            no log of handshakes\n"
+	"  --kernel               do the handshakes that the kernel asks for, of\n"
+	"                         NFS and NVMe, in place of tlshd; as root\n"
+	"  --tlshd-config FILE    ... with this configuration (/etc/tlshd/config\n"
+	"                         or /etc/tlshd.conf, if there is one)\n"
 	"  -h, --help             this text\n"
 	"\n"
 	"SIGHUP reads the file, certificates and keys again; if something is\n"
@@ -78,6 +84,8 @@ enum {
 	OPT_MAX_JOBS,
 	OPT_MAX_USER_JOBS,
 	OPT_NO_SECCOMP,
+	OPT_KERNEL,
+	OPT_TLSHD_CONFIG,
 };
 
 static const struct option options[] = {
@@ -91,6 +99,8 @@ static const struct option options[] = {
 	{ "max-user-handshakes", required_argument, NULL, OPT_MAX_USER_JOBS },
 	{ "no-seccomp", no_argument, NULL, OPT_NO_SECCOMP },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "kernel", no_argument, NULL, OPT_KERNEL },
+	{ "tlshd-config", required_argument, NULL, OPT_TLSHD_CONFIG },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -150,11 +160,42 @@ static int take_option(struct agent *a, int opt, const char *arg)
 	case OPT_NO_SECCOMP:
 		a->no_seccomp = true;
 		return 0;
+	case OPT_KERNEL:
+		a->kernel = true;
+		return 0;
+	case OPT_TLSHD_CONFIG:
+		a->tlshd_config = arg;
+		return 0;
 	case OPT_AGENT_TIMEOUT:
 		return parse_seconds("--timeout", arg, &a->timeout) ? 0 : -1;
 	default:
 		return set_limit(a, opt, arg);
 	}
+}
+
+/* Is what was said enough, and not too much? */
+static int check(const struct agent *a)
+{
+	if (a->kernel && (a->config || a->become)) {
+		complain("--kernel needs root's keys, and serves nobody else: "
+			 "--config and --user are for another process");
+		return -1;
+	}
+	if (a->kernel)
+		return 0;
+	if (a->tlshd_config) {
+		complain("--tlshd-config is of --kernel");
+		return -1;
+	}
+	if (!a->config) {
+		complain("--config is required");
+		return -1;
+	}
+	if (!geteuid() && (!a->become || !a->uid)) {
+		complain("as root, --user has to say whom to become");
+		return -1;
+	}
+	return 0;
 }
 
 /* 0, 1: help was asked for, or -1 after a complaint */
@@ -173,15 +214,7 @@ static int parse(struct agent *a, int argc, char **argv)
 		complain("no argument is expected: '%s'", argv[optind]);
 		return -1;
 	}
-	if (!a->config) {
-		complain("--config is required");
-		return -1;
-	}
-	if (!geteuid() && (!a->become || !a->uid)) {
-		complain("as root, --user has to say whom to become");
-		return -1;
-	}
-	return 0;
+	return check(a);
 }
 
 /* ---- workers ----------------------------------------------------------- */
@@ -343,6 +376,8 @@ static int run(int argc, char **argv)
 		return cmd_help(&cmd_agent);
 	if (status < 0)
 		return cmd_hint(&cmd_agent);
+	if (a.kernel)
+		return upcall_main(&a);
 	a.listen_fd = agent_listen(&a.path, &ours);
 	if (a.listen_fd < 0)
 		return STATUS_USAGE;

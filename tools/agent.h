@@ -21,6 +21,9 @@ struct agent {
 	int timeout;		/* ms, of a handshake */
 	bool no_seccomp;
 	bool quiet;
+	/* to serve the kernel, and nobody else */
+	bool kernel;
+	const char *tlshd_config;	/* NULL: where tlshd has it */
 };
 
 /*

@@ -2,8 +2,10 @@
 #include "agent_jail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -33,8 +35,29 @@ int jail_hide(void)
 	return prctl(PR_SET_DUMPABLE, 0) ? failed("PR_SET_DUMPABLE") : 0;
 }
 
+/*
+ * The one that each call to the kernel's handshakes needs; files and keys are
+ * root's by their owner.
+ */
+static int keep_one_right(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct data[2] = {
+		{ .effective = 1u << CAP_NET_ADMIN,
+		  .permitted = 1u << CAP_NET_ADMIN },
+	};
+
+	if (!syscall(SYS_capset, &header, data))
+		return 0;
+	return failed("cannot keep CAP_NET_ADMIN");
+}
+
 static int become(const struct agent *agent)
 {
+	if (agent->kernel)
+		return keep_one_right();
 	if (!agent->become)
 		return 0;
 	if (setgroups(0, NULL) ||
@@ -82,8 +105,26 @@ static const unsigned int allowed[] = {
 	__NR_sigaltstack, __NR_tgkill, __NR_exit, __NR_exit_group,
 };
 
-/* ... but not with PROT_EXEC as their third argument */
-static const unsigned int not_code[] = { __NR_mmap, __NR_mprotect };
+/* ... by who serves the kernel: to read files anew, and keys (keyctl(2)) */
+static const unsigned int allowed_kernel[] = {
+	__NR_keyctl, __NR_add_key, __NR_newfstatat, __NR_lseek,
+	__NR_getdents64, __NR_faccessat,
+#ifdef __x86_64__
+	__NR_stat, __NR_access,
+#endif
+};
+
+/* Not with these bits in their third argument */
+struct bits {
+	unsigned int nr, bits;
+};
+static const struct bits not_code[] = {
+	{ __NR_mmap, PROT_EXEC },
+	{ __NR_mprotect, PROT_EXEC },
+};
+static const struct bits not_to_write[] = {
+	{ __NR_openat, O_ACCMODE | O_CREAT | O_TRUNC },
+};
 
 /* Nobody but an attacker calls these */
 static const unsigned int killed[] = {
@@ -91,8 +132,9 @@ static const unsigned int killed[] = {
 	__NR_process_vm_writev,
 };
 
-#define PROGRAM_MAX	(8 + 2 * (COUNT(allowed) + COUNT(killed)) + \
-			 4 * COUNT(not_code))
+#define PROGRAM_MAX	(8 + 2 * (COUNT(allowed) + COUNT(killed) +	\
+				  COUNT(allowed_kernel)) +		\
+			 5 * (COUNT(not_code) + COUNT(not_to_write)))
 /* Low half of an argument */
 #define ARG(n)	((__u32)offsetof(struct seccomp_data, args[n]))
 
@@ -112,21 +154,21 @@ static size_t on(struct sock_filter *p, size_t n, unsigned int nr,
 						      action));
 }
 
-static size_t on_data(struct sock_filter *p, size_t n, unsigned int nr)
+static size_t on_bits(struct sock_filter *p, size_t n, const struct bits *b)
 {
 	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-						   nr, 0, 4));
+						   b->nr, 0, 4));
 	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						   ARG(2)));
 	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-						   PROT_EXEC, 1, 0));
+						   b->bits, 1, 0));
 	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 						   SECCOMP_RET_ALLOW));
 	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 				SECCOMP_RET_ERRNO | EPERM));
 }
 
-static size_t build(struct sock_filter *p)
+static size_t build(struct sock_filter *p, bool kernel)
 {
 	size_t n = 0;
 
@@ -143,17 +185,21 @@ static size_t build(struct sock_filter *p)
 		n = on(p, n, allowed[i], SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < COUNT(killed); i++)
 		n = on(p, n, killed[i], SECCOMP_RET_KILL_PROCESS);
+	for (size_t i = 0; i < COUNT(allowed_kernel) && kernel; i++)
+		n = on(p, n, allowed_kernel[i], SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < COUNT(not_code); i++)
-		n = on_data(p, n, not_code[i]);
+		n = on_bits(p, n, &not_code[i]);
+	for (size_t i = 0; i < COUNT(not_to_write) && kernel; i++)
+		n = on_bits(p, n, &not_to_write[i]);
 	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 				SECCOMP_RET_ERRNO | EPERM));
 }
 
-static int filter_calls(void)
+static int filter_calls(bool kernel)
 {
-	struct sock_filter insns[PROGRAM_MAX + 8];
+	struct sock_filter insns[PROGRAM_MAX];
 	struct sock_fprog program = {
-		.len = (unsigned short)build(insns),
+		.len = (unsigned short)build(insns, kernel),
 		.filter = insns,
 	};
 
@@ -165,8 +211,9 @@ static int filter_calls(void)
 
 #else
 
-static int filter_calls(void)
+static int filter_calls(bool kernel)
 {
+	(void)kernel;
 	complain("no filter of system calls is known for this architecture; "
 		 "--no-seccomp does without");
 	return -1;
@@ -180,5 +227,5 @@ int jail_enter(const struct agent *agent)
 		return -1;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return failed("PR_SET_NO_NEW_PRIVS");
-	return agent->no_seccomp ? 0 : filter_calls();
+	return agent->no_seccomp ? 0 : filter_calls(agent->kernel);
 }

@@ -10,7 +10,9 @@ int jail_hide(void);
 /*
  * Become whom @agent says, for good, and leave nothing but work on the
  * descriptors that are there: no file is opened, no program run, no process
- * looked into.  0, or -1 after a complaint.
+ * looked into.  Who serves the kernel goes on to read files, and keys of the
+ * kernel's, and of root's rights keeps CAP_NET_ADMIN.  0, or -1 after a
+ * complaint.
  */
 int jail_enter(const struct agent *agent);
 

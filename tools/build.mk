@@ -3,11 +3,13 @@
 
 tools-src  := $(sort $(wildcard tools/*.c))
 tools-obj  := $(tools-src:%.c=$(O)/%.o)
-tools-libs := -lhttp_parser -luring -pthread
+tools-libs := -lhttp_parser -luring -lnl-genl-3 -lnl-3 -lkeyutils -pthread
 
 tools: $(O)/ktls
 
 $(tools-obj): CPPFLAGS += -Ilib/include
+$(O)/tools/upcall_nl.o: CPPFLAGS += \
+	$(shell $(PKG_CONFIG) --cflags libnl-genl-3.0)
 
 $(O)/ktls: $(tools-obj) $(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
