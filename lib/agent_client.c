@@ -138,12 +138,15 @@ static int await(int agent, int ms)
 
 static int recv_answer(int agent, int ms, uint8_t *buf, size_t *len)
 {
-	int err = await(agent, ms);
+	int err = await(agent, ms), resets = 0;
 	ssize_t n;
 
 	if (err)
 		return err;
-	n = recv(agent, buf, *len, MSG_TRUNC);
+	/* that it did not read the request comes before what it said at once */
+	do
+		n = recv(agent, buf, *len, MSG_TRUNC);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !resets++)));
 	if (n < 0 && errno != ECONNRESET)
 		return -errno;
 	if (n <= 0)

@@ -127,9 +127,14 @@ void agent_start(struct agent *a, const char *const *args)
 
 void agent_stop(struct agent *a)
 {
+	ASSERT_OK(kill(a->pid, SIGTERM));
+	agent_ends(a);
+}
+
+void agent_ends(struct agent *a)
+{
 	int status;
 
-	ASSERT_OK(kill(a->pid, SIGTERM));
 	ASSERT_EQ(waitpid(a->pid, &status, 0), a->pid);
 	a->pid = 0;
 	EXPECT_EQ(status, 0);

@@ -35,6 +35,8 @@ void agent_write_conf(const struct agent *a, const char *more);
 void agent_start(struct agent *a, const char *const *args);
 /* SIGTERM: it must end well, and leave no socket behind */
 void agent_stop(struct agent *a);
+/* ... as it has been told already */
+void agent_ends(struct agent *a);
 /* Whatever is left of it */
 void agent_kill(struct agent *a);
 

@@ -310,8 +310,7 @@ TEST_F(life, ends_after_what_has_begun)
 	close(idle);
 	close(w.agent);
 	free(answer);
-	/* the second time, to no effect */
-	agent_stop(&self->a);
+	agent_ends(&self->a);
 }
 
 /* ---- other files -------------------------------------------------------- */

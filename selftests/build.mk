@@ -55,6 +55,8 @@ test-gnutls := export gnutls gnutls13 gnutls_early gnutls_exts gnutls_post \
 $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 test-uring := uring uring_close uring_cold uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
+# ... of a part of the program
+$(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
 # ... where what is allocated is counted
 $(O)/selftests/footprint: $(O)/bench/heap.o
 $(O)/selftests/footprint: test-libs := $(wrap-heap)

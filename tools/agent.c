@@ -320,7 +320,8 @@ static void reap(struct master *m)
 
 static int watch_over(struct master *m)
 {
-	while (m->len) {
+	/* told twice, it does not wait for what may not be killed at once */
+	while (m->len && m->stops < 2) {
 		int sig = sigwaitinfo(&m->signals, NULL);
 
 		if (sig == SIGHUP)

@@ -84,7 +84,12 @@ def handshake(path, sock, **fields):
         rights = array.array("i", [sock.fileno()])
         agent.sendmsg([pack(fields)],
                       [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        answer = unpack(agent.recv(131072))
+        try:
+            message = agent.recv(131072)
+        except ConnectionResetError:
+            # it did not read the request, but may have said why
+            message = agent.recv(131072)
+        answer = unpack(message)
     if answer.get("error", 1):
         raise AgentError(answer)
     return answer

@@ -38,7 +38,7 @@ static void end_job(struct client *c)
 	if (c->fd < 0)
 		return;
 	job_cancel(&c->job);
-	fd_close(c->fd);
+	fd_close(c->fd, &c->owner->closing);
 	c->fd = -1;
 	c->owner->jobs--;
 	c->door->jobs_len--;
@@ -203,7 +203,7 @@ static void serve(struct client *c, const uint8_t *p, size_t len, int fd)
 	else if (!take_place(c))
 		err = -KTLS_E_AGENT_BUSY;
 	if (err) {
-		fd_close(fd);
+		fd_close(fd, &c->owner->closing);
 	} else {
 		c->fd = fd;
 		err = begin_job(c, cred, why, sizeof(why));
@@ -241,13 +241,13 @@ static void run_client(struct watch *watch, uint32_t events)
 			client_free(c);
 		return;
 	}
-	fd = fd_take(&msg);
+	fd = fd_take(&msg, &c->owner->closing);
 	if (n) {
 		serve(c, buf, msg.msg_flags & MSG_TRUNC ? 0 : (size_t)n, fd);
 		return;
 	}
 	/* an empty message may have one, too */
-	fd_close(fd);
+	fd_close(fd, &c->owner->closing);
 	client_free(c);
 }
 
@@ -376,6 +376,7 @@ void door_free(struct door *door)
 	while (!list_empty(&door->clients))
 		client_free(list_entry(door->clients.next, struct client,
 				       list));
+	owners_sweep(&door->owners);
 	tls_cache_free(&door->cache);
 }
 

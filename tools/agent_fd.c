@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "agent_fd.h"
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/*
- * A socket that lingers makes who closes it last wait for its peer, in
- * whatever mode it is.
- */
-void fd_close(int fd)
-{
-	const struct linger none = { 0, 0 };
-
-	if (fd < 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	close(fd);
-}
 
 static bool option_is(int fd, int name, int a, int b)
 {
@@ -39,7 +29,62 @@ bool fd_is_connected_tcp(int fd)
 	       !getpeername(fd, (struct sockaddr *)&addr, &len);
 }
 
-int fd_take(struct msghdr *msg)
+/* ---- closing ----------------------------------------------------------- */
+
+struct closing {
+	int fd;
+	atomic_uint *count;
+};
+
+static void *close_there(void *arg)
+{
+	const struct closing c = *(struct closing *)arg;
+
+	free(arg);
+	close(c.fd);
+	atomic_fetch_sub(c.count, 1);
+	return NULL;
+}
+
+/*
+ * A file of a file system that its sender runs may take for ever to close.
+ * Without a thread for it, it stays open, and counts.
+ */
+static void close_elsewhere(int fd, atomic_uint *count)
+{
+	struct closing *c = malloc(sizeof(*c));
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	atomic_fetch_add(count, 1);
+	if (!c)
+		return;
+	*c = (struct closing){ fd, count };
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 65536);
+	if (pthread_create(&thread, &attr, close_there, c))
+		free(c);
+	pthread_attr_destroy(&attr);
+}
+
+void fd_close(int fd, atomic_uint *count)
+{
+	/* else who closes it last waits for its peer, in whatever mode it is */
+	const struct linger none = { 0, 0 };
+
+	if (fd < 0)
+		return;
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) &&
+	    (errno == ENOTSOCK || errno == EBADF))
+		close_elsewhere(fd, count);
+	else
+		close(fd);
+}
+
+/* ---- taking ------------------------------------------------------------ */
+
+int fd_take(struct msghdr *msg, atomic_uint *count)
 {
 	int fd = -1, n = 0;
 
@@ -50,16 +95,14 @@ int fd_take(struct msghdr *msg)
 		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
 			continue;
 		for (size_t i = 0; i < fds; i++) {
-			if (fd >= 0)
-				fd_close(fd);
+			fd_close(fd, count);
 			memcpy(&fd, CMSG_DATA(m) + i * sizeof(int),
 			       sizeof(int));
 			n++;
 		}
 	}
-	if (fd >= 0 && (n > 1 || msg->msg_flags & MSG_CTRUNC)) {
-		fd_close(fd);
-		fd = -1;
-	}
-	return fd;
+	if (n == 1 && !(msg->msg_flags & MSG_CTRUNC))
+		return fd;
+	fd_close(fd, count);
+	return -1;
 }

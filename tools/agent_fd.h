@@ -3,16 +3,23 @@
 #ifndef TOOLS_AGENT_FD_H
 #define TOOLS_AGENT_FD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
 #define FD_TAKE_MAX	4	/* the kernel closes what there is more */
 #define FD_CONTROL	CMSG_SPACE(FD_TAKE_MAX * sizeof(int))
 
-/* The one of a message that was received; -1: there is none, or are several */
-int fd_take(struct msghdr *msg);
+/*
+ * The one of a message that was received; -1: there is none, or are several,
+ * which are closed.
+ */
+int fd_take(struct msghdr *msg, atomic_uint *count);
 bool fd_is_connected_tcp(int fd);
-/* -1 is fine */
-void fd_close(int fd);
+/*
+ * Waits for nothing.  What is not a socket is closed by another thread, and
+ * counted in *@count until it is.  -1 is fine.
+ */
+void fd_close(int fd, atomic_uint *count);
 
 #endif

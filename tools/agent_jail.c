@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,6 +104,8 @@ static const unsigned int allowed[] = {
 	/* signals, and the end */
 	__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction,
 	__NR_sigaltstack, __NR_tgkill, __NR_exit, __NR_exit_group,
+	/* a thread's beginning */
+	__NR_set_robust_list, __NR_rseq,
 };
 
 /* ... by who serves the kernel: to read files anew, and keys (keyctl(2)) */
@@ -114,16 +117,19 @@ static const unsigned int allowed_kernel[] = {
 #endif
 };
 
-/* Not with these bits in their third argument */
+/* ... or may where an argument has one of these bits, or has none of them */
 struct bits {
-	unsigned int nr, bits;
+	unsigned int nr, arg, bits;
+	bool set;
 };
-static const struct bits not_code[] = {
-	{ __NR_mmap, PROT_EXEC },
-	{ __NR_mprotect, PROT_EXEC },
+static const struct bits by_bits[] = {
+	{ __NR_mmap, 2, PROT_EXEC, false },
+	{ __NR_mprotect, 2, PROT_EXEC, false },
+	/* what closes a file that takes its time is a thread: see fd_close() */
+	{ __NR_clone, 0, CLONE_THREAD, true },
 };
-static const struct bits not_to_write[] = {
-	{ __NR_openat, O_ACCMODE | O_CREAT | O_TRUNC },
+static const struct bits by_bits_kernel[] = {
+	{ __NR_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, false },
 };
 
 /* Nobody but an attacker calls these */
@@ -134,7 +140,7 @@ static const unsigned int killed[] = {
 
 #define PROGRAM_MAX	(8 + 2 * (COUNT(allowed) + COUNT(killed) +	\
 				  COUNT(allowed_kernel)) +		\
-			 5 * (COUNT(not_code) + COUNT(not_to_write)))
+			 5 * (COUNT(by_bits) + COUNT(by_bits_kernel)))
 /* Low half of an argument */
 #define ARG(n)	((__u32)offsetof(struct seccomp_data, args[n]))
 
@@ -159,9 +165,9 @@ static size_t on_bits(struct sock_filter *p, size_t n, const struct bits *b)
 	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
 						   b->nr, 0, 4));
 	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						   ARG(2)));
+						   ARG(b->arg)));
 	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
-						   b->bits, 1, 0));
+						   b->bits, !b->set, b->set));
 	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 						   SECCOMP_RET_ALLOW));
 	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
@@ -172,7 +178,7 @@ static size_t build(struct sock_filter *p, bool kernel)
 {
 	size_t n = 0;
 
-	/* of x32, and of 32-bit calls, the numbers mean something else */
+	/* numbers of 32-bit calls mean something else; x32's are none of ours */
 	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 			offsetof(struct seccomp_data, arch)));
 	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -187,10 +193,12 @@ static size_t build(struct sock_filter *p, bool kernel)
 		n = on(p, n, killed[i], SECCOMP_RET_KILL_PROCESS);
 	for (size_t i = 0; i < COUNT(allowed_kernel) && kernel; i++)
 		n = on(p, n, allowed_kernel[i], SECCOMP_RET_ALLOW);
-	for (size_t i = 0; i < COUNT(not_code); i++)
-		n = on_bits(p, n, &not_code[i]);
-	for (size_t i = 0; i < COUNT(not_to_write) && kernel; i++)
-		n = on_bits(p, n, &not_to_write[i]);
+	for (size_t i = 0; i < COUNT(by_bits); i++)
+		n = on_bits(p, n, &by_bits[i]);
+	for (size_t i = 0; i < COUNT(by_bits_kernel) && kernel; i++)
+		n = on_bits(p, n, &by_bits_kernel[i]);
+	/* whose flags are in memory: the C library has the other */
+	n = on(p, n, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
 	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
 				SECCOMP_RET_ERRNO | EPERM));
 }

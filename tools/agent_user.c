@@ -42,9 +42,11 @@ static struct owner *find(struct list *owners, uid_t uid)
 int owner_enter(struct list *owners, uid_t uid, unsigned int max,
 		struct owner **owner)
 {
-	struct owner *o = find(owners, uid);
+	struct owner *o;
 
-	if (o && o->clients >= max)
+	owners_sweep(owners);
+	o = find(owners, uid);
+	if (o && o->clients + atomic_load(&o->closing) >= max)
 		return -EBUSY;
 	if (!o) {
 		o = calloc(1, sizeof(*o));
@@ -61,8 +63,20 @@ int owner_enter(struct list *owners, uid_t uid, unsigned int max,
 
 void owner_leave(struct owner *owner)
 {
-	if (--owner->clients)
-		return;
-	list_del(&owner->list);
-	free(owner);
+	owner->clients--;
+}
+
+void owners_sweep(struct list *owners)
+{
+	struct list *l, *next;
+
+	for (l = owners->next; l != owners; l = next) {
+		struct owner *o = list_entry(l, struct owner, list);
+
+		next = l->next;
+		if (o->clients || atomic_load(&o->closing))
+			continue;
+		list_del(&o->list);
+		free(o);
+	}
 }

@@ -3,6 +3,8 @@
 #ifndef TOOLS_AGENT_USER_H
 #define TOOLS_AGENT_USER_H
 
+#include <stdatomic.h>
+
 #include "agent_cred.h"
 #include "list.h"
 
@@ -11,15 +13,22 @@ struct owner {
 	struct list list;
 	uid_t uid;
 	unsigned int clients, jobs;
+	/* descriptors of his that are not closed yet: see fd_close() */
+	atomic_uint closing;
 };
 
 /* Who connected to @fd, as the kernel knows it: 0 or -errno */
 int user_of(int fd, struct user *user);
 
-/* 0 and *@owner, with one client more; -EBUSY: @max there are; or -ENOMEM */
+/*
+ * 0 and *@owner, with one client more; -EBUSY: with those that left something
+ * to close, @max there are; or -ENOMEM
+ */
 int owner_enter(struct list *owners, uid_t uid, unsigned int max,
 		struct owner **owner);
-/* One less; frees it after the last */
+/* One less */
 void owner_leave(struct owner *owner);
+/* Those who have nothing here any more */
+void owners_sweep(struct list *owners);
 
 #endif
