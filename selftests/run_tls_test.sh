@@ -466,6 +466,131 @@ http()
 	is status "$(code /none)" 404
 }
 
+# ---- servers without TLS ---------------------------------------------------
+
+# Starts a server that says on its first line where it listens: $where
+plain()	# PYTHON-ARGUMENT...
+{
+	mkfifo "$dir/plain"
+	python3 -u "$@" >"$dir/plain" 2>"$dir/plain.log" &
+	others+=($!)
+	read -r -t "$limit" where <"$dir/plain"
+}
+
+# One that people have, as it is
+to_http()
+{
+	mkdir "$dir/www"
+	cp "$big" "$dir/www/big"
+	plain -m http.server --bind 127.0.0.1 -d "$dir/www" 0
+	[[ $where =~ port\ ([0-9]+) ]]
+	runs "$@" --to "127.0.0.1:${BASH_REMATCH[1]}"
+	is sum "$(web /big | sum)" "$(sum "$big")"
+	is status "$(code /none)" 404
+	has log "$(cat "$log")" "tx=\"?$best.* rx=\"?$best.* end=closed\$"
+}
+
+# An echo for one connection, which tells how that ended.  Its address is IPv4,
+# or a path.
+once='import socket, sys
+if len(sys.argv) > 1:
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(sys.argv[1])
+else:
+    s = socket.create_server(("127.0.0.1", 0))
+s.listen()
+print(s.getsockname()[1])
+c, _ = s.accept()
+try:
+    while data := c.recv(65536):
+        c.sendall(data)
+    print("end", file=sys.stderr)
+except ConnectionResetError:
+    print("reset", file=sys.stderr)'
+
+to_echo()
+{
+	plain -c "$once"
+	runs --to "127.0.0.1:$where"
+	is sum "$(joins <"$big" | sum)" "$(sum "$big")"
+	logged ' end=closed$'
+	is "seen there" "$(cat "$dir/plain.log")" end
+	# it is gone
+	ends_joined 5 </dev/null
+	logged ' end="no server behind"$'
+}
+
+to_path()
+{
+	plain -c "$once" "$dir/socket"
+	runs --to "$dir/socket"
+	is sum "$(joins <"$big" | sum)" "$(sum "$big")"
+}
+
+# The server must not take for all what a client has sent until it was gone.
+to_cut()
+{
+	plain -c "$once"
+	runs --to "127.0.0.1:$where"
+	mkfifo "$dir/stdin"
+	: >"$dir/got"
+	"$ktls" connect --insecure 127.0.0.1 "$port" <"$dir/stdin" \
+		>"$dir/got" 2>"$dir/joins.log" &
+	others+=($!)
+	exec 7>"$dir/stdin"
+	echo line >&7
+	until_true grep -q line "$dir/got"
+	kill -KILL "${others[1]}"
+	logged ' end="receiving: end of stream without close_notify"$'
+	until_true [ -s "$dir/plain.log" ]
+	is "seen there" "$(cat "$dir/plain.log")" reset
+	exec 7>&-
+}
+
+# ---- a program that stays --------------------------------------------------
+
+resident='import http.server, os, socket, sys
+assert os.environ["LISTEN_FDS"] == "1"
+assert os.environ["LISTEN_PID"] == str(os.getpid())
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def address_string(self):
+        return "unix"
+class Server(http.server.ThreadingHTTPServer):
+    def __init__(self):
+        super().__init__(None, Handler, bind_and_activate=False)
+        self.socket = socket.socket(fileno=3)
+Server().serve_forever()'
+
+resides()
+{
+	local pid
+
+	mkdir "$dir/www"
+	cp "$big" "$dir/www/big"
+	cd "$dir/www"
+	runs --resident -- python3 -c "$resident"
+	is sum "$(web /big | sum)" "$(sum "$big")"
+	is status "$(code /none)" 404
+	pid=$(pgrep -P "$server" python3)
+	has process "$pid" '^[0-9]+$'	# one
+	has files "$(find "/proc/$pid/fd" -type l -printf '%f ' )" '^0 1 2 3 '
+	stop_server
+	! kill -0 "$pid" 2>/dev/null
+}
+
+resident_ends()
+{
+	local status=0
+
+	runs --resident -- sh -c 'exit 7'
+	wait "$server" || status=$?
+	servers=()
+	is status "$status" 1
+	has log "$(cat "$log")" 'sh: ended with status 7$'
+	ends 1 "$ktls" run -c "$pki/p256.pem" -k "$pki/p256.key" \
+		--to 127.0.0.1:1 -- cat
+}
+
 best=user
 more=()
 if has_ktls; then
@@ -477,7 +602,8 @@ fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user key_update environment client_cert files many hostile
 		per_address statuses drains drains_late reload resumes http
-		cut_off_user)
+		cut_off_user to_http to_path resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
-	half_close half_close_back unread crash cut_off "${more[@]}"
+	half_close half_close_back unread crash cut_off to_echo to_cut \
+	"${more[@]}"

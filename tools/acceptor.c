@@ -71,6 +71,8 @@ static void over(struct acceptor *a, pid_t pid, int status)
 		*c = a->children[--a->children_len];
 		return;
 	}
+	if (a->stranger)
+		a->stranger(a->arg, pid, status);
 }
 
 static void reap(struct acceptor *a)
@@ -132,7 +134,7 @@ static void stop_listening(struct acceptor *a)
 	a->listeners_len = 0;
 }
 
-static void end(struct acceptor *a)
+void acceptor_end(struct acceptor *a)
 {
 	if (a->ends++) {
 		signal_all(a, SIGTERM);
@@ -153,7 +155,7 @@ static void take_signals(struct acceptor *a)
 		else if (info.ssi_signo == SIGHUP)
 			a->hang_up(a->arg);
 		else
-			end(a);
+			acceptor_end(a);
 	}
 }
 

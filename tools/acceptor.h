@@ -17,6 +17,8 @@ struct acceptor {
 	/* On SIGHUP, and before each process */
 	void (*hang_up)(void *arg);
 	void (*before)(void *arg);
+	/* A process that is not of a connection has ended; may be NULL */
+	void (*stranger)(void *arg, pid_t pid, int status);
 	/* The new process, with @fd, non-blocking, of which @peer is the end */
 	int (*serve)(void *arg, int fd, const union net_addr *peer);
 	void *arg;
@@ -35,6 +37,8 @@ struct acceptor {
 int acceptor_open(struct acceptor *a, const struct net_hosts *at);
 /* Until a signal ends it; 0, or -1 after a complaint */
 int acceptor_run(struct acceptor *a);
+/* As a signal does */
+void acceptor_end(struct acceptor *a);
 void acceptor_close(struct acceptor *a);
 
 #endif

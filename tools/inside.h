@@ -19,6 +19,8 @@ struct inside {
 	int to, from;
 	/* Nothing is sent any more, and nobody listens, once the peer closes */
 	bool follows;
+	/* ms for what may still come when it has said all; 0: any time */
+	int half_ms;
 	/* Was what it sent whole?  Asked when there is no more of it */
 	enum inside_end (*end)(struct inside *in);
 	/*

@@ -3,18 +3,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "net.h"
+
 #define PLUMB_BUF	(64 * 1024)
+
+static bool again(int fd, short events)
+{
+	return errno == EINTR ||
+	       (errno == EAGAIN && !net_wait(fd, events, -1));
+}
 
 static int put(int fd, const char *buf, size_t len)
 {
 	while (len) {
 		ssize_t n = write(fd, buf, len);
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && !again(fd, POLLOUT))
 			return -errno;
 		if (n > 0) {
 			buf += n;
@@ -24,7 +34,6 @@ static int put(int fd, const char *buf, size_t len)
 	return 0;
 }
 
-/* For files that have no splice(2): a terminal, what is appended to */
 static void copy(struct plumb *p)
 {
 	char buf[PLUMB_BUF];
@@ -34,24 +43,52 @@ static void copy(struct plumb *p)
 		n = read(p->from, buf, sizeof(buf));
 		if (n > 0) {
 			p->write_error = put(p->to, buf, (size_t)n);
-		} else if (!n || errno != EINTR) {
+		} else if (!n || !again(p->from, POLLIN)) {
 			p->read_error = n ? -errno : 0;
 			return;
 		}
 	}
 }
 
+/*
+ * The kernel holds the pipe's lock while it waits for the file at its other end
+ * (unless that is a pipe, too), and who is at the other end of the pipe waits
+ * uninterruptibly, even where it is not to wait.
+ */
+static bool waits_aside(int fd)
+{
+	struct stat st;
+
+	return fcntl(fd, F_GETFL) & O_NONBLOCK ||
+	       (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) ||
+				    S_ISREG(st.st_mode)));
+}
+
+/* As far as splice(2) takes it: true, to the end */
+static bool splice_all(const struct plumb *p)
+{
+	ssize_t n;
+
+	for (;;) {
+		n = splice(p->from, NULL, p->to, NULL, PLUMB_BUF,
+			   SPLICE_F_MOVE);
+		if (!n)
+			return true;
+		if (n < 0 && errno == EAGAIN && p->socket >= 0)
+			net_wait(p->socket, p->socket == p->to ? POLLOUT :
+				 POLLIN, -1);
+		else if (n < 0 && errno != EINTR)
+			return false;
+	}
+}
+
 static void *run(void *arg)
 {
 	struct plumb *p = arg;
-	ssize_t n;
+	bool splices = waits_aside(p->from) && waits_aside(p->to);
 
-	do
-		n = splice(p->from, NULL, p->to, NULL, PLUMB_BUF,
-			   SPLICE_F_MOVE);
-	while (n > 0 || (n < 0 && errno == EINTR));
-	/* which end it was, reading and writing tell */
-	if (n < 0)
+	/* if it fails, which end it was, reading and writing tell */
+	if (!splices || !splice_all(p))
 		copy(p);
 	if (p->over)
 		p->over(p);

@@ -25,22 +25,31 @@ static int move_up(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, 16);
 }
 
-static void begin(char *const *argv, const int pipes[2], int in, int out,
-		  bool grouped)
+static bool place(int files[][2], size_t len)
 {
-	int from = move_up(pipes[0]), to = move_up(pipes[1]);
+	for (size_t i = 0; i < len; i++) {
+		files[i][0] = move_up(files[i][0]);
+		if (files[i][0] < 0)
+			return false;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (dup2(files[i][0], files[i][1]) < 0)
+			return false;
+	return true;
+}
+
+void program_become(char *const *argv, int files[][2], size_t len,
+		    unsigned int last)
+{
 	sigset_t none;
 
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (from < 0 || to < 0 || dup2(from, in) < 0 || dup2(to, out) < 0 ||
-	    (grouped && (setpgid(0, 0) || close_range(3, ~0u,
-						CLOSE_RANGE_CLOEXEC)))) {
-		complain("%s: %s", argv[0], strerror(errno));
-		_exit(STATUS_NO_PROGRAM);
-	}
-	execvp(argv[0], argv);
+	if (place(files, len) &&
+	    (!last || (!setpgid(0, 0) &&
+		       !close_range(last + 1, ~0u, CLOSE_RANGE_CLOEXEC))))
+		execvp(argv[0], argv);
 	complain("%s: %s", argv[0], strerror(errno));
 	_exit(STATUS_NO_PROGRAM);
 }
@@ -87,7 +96,7 @@ static void program_signal(struct inside *in, int sig)
 int program_start(struct program *p, char *const *argv, int in, int out,
 		  bool grouped)
 {
-	int theirs[2], err;
+	int theirs[2], err, files[2][2];
 
 	*p = (struct program){
 		.inside = { .end = program_end, .signal = program_signal },
@@ -98,9 +107,11 @@ int program_start(struct program *p, char *const *argv, int in, int out,
 		complain("pipe: %s", strerror(-err));
 		return -1;
 	}
+	memcpy(files, (const int[2][2]){ { theirs[0], in }, { theirs[1], out } },
+	       sizeof(files));
 	p->pid = fork();
 	if (!p->pid)
-		begin(argv, theirs, in, out, grouped);
+		program_become(argv, files, 2, grouped ? STDERR_FILENO : 0);
 	close(theirs[0]);
 	close(theirs[1]);
 	if (p->pid > 0) {

@@ -4,6 +4,7 @@
 #define TOOLS_PROGRAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "inside.h"
@@ -26,6 +27,14 @@ struct program {
  */
 int program_start(struct program *p, char *const *argv, int in, int out,
 		  bool grouped);
+
+/*
+ * In a new process: be @argv, with each of @files, descriptor and number that it
+ * is to have there.  @last: in a process group of its own, with no file beyond;
+ * 0: with all that are inherited.
+ */
+void program_become(char *const *argv, int files[][2], size_t len,
+		    unsigned int last) __attribute__((noreturn));
 
 /*
  * Wait for its end, with SIGCHLD and SIGTERM, which it gets too, blocked and

@@ -156,8 +156,11 @@ static void wait_events(struct relay *r)
  */
 static void linger(struct relay *r)
 {
-	if (!r->linger_at && r->tx == TX_OVER && r->inside->to < 0)
-		r->linger_at = net_clock() + LINGER_MS;
+	int ms = r->inside->to < 0 ? LINGER_MS : r->inside->half_ms;
+
+	if (r->tx != TX_OVER || !ms)
+		return;
+	r->linger_at = earlier(r->linger_at, net_clock() + ms);
 }
 
 static int watch(struct relay *r, enum source source, int fd,
@@ -195,7 +198,7 @@ int relay(struct relay *r)
 		return -errno;
 	r->fd = ktls_conn_fd(r->conn);
 	r->kernel = ktls_conn_kernel(r->conn);
-	r->sock_in = r->sock_out = r->room = r->data = true;
+	r->sock_in = r->sock_out = true;
 	err = watch_all(r);
 	while (!err && !r->ended && !(r->rx_over && r->tx == TX_OVER)) {
 		wait_events(r);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "acceptor.h"
 #include "addresses.h"
@@ -9,14 +10,17 @@
 #include "log.h"
 #include "options.h"
 #include "reload.h"
+#include "resident.h"
 #include "run_conn.h"
 
 static const char help[] =
 	"Usage: ktls run [OPTION]... -c CERT [-k KEY] [--] PROGRAM [ARG]...\n"
+	"       ktls run [OPTION]... -c CERT [-k KEY] --to HOST:PORT|PATH\n"
 	"\n"
 	"Accept TLS connections, and for each of them run PROGRAM, which\n"
 	"reads from stdin what comes and writes to stdout what is to be\n"
-	"sent, and need not know anything of TLS.\n"
+	"sent, and need not know anything of TLS.  Or connect to a server\n"
+	"without TLS.\n"
 	"\n"
 	"  -l, --listen ADDR:PORT where to listen (127.0.0.1:4433); ':PORT'\n"
 	"                         is any address, port 0 a free one;\n"
@@ -28,6 +32,11 @@ static const char help[] =
 	"  --client-ca FILE       ask for a client's certificate, and verify\n"
 	"                         it with those in FILE\n"
 	"  --client-optional      ... but serve those that have none\n"
+	"  --to HOST:PORT         connect there for each connection, or to the\n"
+	"                         Unix socket at a path with a '/'\n"
+	"  --resident             run PROGRAM once: it accepts connections from\n"
+	"                         a Unix socket that it is handed as systemd\n"
+	"                         does (LISTEN_FDS), and each of ours is one\n"
 	TLS_HELP
 	"  --max N                connections, and programs, at once (100)\n"
 	"  --max-per-address N    ... from an address of IPv4 or a /64 of\n"
@@ -53,12 +62,16 @@ static const char help[] =
 	"Examples:\n"
 	"  ktls run -l :8443 -c site.pem -k site.key -- cat\n"
 	"      an echo\n"
+	"  ktls run -l :8443 -c site.pem -k site.key --to localhost:8080\n"
+	"      in front of a server without TLS\n"
 	"  ktls run -c s.pem -k s.key --client-ca staff.pem -- \\\n"
 	"      sh -c 'echo \"Hello, $SSL_PEER_CERT_SUBJECT\"'\n";
 
 enum {
 	OPT_CLIENT_CA = OPT_OWN,
 	OPT_CLIENT_OPTIONAL,
+	OPT_TO,
+	OPT_RESIDENT,
 	OPT_MAX,
 	OPT_PER_ADDRESS,
 	OPT_TIMEOUT,
@@ -70,6 +83,8 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, 'l' },
 	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
 	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "resident", no_argument, NULL, OPT_RESIDENT },
 	{ "max", required_argument, NULL, OPT_MAX },
 	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -86,7 +101,9 @@ struct run {
 	struct net_hosts listen;
 	struct acceptor acceptor;
 	struct run_conn conn;
+	struct resident program;	/* of --resident */
 	unsigned int per_address;
+	bool resident;
 	bool client_optional;
 	bool help;
 };
@@ -127,6 +144,11 @@ static int take_option(struct run *o, int opt, const char *arg)
 		return 0;
 	case OPT_CLIENT_OPTIONAL:
 		o->client_optional = true;
+		return 0;
+	case OPT_TO:
+		return backend_parse(&o->conn.to, arg);
+	case OPT_RESIDENT:
+		o->resident = true;
 		return 0;
 	case 'q':
 		o->conn.quiet = true;
@@ -169,8 +191,10 @@ static int parse(struct run *o, int argc, char **argv)
 			return -1;
 	if (o->help)
 		return 0;
-	if (optind == argc) {
-		complain("which program?");
+	if ((optind == argc) != o->conn.to.given ||
+	    (o->resident && o->conn.to.given)) {
+		complain(o->conn.to.given ? "--to leaves no room for a program" :
+			 "which program?");
 		return -1;
 	}
 	if (!o->tls.creds_len) {
@@ -217,6 +241,19 @@ static int serve(void *arg, int fd, const union net_addr *peer)
 	return run_conn(&o->conn, fd, peer);
 }
 
+static void ended(void *arg, pid_t pid, int status)
+{
+	struct run *o = arg;
+
+	if (pid != o->program.pid)
+		return;
+	log_line("%s: ended with %s %d", o->conn.argv[0],
+		 WIFSIGNALED(status) ? "signal" : "status",
+		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	o->program.pid = 0;
+	acceptor_end(&o->acceptor);
+}
+
 static int set_up(struct run *o)
 {
 	/* a program of the same user must not read the key out of this one */
@@ -226,8 +263,11 @@ static int set_up(struct run *o)
 	}
 	addresses_limit(o->per_address);
 	o->acceptor.arg = o;
-	return reload(&o->conn.config, NULL, &o->tls, NULL) ? -1 :
-	       acceptor_open(&o->acceptor, &o->listen);
+	if (reload(&o->conn.config, NULL, &o->tls, NULL) ||
+	    acceptor_open(&o->acceptor, &o->listen))
+		return -1;
+	return o->resident ? resident_start(&o->program, o->conn.argv,
+					    &o->conn.to) : 0;
 }
 
 static int run(int argc, char **argv)
@@ -238,10 +278,12 @@ static int run(int argc, char **argv)
 			.drain_ms = 10000,
 			.hang_up = hang_up,
 			.before = before,
+			.stranger = ended,
 			.serve = serve,
 			.signal_fd = -1,
 		},
 		.conn.timeout = 20000,
+		.program.path_fd = -1,
 	};
 	int err;
 
@@ -252,6 +294,9 @@ static int run(int argc, char **argv)
 	err = set_up(&o);
 	if (!err)
 		err = acceptor_run(&o.acceptor);
+	/* it was to stay */
+	if (o.resident && resident_stop(&o.program))
+		err = -1;
 	acceptor_close(&o.acceptor);
 	ktls_config_put(o.conn.config);
 	suppdata_free(&o.tls.supp);

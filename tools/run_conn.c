@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "cmd.h"
 #include "environment.h"
 #include "log.h"
@@ -67,11 +68,19 @@ static void log_over(const struct relay *r, const struct program *p,
 		    (unsigned long long)r->sent,
 		    (unsigned long long)r->received,
 		    (double)(net_clock() - begun) / 1000);
-	text_exit(&t, p);
+	if (p)
+		text_exit(&t, p);
 	text_end(&t, r);
 	if (!t.failed)
 		log_line("%s", t.buf);
 	text_free(&t);
+}
+
+static void log_no_backend(const union net_addr *peer)
+{
+	char name[NET_NAME_MAX];
+
+	log_line("peer=%s end=\"no server behind\"", net_name(peer, name));
 }
 
 /* ---- the handshake ----------------------------------------------------- */
@@ -108,10 +117,10 @@ static int shake(const struct run_conn *c, int fd,
 	return err;
 }
 
-/* ---- the program ------------------------------------------------------- */
+/* ---- what is behind it ------------------------------------------------- */
 
-/* While there is no program, nothing is lost with this process */
-static int signals(int how, int signal_fd)
+/* While there is nothing behind, nothing is lost with this process */
+static int signals(int how)
 {
 	sigset_t set;
 
@@ -119,40 +128,74 @@ static int signals(int how, int signal_fd)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(how, &set, NULL);
 	sigaddset(&set, SIGCHLD);
-	return how == SIG_BLOCK ? signalfd(signal_fd, &set,
+	return how == SIG_BLOCK ? signalfd(-1, &set,
 					   SFD_NONBLOCK | SFD_CLOEXEC) : 0;
 }
 
-static int serve(const struct run_conn *c, struct relay *r,
-		 struct program *p, const union net_addr *peer, int64_t begun)
+static int carry(struct relay *r, struct inside *inside)
 {
-	int err = relay(r);
+	int err;
 
+	r->inside = inside;
+	err = relay(r);
 	if (err)
 		complain("relay: %s", strerror(-err));
-	inside_close(&p->inside);
+	inside_close(inside);
 	close(ktls_conn_fd(r->conn));
-	program_wait(p, r->signal_fd);
-	if (!c->quiet)
-		log_over(r, p, peer, begun);
 	return err ? STATUS_USAGE : STATUS_OK;
+}
+
+static int serve_program(const struct run_conn *c, struct relay *r,
+			 const union net_addr *peer, int64_t begun)
+{
+	struct program p;
+	int status;
+
+	if (environment_set(r->conn) ||
+	    program_start(&p, c->argv, STDIN_FILENO, STDOUT_FILENO, true))
+		return STATUS_USAGE;
+	status = carry(r, &p.inside);
+	program_wait(&p, r->signal_fd);
+	if (!c->quiet)
+		log_over(r, &p, peer, begun);
+	return status;
+}
+
+static int serve_backend(const struct run_conn *c, struct relay *r,
+			 struct backend *b, const union net_addr *peer,
+			 int64_t begun)
+{
+	int status;
+
+	if (backend_start(b))
+		return STATUS_USAGE;
+	status = carry(r, &b->inside);
+	if (!c->quiet)
+		log_over(r, NULL, peer, begun);
+	signals(SIG_UNBLOCK);
+	backend_finish(b);
+	return status;
 }
 
 int run_conn(const struct run_conn *c, int fd, const union net_addr *peer)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 	int64_t begun = net_clock();
-	struct program p;
+	static struct backend b;
 
 	if (!r)
 		return STATUS_USAGE;
-	signals(SIG_UNBLOCK, -1);
+	signals(SIG_UNBLOCK);
 	if (shake(c, fd, peer, &r->conn))
 		return STATUS_TLS;
-	r->signal_fd = signals(SIG_BLOCK, -1);
-	if (r->signal_fd < 0 || environment_set(r->conn) ||
-	    program_start(&p, c->argv, STDIN_FILENO, STDOUT_FILENO, true))
+	if (c->to.given && backend_connect(&b, &c->to, c->timeout)) {
+		if (!c->quiet)
+			log_no_backend(peer);
+		return STATUS_CONNECT;
+	}
+	r->signal_fd = signals(SIG_BLOCK);
+	if (r->signal_fd < 0)
 		return STATUS_USAGE;
-	r->inside = &p.inside;
-	return serve(c, r, &p, peer, begun);
+	return c->to.given ? serve_backend(c, r, &b, peer, begun) :
+			     serve_program(c, r, peer, begun);
 }

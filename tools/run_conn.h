@@ -7,12 +7,14 @@
 
 #include <ktls.h>
 
+#include "backend.h"
 #include "net.h"
 
 struct run_conn {
 	struct ktls_config *config;
+	struct backend_at to;	/* if it is given, else: */
 	char **argv;		/* the program */
-	int timeout;		/* ms for the handshake */
+	int timeout;		/* ms for the handshake, and to connect */
 	bool quiet;
 };
 

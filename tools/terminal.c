@@ -53,9 +53,9 @@ int terminal_start(struct terminal *t)
 		return -1;
 	}
 	t->in = (struct plumb){ .from = STDIN_FILENO, .to = pipes[1],
-				.over = stdin_over };
+				.socket = -1, .over = stdin_over };
 	t->out = (struct plumb){ .from = pipes[0], .to = STDOUT_FILENO,
-				 .over = stdout_over };
+				 .socket = -1, .over = stdout_over };
 	err = plumb_start(&t->out);
 	if (!err)
 		err = plumb_start(&t->in);
