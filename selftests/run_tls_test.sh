@@ -151,6 +151,35 @@ counted()
 	has variables "$out" '^kernel kernel$'
 }
 
+# The socket itself: the kernel has its own way from a file to it.
+sends='import os, socket, sys
+line = os.read(0, 100)
+assert line == b"big\n", line
+s = socket.socket(fileno=os.dup(1))
+assert s.getsockname()[1] == int(os.environ["TCPLOCALPORT"])
+with open(sys.argv[1], "rb") as f:
+    s.sendfile(f)
+assert os.environ["KTLS_TX"] == os.environ["KTLS_RX"] == "kernel"'
+
+the_socket()
+{
+	if ! has_ktls; then
+		ends 1 "$ktls" run --socket -c "$pki/p256.pem" \
+			-k "$pki/p256.key" -- cat
+		has reason "$out" '^ktls run: .*kernel'
+		return
+	fi
+	runs --socket -- python3 -c "$sends" "$big"
+	is sum "$(echo big | joins | sum)" "$(sum "$big")"
+	logged ' tx=kernel rx=kernel time=[0-9.]+ exit=0 end=closed$'
+	stop_server
+	# shellcheck disable=SC2016
+	runs --socket -- sh -c 'echo begin; kill -SEGV $$'
+	ends_joined 5 </dev/null
+	has "what came" "$out" '^begin$'
+	logged ' signal=SEGV end=closed$'
+}
+
 # The peer changes its key, and wants ours changed, amid the program's data.
 key_update()
 {
@@ -605,5 +634,5 @@ if [ -z "${KTLS_VM-}" ]; then
 		cut_off_user to_http to_path resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
-	half_close half_close_back unread crash cut_off to_echo to_cut \
+	half_close half_close_back unread crash cut_off to_echo to_cut the_socket \
 	"${more[@]}"

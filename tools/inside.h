@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#define INSIDE_KILL_MS	2000	/* to end in when asked to, before SIGKILL */
+
 enum inside_end {
 	INSIDE_RUNS,	/* its end is not known yet */
 	INSIDE_WHOLE,

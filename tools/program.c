@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "net.h"
 #include "text.h"
 
 #define STATUS_NO_PROGRAM	127	/* as shells have it */
@@ -93,55 +94,85 @@ static void program_signal(struct inside *in, int sig)
 	kill(p->grouped ? -p->pid : p->pid, sig);
 }
 
+static int start(struct program *p, char *const *argv, int files[2][2],
+		 bool grouped)
+{
+	p->inside.end = program_end;
+	p->inside.signal = program_signal;
+	p->grouped = grouped;
+	p->pid = fork();
+	if (!p->pid)
+		program_become(argv, files, 2, grouped ? STDERR_FILENO : 0);
+	if (p->pid < 0) {
+		complain("fork: %s", strerror(errno));
+		return -1;
+	}
+	/* whoever comes first: a signal must find the group */
+	if (grouped)
+		setpgid(p->pid, p->pid);
+	return 0;
+}
+
 int program_start(struct program *p, char *const *argv, int in, int out,
 		  bool grouped)
 {
-	int theirs[2], err, files[2][2];
+	int theirs[2], err;
 
-	*p = (struct program){
-		.inside = { .end = program_end, .signal = program_signal },
-		.grouped = grouped,
-	};
+	*p = (struct program){ 0 };
 	err = inside_open(&p->inside, theirs);
 	if (err) {
 		complain("pipe: %s", strerror(-err));
 		return -1;
 	}
-	memcpy(files, (const int[2][2]){ { theirs[0], in }, { theirs[1], out } },
-	       sizeof(files));
-	p->pid = fork();
-	if (!p->pid)
-		program_become(argv, files, 2, grouped ? STDERR_FILENO : 0);
+	err = start(p, argv, (int[2][2]){ { theirs[0], in }, { theirs[1], out } },
+		    grouped);
 	close(theirs[0]);
 	close(theirs[1]);
-	if (p->pid > 0) {
-		/* whoever comes first: a signal must find the group */
-		if (grouped)
-			setpgid(p->pid, p->pid);
-		return 0;
+	if (err)
+		inside_close(&p->inside);
+	return err;
+}
+
+int program_start_on(struct program *p, char *const *argv, int fd)
+{
+	*p = (struct program){ .inside = { .to = -1, .from = -1 } };
+	return start(p, argv, (int[2][2]){ { fd, STDIN_FILENO },
+					   { fd, STDOUT_FILENO } }, true);
+}
+
+static void take_signals(struct program *p, int signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGTERM)
+			continue;
+		program_signal(&p->inside, p->kill_at ? SIGKILL : SIGTERM);
+		if (!p->kill_at)
+			p->kill_at = net_clock() + INSIDE_KILL_MS;
 	}
-	complain("fork: %s", strerror(errno));
-	inside_close(&p->inside);
-	return -1;
+}
+
+bool program_step(struct program *p, int signal_fd, int ms)
+{
+	int64_t left = p->kill_at ? p->kill_at - net_clock() : ms;
+
+	look(p);
+	if (p->over)
+		return true;
+	if (p->kill_at && left <= 0)
+		program_signal(&p->inside, SIGKILL);
+	else if (ms < 0 || left < ms)
+		ms = (int)left;
+	net_wait(signal_fd, POLLIN, ms);
+	take_signals(p, signal_fd);
+	return false;
 }
 
 void program_wait(struct program *p, int signal_fd)
 {
-	struct pollfd poll_fd = { .fd = signal_fd, .events = POLLIN };
-	struct signalfd_siginfo info;
-	int sig = SIGTERM;
-
-	for (;;) {
-		look(p);
-		if (p->over)
-			return;
-		if (poll(&poll_fd, 1, -1) < 0 ||
-		    read(signal_fd, &info, sizeof(info)) != sizeof(info) ||
-		    info.ssi_signo != SIGTERM)
-			continue;
-		program_signal(&p->inside, sig);
-		sig = SIGKILL;
-	}
+	while (!program_step(p, signal_fd, -1))
+		;
 }
 
 void text_exit(struct text *t, const struct program *p)

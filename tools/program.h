@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "inside.h"
@@ -15,6 +16,7 @@ struct program {
 	struct inside inside;
 	pid_t pid;
 	bool grouped;	/* in a process group of its own: all of it is meant */
+	int64_t kill_at;	/* since it was asked to end; 0: it was not */
 	bool over;
 	bool killed;	/* by the signal @status; else that is its status */
 	int status;
@@ -36,10 +38,16 @@ int program_start(struct program *p, char *const *argv, int in, int out,
 void program_become(char *const *argv, int files[][2], size_t len,
 		    unsigned int last) __attribute__((noreturn));
 
+/* ... with the socket @fd as its stdin and stdout, and the group of its own */
+int program_start_on(struct program *p, char *const *argv, int fd);
+
 /*
- * Wait for its end, with SIGCHLD and SIGTERM, which it gets too, blocked and
- * to be read at @signal_fd.
+ * Wait for its end, or for at most @ms (-1: no limit), with SIGCHLD and SIGTERM
+ * blocked and to be read at @signal_fd: it gets the latter, too, and then
+ * SIGKILL.  Is it over?
  */
+bool program_step(struct program *p, int signal_fd, int ms);
+/* ... until it is */
 void program_wait(struct program *p, int signal_fd);
 
 /* " exit=0", " signal=SEGV" */

@@ -13,7 +13,6 @@
 #include "net.h"
 
 #define LINGER_MS	2000	/* for the peer's close, after ours */
-#define KILL_MS		2000	/* to end when asked to */
 
 enum source { SOCKET, TO, FROM, SIGNALS };
 
@@ -76,7 +75,7 @@ static void take_signals(struct relay *r)
 			continue;
 		}
 		r->inside->signal(r->inside, SIGTERM);
-		r->kill_at = net_clock() + KILL_MS;
+		r->kill_at = net_clock() + INSIDE_KILL_MS;
 	}
 }
 

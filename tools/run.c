@@ -37,6 +37,9 @@ static const char help[] =
 	"  --resident             run PROGRAM once: it accepts connections from\n"
 	"                         a Unix socket that it is handed as systemd\n"
 	"                         does (LISTEN_FDS), and each of ours is one\n"
+	"  --socket               the connection's socket is PROGRAM's stdin\n"
+	"                         and stdout; the kernel has to carry it, and\n"
+	"                         PROGRAM to know when to stop reading\n"
 	TLS_HELP
 	"  --max N                connections, and programs, at once (100)\n"
 	"  --max-per-address N    ... from an address of IPv4 or a /64 of\n"
@@ -72,6 +75,7 @@ enum {
 	OPT_CLIENT_OPTIONAL,
 	OPT_TO,
 	OPT_RESIDENT,
+	OPT_SOCKET,
 	OPT_MAX,
 	OPT_PER_ADDRESS,
 	OPT_TIMEOUT,
@@ -85,6 +89,7 @@ static const struct option options[] = {
 	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "resident", no_argument, NULL, OPT_RESIDENT },
+	{ "socket", no_argument, NULL, OPT_SOCKET },
 	{ "max", required_argument, NULL, OPT_MAX },
 	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -150,6 +155,10 @@ static int take_option(struct run *o, int opt, const char *arg)
 	case OPT_RESIDENT:
 		o->resident = true;
 		return 0;
+	case OPT_SOCKET:
+		o->conn.socket = true;
+		o->tls.tx = o->tls.rx = KTLS_PATH_KERNEL;
+		return 0;
 	case 'q':
 		o->conn.quiet = true;
 		return 0;
@@ -191,10 +200,18 @@ static int parse(struct run *o, int argc, char **argv)
 			return -1;
 	if (o->help)
 		return 0;
-	if ((optind == argc) != o->conn.to.given ||
-	    (o->resident && o->conn.to.given)) {
+	if (o->conn.to.given + o->resident + o->conn.socket > 1) {
+		complain("only one of --to, --resident and --socket");
+		return -1;
+	}
+	if ((optind == argc) != o->conn.to.given) {
 		complain(o->conn.to.given ? "--to leaves no room for a program" :
 			 "which program?");
+		return -1;
+	}
+	if (o->conn.socket && (o->tls.tx != KTLS_PATH_KERNEL ||
+			       o->tls.rx != KTLS_PATH_KERNEL)) {
+		complain("--socket is for what the kernel carries");
 		return -1;
 	}
 	if (!o->tls.creds_len) {

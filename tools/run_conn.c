@@ -2,6 +2,7 @@
 #include "run_conn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "relay.h"
 #include "text.h"
 
+#define LIMIT_MS	1000	/* from one look at the key's use to the next */
 #define LINGER_MS	1000	/* for the peer to read the alert */
 
 /* ---- the log ----------------------------------------------------------- */
@@ -55,7 +57,7 @@ static void text_end(struct text *t, const struct relay *r)
 }
 
 static void log_over(const struct relay *r, const struct program *p,
-		     const union net_addr *peer, int64_t begun)
+		     bool counted, const union net_addr *peer, int64_t begun)
 {
 	struct text t = { 0 };
 	struct ktls_info info;
@@ -64,10 +66,11 @@ static void log_over(const struct relay *r, const struct program *p,
 	ktls_conn_info(r->conn, &info);
 	text_printf(&t, "peer=%s", net_name(peer, name));
 	text_negotiated(&t, &info);
-	text_printf(&t, " sent=%llu received=%llu time=%.3f",
-		    (unsigned long long)r->sent,
-		    (unsigned long long)r->received,
-		    (double)(net_clock() - begun) / 1000);
+	if (counted)
+		text_printf(&t, " sent=%llu received=%llu",
+			    (unsigned long long)r->sent,
+			    (unsigned long long)r->received);
+	text_printf(&t, " time=%.3f", (double)(net_clock() - begun) / 1000);
 	if (p)
 		text_exit(&t, p);
 	text_end(&t, r);
@@ -155,9 +158,47 @@ static int serve_program(const struct run_conn *c, struct relay *r,
 	    program_start(&p, c->argv, STDIN_FILENO, STDOUT_FILENO, true))
 		return STATUS_USAGE;
 	status = carry(r, &p.inside);
+	p.kill_at = r->kill_at;
 	program_wait(&p, r->signal_fd);
 	if (!c->quiet)
-		log_over(r, &p, peer, begun);
+		log_over(r, &p, true, peer, begun);
+	return status;
+}
+
+/*
+ * While it writes, nobody can change the key: at its limit the connection is
+ * closed.  It would take most programs minutes to get there from one look to
+ * the next.
+ */
+static void wait_out(struct program *p, const struct relay *r)
+{
+	while (!program_step(p, r->signal_fd, LIMIT_MS))
+		if (ktls_conn_events(r->conn) &
+		    (KTLS_EV_REKEY | KTLS_EV_KEY_LIMIT) &&
+		    ktls_conn_shutdown(r->conn) != -EAGAIN)
+			p->inside.signal(&p->inside, SIGHUP);
+}
+
+/* What is left when it is over is to close: an empty pipe has an end, too */
+static int serve_socket(const struct run_conn *c, struct relay *r,
+			const union net_addr *peer, int64_t begun)
+{
+	int fd = ktls_conn_fd(r->conn), flags = fcntl(fd, F_GETFL);
+	struct program p;
+	int theirs[2], status;
+
+	if (environment_set(r->conn) || ktls_conn_own_io(r->conn) ||
+	    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) ||
+	    program_start_on(&p, c->argv, fd))
+		return STATUS_USAGE;
+	wait_out(&p, r);
+	if (fcntl(fd, F_SETFL, flags) || inside_open(&p.inside, theirs))
+		return STATUS_USAGE;
+	close(theirs[0]);
+	close(theirs[1]);
+	status = carry(r, &p.inside);
+	if (!c->quiet)
+		log_over(r, &p, false, peer, begun);
 	return status;
 }
 
@@ -171,7 +212,7 @@ static int serve_backend(const struct run_conn *c, struct relay *r,
 		return STATUS_USAGE;
 	status = carry(r, &b->inside);
 	if (!c->quiet)
-		log_over(r, NULL, peer, begun);
+		log_over(r, NULL, true, peer, begun);
 	signals(SIG_UNBLOCK);
 	backend_finish(b);
 	return status;
@@ -196,6 +237,8 @@ int run_conn(const struct run_conn *c, int fd, const union net_addr *peer)
 	r->signal_fd = signals(SIG_BLOCK);
 	if (r->signal_fd < 0)
 		return STATUS_USAGE;
-	return c->to.given ? serve_backend(c, r, &b, peer, begun) :
-			     serve_program(c, r, peer, begun);
+	if (c->to.given)
+		return serve_backend(c, r, &b, peer, begun);
+	return c->socket ? serve_socket(c, r, peer, begun) :
+			   serve_program(c, r, peer, begun);
 }

@@ -14,6 +14,7 @@ struct run_conn {
 	struct ktls_config *config;
 	struct backend_at to;	/* if it is given, else: */
 	char **argv;		/* the program */
+	bool socket;		/* is its stdin and stdout */
 	int timeout;		/* ms for the handshake, and to connect */
 	bool quiet;
 };
