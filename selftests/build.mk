@@ -16,8 +16,9 @@ test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent serve_auth serve_body \
 	run_tls probe)
-# ... and those that need a machine of their own
+# ... and those that need a machine of their own, or more of its kernel
 test-kernel-sh += selftests/upcall_nfs.sh
+test-qemu-6.12-sh := selftests/upcall_nvme.sh
 
 # with and without kTLS below them
 test-both    := agent conn_pass conn_save conn_saved_bad fallback flow footprint own_io \

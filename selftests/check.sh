@@ -75,6 +75,7 @@ run_vm()	# NAME KERNEL SLOW SECONDS DIR
 	KTLS_TEST_SLOW=$3 KTLS_TEST_BUILD=$5 \
 	part "$1" selftests/vm/vm.sh -k "$2" -t "$4" -- \
 		selftests/run.sh -o "$log/$1" $(make_list test-kernel-sh) \
+		$(make_list "test-$1-sh") \
 		$(programs "$5" $(make_list test-kernel))
 }
 

@@ -41,7 +41,8 @@ start_nfsd()
 	echo '-2 -3 +4 +4.1 +4.2' >/proc/fs/nfsd/versions
 	echo 10 >/proc/fs/nfsd/nfsv4gracetime
 	echo 'tcp 2049' >/proc/fs/nfsd/portlist || return
-	echo 2 >/proc/fs/nfsd/threads
+	# one waits for each handshake
+	echo 8 >/proc/fs/nfsd/threads
 }
 
 # ---- clients ---------------------------------------------------------------
@@ -186,6 +187,75 @@ changes()
 	refuses tls
 }
 
+# The certificate and its key are in the kernel's keyring, and a mount names
+# them, in each form that keys have
+keys()
+{
+	local ring form name leaf tool cert key
+
+	tlshd_conf ca client ca p256 |
+		sed '/^x509.certificate = /d; /^x509.private_key = /d' \
+		>"$dir/conf"
+	serve_kernel "$dir/conf"
+	export_by $mtls
+	ring=$(nfs_keyring)
+	refuses mtls
+	until_true logged 'no x509.certificate for a client'
+	for form in "pkcs8 client pkey" "ec client ec" \
+		"rsa rsa2048 rsa -traditional"; do
+		read -r name leaf tool <<<"$form"
+		cert=$(openssl x509 -in "$pki/$leaf.pem" -outform DER |
+			keyctl padd user "$name-cert" "$ring")
+		# shellcheck disable=SC2086	# words
+		key=$(openssl $tool -in "$pki/$leaf.key" -outform DER \
+			2>/dev/null | keyctl padd user "$name-key" "$ring")
+		try_mount "mtls,cert_serial=$cert,privkey_serial=$key"
+		umount "$mnt"
+		until_true logged "server .* subject=\"CN = $leaf\""
+	done
+	keyctl clear "$ring"
+}
+
+# Connections that go as far as the handshake, and then say nothing, or
+# nonsense, or go away: others are served meanwhile, and nothing is left
+strangers()
+{
+	local before
+
+	tlshd_conf ca client ca p256 >"$dir/conf"
+	serve_kernel "$dir/conf"
+	export_by $tls $mtls
+	before=$(descriptors)
+	selftests/upcall_stranger.py 127.0.0.1 2049 "$dir/wait" 3 &
+	others+=("$!")
+	until_true [ -e "$dir/wait" ]
+	[ "$(descriptors)" -ge $((before + 3)) ]
+	try_mount tls
+	umount "$mnt"
+	until_true as_before
+	until_true logged 'server .* status=(110|13|16) error='
+	selftests/upcall_stranger.py 127.0.0.1 2049 "$dir/stop" 2 &
+	others+=("$!")
+	until_true [ -e "$dir/stop" ]
+	stop_server
+	logged 'server .* error="the agent ends"'
+}
+
+descriptors()	# of the agent
+{
+	find "/proc/$server/fd" -mindepth 1 | wc -l
+}
+
+as_before()
+{
+	[ "$(descriptors)" -le "$before" ]
+}
+
+nfs_keyring()
+{
+	awk '$8 == "keyring" && $9 == ".nfs:" { print "0x" $1 }' /proc/keys
+}
+
 # before the folder can go
 stop_nfsd()
 {
@@ -195,5 +265,11 @@ stop_nfsd()
 
 trap 'stop_nfsd; rm -rf "$tmp"' EXIT
 start_nfsd || exit 1
-run_tests files without_agent encrypts authenticates wrong_name untrusted \
-	untrusted_client changes
+tests=(files without_agent encrypts authenticates wrong_name untrusted
+	untrusted_client changes strangers)
+# a mount names keys since 6.17
+case $(uname -r) in
+6.*) ;;
+*) tests+=(keys) ;;
+esac
+run_tests "${tests[@]}"
