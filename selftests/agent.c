@@ -154,6 +154,31 @@ TEST_F(agent, tells_who_and_what)
 	ping(p->client, p->server);
 }
 
+/* Each end knows the other; the server because it has asked for more */
+TEST_F(agent, mutual_authentication)
+{
+	uint8_t seen[2][32], wanted[32];
+	struct pair *p = &self->p;
+	struct ktls_info info;
+	struct ktls_agent_opts o[2];
+
+	for (int i = 0; i < 2; i++)
+		o[i] = *KTLS_AGENT_OPTS(
+			.credential = "both", .verify = KTLS_VERIFY_REQUIRE,
+			.min_version = variant->version,
+			.max_version = variant->version,
+			.tx = variant->path, .rx = variant->path,
+			.peer_sha256 = seen[i]);
+	agent_pair(&self->a, p, &o[0], &o[1]);
+	digest_of("p256", wanted);
+	EXPECT_MEMEQ(seen[0], wanted, 32);
+	EXPECT_MEMEQ(seen[1], wanted, 32);
+	ktls_conn_info(p->server, &info);
+	EXPECT_EQ(info.peer_verified, 1);
+	EXPECT_TRUE(strstr(info.peer_subject, "p256"));
+	ping(p->client, p->server);
+}
+
 /* ---- libssl at the other end -------------------------------------------- */
 
 struct there {

@@ -24,8 +24,8 @@ struct agent {
 
 /*
  * The file of an agent that is to begin, or to read it again: "web" (server,
- * p256), "cli" (client, trusts ca.pem), both for this user; "other" for
- * another; and @more.  Keys are "DIR/NAME.key".
+ * p256), "cli" (client, trusts ca.pem), and "both", which is as either, all for
+ * this user; "other" for another; and @more.  Keys are "DIR/NAME.key".
  */
 void agent_write_conf(const struct agent *a, const char *more);
 /*
@@ -42,7 +42,7 @@ void agent_kill(struct agent *a);
 
 /* The process with the keys; there must be one */
 pid_t agent_worker_pid(const struct agent *a);
-/* Its open descriptors, and its memory in KiB */
+/* Its open descriptors, as root, else 1; and its memory in KiB */
 size_t agent_fds(pid_t worker);
 size_t agent_memory(pid_t worker);
 

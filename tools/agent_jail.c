@@ -105,7 +105,7 @@ static const unsigned int allowed[] = {
 	__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction,
 	__NR_sigaltstack, __NR_tgkill, __NR_exit, __NR_exit_group,
 	/* a thread's beginning */
-	__NR_set_robust_list, __NR_rseq,
+	__NR_set_robust_list, __NR_rseq, __NR_sched_getaffinity,
 };
 
 /* ... by who serves the kernel: to read files anew, and keys (keyctl(2)) */
