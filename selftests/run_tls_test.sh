@@ -286,6 +286,35 @@ files()
 	is files "$after" "$before"
 }
 
+# A key that root alone can read, and processes that nobody else can look into
+user()
+{
+	cp "$pki/p256.pem" "$pki/p256.key" "$dir"
+	chmod 600 "$dir/p256.key"
+	if [ "$(id -u)" != 0 ]; then
+		ends 1 "$ktls" run --user nobody -c "$dir/p256.pem" \
+			-k "$dir/p256.key" -- cat
+		has reason "$out" 'only root can'
+		return
+	fi
+	# shellcheck disable=SC2016
+	listens run --user nobody -c "$dir/p256.pem" -k "$dir/p256.key" -- \
+		sh -c 'id -un; id -Gn; exec 2>&1; cat "$0"; ls /proc/$PPID/fd
+			cat /proc/$PPID/mem; kill -0 $1' "$dir/p256.key" "$$"
+	joins </dev/null >"$dir/got"
+	has names "$(head -n 2 "$dir/got" | xargs)" '^nobody no'
+	is refusals "$(grep -cE '(denied|not permitted)$' "$dir/got")" 4
+	stop_server
+	listens run --user nobody -c "$dir/p256.pem" -k "$dir/p256.key" \
+		--resident -- python3 -c 'import os, socket
+s = socket.socket(fileno=3)
+while True:
+    c, _ = s.accept()
+    c.sendall(b"%d\n" % os.getuid())
+    c.close()'
+	is resident "$(joins </dev/null)" "$(id -u nobody)"
+}
+
 # ---- several at once -------------------------------------------------------
 
 many()
@@ -629,7 +658,7 @@ if has_ktls; then
 		.ktls.rekey_rx == null' >/dev/null || more+=(key_update)
 fi
 if [ -z "${KTLS_VM-}" ]; then
-	more+=(echo_user key_update environment client_cert files many hostile
+	more+=(echo_user key_update environment client_cert files user many hostile
 		per_address statuses drains drains_late reload resumes http
 		cut_off_user to_http to_path resides resident_ends)
 fi

@@ -10,6 +10,7 @@
 
 #include "cmd.h"
 #include "environment.h"
+#include "identity.h"
 #include "log.h"
 #include "negotiated.h"
 #include "net.h"
@@ -297,11 +298,13 @@ static int run(int argc, char **argv)
 	if (o.help)
 		return cmd_help(&cmd_connect);
 	signal(SIGPIPE, SIG_IGN);
-	if (tls_config(&config, KTLS_CLIENT, &o.tls))
+	if (identity_hide(true) || tls_config(&config, KTLS_CLIENT, &o.tls))
 		return STATUS_USAGE;
 	status = talk(&o, config);
 	ktls_config_put(config);
 	suppdata_free(&o.tls.supp);
+	if (identity_hide(false) && !status)
+		status = STATUS_USAGE;
 	return status;
 }
 

@@ -100,7 +100,8 @@ int environment_set(struct ktls_conn *conn)
 	    !put("SSL_TLS_SNI_SERVERNAME", i.server_name) &&
 	    !put("SSL_ALPN", i.alpn) &&
 	    !put("SSL_PEER_VERIFIED", i.peer_verified ? "1" : NULL) &&
-	    !put("SSL_PEER_CERT_SUBJECT", i.peer_subject) &&
+	    !put("SSL_PEER_CERT_SUBJECT", i.peer_verified ? i.peer_subject :
+							    NULL) &&
 	    !put("SSL_PEER_CERT_HASH", peer_hash) &&
 	    !put("KTLS_TX", path(kernel, KTLS_TX)) &&
 	    !put("KTLS_RX", path(kernel, KTLS_RX)))

@@ -36,7 +36,7 @@ static int listen_unnamed(struct resident *r)
 		snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket",
 			 dir);
 		if (!bind(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
-		    !listen(fd, SOMAXCONN))
+		    !listen(fd, SOMAXCONN) && !chmod(addr.sun_path, 0666))
 			r->path_fd = open(addr.sun_path, O_PATH | O_CLOEXEC);
 		unlink(addr.sun_path);
 		rmdir(dir);
@@ -47,26 +47,26 @@ static int listen_unnamed(struct resident *r)
 	return -1;
 }
 
-static void begin(char *const *argv, int fd)
+static void begin(char *const *argv, const struct identity *user, int fd)
 {
 	char pid[16];
 	int files[1][2] = { { fd, LISTEN_FD } };
 
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if (setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", "1", 1) ||
+	if (identity_take(user) || setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", "1", 1) ||
 	    setenv("LISTEN_FDNAMES", "ktls", 1))
 		_exit(1);
 	program_become(argv, files, 1, LISTEN_FD);
 }
 
 int resident_start(struct resident *r, char *const *argv,
-		   struct backend_at *at)
+		   const struct identity *user, struct backend_at *at)
 {
 	int fd = listen_unnamed(r);
 
 	r->pid = fd < 0 ? -1 : fork();
 	if (!r->pid)
-		begin(argv, fd);
+		begin(argv, user, fd);
 	if (r->pid < 0) {
 		complain("%s: %s", argv[0], strerror(errno));
 		r->pid = 0;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "acceptor.h"
 #include "addresses.h"
 #include "cmd.h"
 #include "environment.h"
+#include "identity.h"
 #include "log.h"
 #include "options.h"
 #include "reload.h"
@@ -41,6 +41,9 @@ static const char help[] =
 	"                         and stdout; the kernel has to carry it, and\n"
 	"                         PROGRAM to know when to stop reading\n"
 	TLS_HELP
+	"  --user NAME            be this user for all that meets the network,\n"
+	"                         and for PROGRAM; needs root, who alone then\n"
+	"                         can read the key\n"
 	"  --max N                connections, and programs, at once (100)\n"
 	"  --max-per-address N    ... from an address of IPv4 or a /64 of\n"
 	"                         IPv6; further ones are closed\n"
@@ -76,6 +79,7 @@ enum {
 	OPT_TO,
 	OPT_RESIDENT,
 	OPT_SOCKET,
+	OPT_USER,
 	OPT_MAX,
 	OPT_PER_ADDRESS,
 	OPT_TIMEOUT,
@@ -90,6 +94,7 @@ static const struct option options[] = {
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "resident", no_argument, NULL, OPT_RESIDENT },
 	{ "socket", no_argument, NULL, OPT_SOCKET },
+	{ "user", required_argument, NULL, OPT_USER },
 	{ "max", required_argument, NULL, OPT_MAX },
 	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -106,6 +111,7 @@ struct run {
 	struct net_hosts listen;
 	struct acceptor acceptor;
 	struct run_conn conn;
+	struct identity user;
 	struct resident program;	/* of --resident */
 	unsigned int per_address;
 	bool resident;
@@ -155,6 +161,8 @@ static int take_option(struct run *o, int opt, const char *arg)
 	case OPT_RESIDENT:
 		o->resident = true;
 		return 0;
+	case OPT_USER:
+		return identity_find(&o->user, arg);
 	case OPT_SOCKET:
 		o->conn.socket = true;
 		o->tls.tx = o->tls.rx = KTLS_PATH_KERNEL;
@@ -255,6 +263,8 @@ static int serve(void *arg, int fd, const union net_addr *peer)
 {
 	struct run *o = arg;
 
+	if (identity_take(&o->user))
+		return STATUS_USAGE;
 	return run_conn(&o->conn, fd, peer);
 }
 
@@ -274,17 +284,15 @@ static void ended(void *arg, pid_t pid, int status)
 static int set_up(struct run *o)
 {
 	/* a program of the same user must not read the key out of this one */
-	if (prctl(PR_SET_DUMPABLE, 0)) {
-		complain("cannot hide the key from programs");
+	if (identity_hide(true))
 		return -1;
-	}
 	addresses_limit(o->per_address);
 	o->acceptor.arg = o;
 	if (reload(&o->conn.config, NULL, &o->tls, NULL) ||
 	    acceptor_open(&o->acceptor, &o->listen))
 		return -1;
 	return o->resident ? resident_start(&o->program, o->conn.argv,
-					    &o->conn.to) : 0;
+					    &o->user, &o->conn.to) : 0;
 }
 
 static int run(int argc, char **argv)
@@ -318,7 +326,8 @@ static int run(int argc, char **argv)
 	ktls_config_put(o.conn.config);
 	suppdata_free(&o.tls.supp);
 	/* what there was to hide is gone */
-	prctl(PR_SET_DUMPABLE, 1);
+	if (identity_hide(false))
+		err = -1;
 	return err ? STATUS_USAGE : STATUS_OK;
 }
 
