@@ -132,4 +132,36 @@ activated()
 	[ -S "$sock" ]
 }
 
-run_tests file command_line activated
+# Messages that make no sense
+nonsense()	# COUNT
+{
+	within python3 - "$sock" "$1" <<-'END'
+	import socket, sys
+	with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+	    s.connect(sys.argv[1])
+	    for i in range(int(sys.argv[2])):
+	        s.send(b"nonsense")
+	        assert s.recv(1000)[:4] == b"kTLA"
+	END
+}
+
+# Who fails all the time fills no disk
+flood()
+{
+	local from=$SECONDS
+
+	conf
+	agent
+	nonsense 2000
+	[ "$(wc -l <"$log")" -le $((10 * (SECONDS - from + 2))) ]
+	said_how_many()
+	{
+		nonsense 1
+		grep -q 'error="agent does not understand the request" left_out=[0-9]*$' \
+			"$log"
+	}
+	until_true said_how_many
+	stop_agent
+}
+
+run_tests file command_line activated flood

@@ -153,6 +153,48 @@ TEST_F(life, users)
 	agent_stop(&self->a);
 }
 
+/* As much as one may: places, handshakes that hang, and requests without end */
+static int hoards(FIXTURE_DATA(life) *self)
+{
+	uint8_t msg[256];
+	size_t len = agent_request(msg, sizeof(msg), KTLS_CLIENT, "other");
+	int agent[64];
+
+	for (int i = 0; i < 64; i++) {
+		agent[i] = agent_dial(&self->a);
+		if (i < 32)
+			agent_say(agent[i], msg, len, self->tcp, 1);
+	}
+	/* the first of them hangs: who waits for its hello may go on */
+	for (;;)
+		for (int i = 32; i < 64; i++)
+			send(agent[i], msg, 5, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return 0;
+}
+
+/* ... which is no more than his share */
+TEST_F(life, nobody_starves)
+{
+	pid_t pid;
+	char c;
+
+	if (geteuid())
+		return;
+	pid = fork();
+	ASSERT_OK(pid);
+	if (!pid) {
+		if (setgid(AGENT_STRANGER) || setuid(AGENT_STRANGER))
+			_exit(255);
+		_exit(hoards(self));
+	}
+	ASSERT_EQ(recv(self->tcp[1], &c, 1, MSG_PEEK), 1);
+	for (int i = 0; i < 20; i++)
+		serves(self, "web");
+	ASSERT_OK(kill(pid, SIGKILL));
+	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+	agent_stop(&self->a);
+}
+
 /* ---- what it keeps ------------------------------------------------------ */
 
 /* The line's number, in /proc/PID/status */

@@ -64,7 +64,8 @@ static void log_end(const struct client *c, int err, const char *why,
 {
 	struct text t = { 0 };
 
-	if (c->door->agent->quiet)
+	if (c->door->agent->quiet ||
+	    (err && !owner_may_log(c->owner, c->door->loop->now)))
 		return;
 	text_printf(&t, "uid=%u", c->user.uid);
 	if (*c->ask.credential) {
@@ -85,6 +86,9 @@ static void log_end(const struct client *c, int err, const char *why,
 		text_puts(&t, " peer=");
 		text_value(&t, info->peer_subject);
 	}
+	if (err && c->owner->left_out)
+		text_printf(&t, " left_out=%u", c->owner->left_out);
+	c->owner->left_out = err ? 0 : c->owner->left_out;
 	if (!t.failed)
 		log_line("%s", t.buf);
 	text_free(&t);
@@ -266,7 +270,7 @@ static int client_new(struct door *door, int fd)
 	c->watch.run = run_client;
 	err = user_of(fd, &c->user);
 	if (!err)
-		err = owner_enter(&door->owners, c->user.uid,
+		err = owner_enter(&door->owners, door->loop->now, c->user.uid,
 				  door->agent->max_user_clients, &c->owner);
 	if (!err) {
 		err = loop_add(door->loop, &c->watch, EPOLLIN);
@@ -376,7 +380,7 @@ void door_free(struct door *door)
 	while (!list_empty(&door->clients))
 		client_free(list_entry(door->clients.next, struct client,
 				       list));
-	owners_sweep(&door->owners);
+	owners_sweep(&door->owners, INT64_MAX);
 	tls_cache_free(&door->cache);
 }
 

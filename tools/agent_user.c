@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#define LINES_MAX	10	/* of one user in a second */
+
 /* The further groups; without them (Linux before 4.13) there is the first */
 static void take_groups(int fd, struct user *user)
 {
@@ -39,12 +41,12 @@ static struct owner *find(struct list *owners, uid_t uid)
 	return NULL;
 }
 
-int owner_enter(struct list *owners, uid_t uid, unsigned int max,
+int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 		struct owner **owner)
 {
 	struct owner *o;
 
-	owners_sweep(owners);
+	owners_sweep(owners, now);
 	o = find(owners, uid);
 	if (o && o->clients + atomic_load(&o->closing) >= max)
 		return -EBUSY;
@@ -66,7 +68,7 @@ void owner_leave(struct owner *owner)
 	owner->clients--;
 }
 
-void owners_sweep(struct list *owners)
+void owners_sweep(struct list *owners, int64_t now)
 {
 	struct list *l, *next;
 
@@ -74,9 +76,23 @@ void owners_sweep(struct list *owners)
 		struct owner *o = list_entry(l, struct owner, list);
 
 		next = l->next;
-		if (o->clients || atomic_load(&o->closing))
+		if (o->clients || atomic_load(&o->closing) ||
+		    (o->lines && o->second == now / 1000))
 			continue;
 		list_del(&o->list);
 		free(o);
 	}
+}
+
+bool owner_may_log(struct owner *owner, int64_t now)
+{
+	if (owner->second != now / 1000)
+		owner->lines = 0;
+	owner->second = now / 1000;
+	if (owner->lines < LINES_MAX) {
+		owner->lines++;
+		return true;
+	}
+	owner->left_out++;
+	return false;
 }

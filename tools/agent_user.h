@@ -15,6 +15,9 @@ struct owner {
 	unsigned int clients, jobs;
 	/* descriptors of his that are not closed yet: see fd_close() */
 	atomic_uint closing;
+	/* lines of the log about what failed, in this second, and left out */
+	int64_t second;
+	unsigned int lines, left_out;
 };
 
 /* Who connected to @fd, as the kernel knows it: 0 or -errno */
@@ -24,11 +27,13 @@ int user_of(int fd, struct user *user);
  * 0 and *@owner, with one client more; -EBUSY: with those that left something
  * to close, @max there are; or -ENOMEM
  */
-int owner_enter(struct list *owners, uid_t uid, unsigned int max,
+int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 		struct owner **owner);
 /* One less */
 void owner_leave(struct owner *owner);
-/* Those who have nothing here any more */
-void owners_sweep(struct list *owners);
+/* Those who have nothing here any more; @now is net_clock() */
+void owners_sweep(struct list *owners, int64_t now);
+/* May a failure be logged? As often as anybody would read it, who knows. */
+bool owner_may_log(struct owner *owner, int64_t now);
 
 #endif

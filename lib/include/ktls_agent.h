@@ -139,7 +139,8 @@ struct ktls_agent_opts {
 /*
  * As ktls_connect() and ktls_accept(), with the handshake done by the agent:
  * the calls wait for it.  @config: of that role, for ktls_conn_load(), of which
- * KTLS_F_ESTABLISHED is enough; NULL: one is made, which takes longer.
+ * KTLS_F_ESTABLISHED is enough; NULL: one is made, which takes about as long as
+ * half a handshake.
  *
  * Returns 0 with *@conn; the failure of the handshake, as those would; or
  * -KTLS_E_AGENT_* (refused; see each), -ECONNREFUSED or -ENOENT (no agent
