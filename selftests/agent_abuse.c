@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -351,6 +352,37 @@ TEST_F(abuse, handshakes_at_once)
 	/* who leaves makes room */
 	close(agent[0]);
 	close(agent[1]);
+}
+
+static int ask_alpn(FIXTURE_DATA(abuse) *self, int n)
+{
+	char alpn[16];
+
+	snprintf(alpn, sizeof(alpn), "p%d", n);
+	return ask_tcp(self, agent_field(self->msg, self->len, KTLS_AGENT_ALPN,
+					 alpn, strlen(alpn)));
+}
+
+/* What has to be made anew for each takes longer than a handshake */
+TEST_F(abuse, always_something_else)
+{
+	int err = ETIMEDOUT, n = 0;
+
+	self->len = agent_field(self->msg, self->len, KTLS_AGENT_TIMEOUT,
+				"\0\0\0\1", 4);
+	while (err == ETIMEDOUT && n < 200)
+		err = ask_alpn(self, n++);
+	ASSERT_EQ(err, KTLS_E_AGENT_BUSY);
+	ASSERT_GT(n, 8);
+	/* the one before is there */
+	for (int i = 0; i < 20; i++)
+		ASSERT_EQ(ask_alpn(self, n - 2), ETIMEDOUT);
+	/* and in the next second there may be another */
+	for (int i = 0; i < 500 && err == KTLS_E_AGENT_BUSY; i++) {
+		poll(NULL, 0, 10);
+		err = ask_alpn(self, n);
+	}
+	ASSERT_EQ(err, ETIMEDOUT);
 }
 
 TEST_F(abuse, connections_at_once)

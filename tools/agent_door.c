@@ -175,8 +175,9 @@ static int begin_job(struct client *c, const struct credential *cred,
 	struct door *door = c->door;
 	struct ktls_config *config;
 	int ms = door->agent->timeout;
-	int err = tls_cache_get(&door->cache, cred, c->user.uid, &c->ask,
-				&config, why, size);
+	int err = tls_cache_get(&door->cache, cred, c->owner,
+				door->loop->now, &c->ask, &config, why,
+				size);
 
 	if (err)
 		return err;

@@ -190,31 +190,44 @@ static struct entry *find(struct tls_cache *cache, const struct need *need)
 	return NULL;
 }
 
+static int add(struct tls_cache *cache, const struct need *need,
+	       struct entry **out, char *why, size_t size)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	e->need = *need;
+	err = make(need, &e->config, why, size);
+	if (err) {
+		free(e);
+		return err;
+	}
+	make_room(cache, need->uid);
+	list_init(&e->list);
+	cache->len++;
+	*out = e;
+	return 0;
+}
+
 int tls_cache_get(struct tls_cache *cache, const struct credential *cred,
-		  uid_t uid, const struct ask *ask,
+		  struct owner *owner, int64_t now, const struct ask *ask,
 		  struct ktls_config **config, char *why, size_t size)
 {
 	struct need need;
 	struct entry *e;
-	int err = take_need(&need, cred, uid, ask);
+	int err = take_need(&need, cred, owner->uid, ask);
 
 	if (err)
 		return err;
 	e = find(cache, &need);
-	if (!e) {
-		make_room(cache, uid);
-		e = calloc(1, sizeof(*e));
-		if (!e)
-			return -ENOMEM;
-		e->need = need;
-		err = make(&need, &e->config, why, size);
-		if (err) {
-			free(e);
-			return err;
-		}
-		list_init(&e->list);
-		cache->len++;
-	}
+	if (!e && !owner_may_make(owner, now))
+		return -KTLS_E_AGENT_BUSY;
+	if (!e)
+		err = add(cache, &need, &e, why, size);
+	if (err)
+		return err;
 	to_front(cache, e);
 	*config = ktls_config_get(e->config);
 	return 0;

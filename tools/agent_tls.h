@@ -8,6 +8,7 @@
 #define TOOLS_AGENT_TLS_H
 
 #include "agent_cred.h"
+#include "agent_user.h"
 #include "agent_wire.h"
 #include "list.h"
 
@@ -21,11 +22,11 @@ void tls_cache_free(struct tls_cache *cache);
 
 /*
  * The config for what @ask is and @cred allows, which is the caller's to put.
- * 0; -KTLS_E_AGENT_RULES: it is not allowed; or as ktls_config_new(), and why
- * in words.
+ * 0; -KTLS_E_AGENT_RULES: it is not allowed; -KTLS_E_AGENT_BUSY: @owner wants
+ * another one too often; or as ktls_config_new(), and why in words.
  */
 int tls_cache_get(struct tls_cache *cache, const struct credential *cred,
-		  uid_t uid, const struct ask *ask,
+		  struct owner *owner, int64_t now, const struct ask *ask,
 		  struct ktls_config **config, char *why, size_t size);
 
 /* Could @cred be used at all?  As ktls_config_new(), and why in words. */

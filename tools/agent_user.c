@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define LINES_MAX	10	/* of one user in a second */
+/* Of one user, in a second */
+#define LINES_MAX	10
+#define MADE_MAX	8
 
 /* The further groups; without them (Linux before 4.13) there is the first */
 static void take_groups(int fd, struct user *user)
@@ -77,22 +79,37 @@ void owners_sweep(struct list *owners, int64_t now)
 
 		next = l->next;
 		if (o->clients || atomic_load(&o->closing) ||
-		    (o->lines && o->second == now / 1000))
+		    ((o->lines || o->made) && o->second == now / 1000))
 			continue;
 		list_del(&o->list);
 		free(o);
 	}
 }
 
+static void tick(struct owner *owner, int64_t now)
+{
+	if (owner->second == now / 1000)
+		return;
+	owner->second = now / 1000;
+	owner->lines = owner->made = 0;
+}
+
 bool owner_may_log(struct owner *owner, int64_t now)
 {
-	if (owner->second != now / 1000)
-		owner->lines = 0;
-	owner->second = now / 1000;
-	if (owner->lines < LINES_MAX) {
-		owner->lines++;
-		return true;
+	tick(owner, now);
+	if (owner->lines == LINES_MAX) {
+		owner->left_out++;
+		return false;
 	}
-	owner->left_out++;
-	return false;
+	owner->lines++;
+	return true;
+}
+
+bool owner_may_make(struct owner *owner, int64_t now)
+{
+	tick(owner, now);
+	if (owner->made == MADE_MAX)
+		return false;
+	owner->made++;
+	return true;
 }

@@ -15,9 +15,10 @@ struct owner {
 	unsigned int clients, jobs;
 	/* descriptors of his that are not closed yet: see fd_close() */
 	atomic_uint closing;
-	/* lines of the log about what failed, in this second, and left out */
+	/* in this second: lines of the log about what failed, configs made */
 	int64_t second;
-	unsigned int lines, left_out;
+	unsigned int lines, made;
+	unsigned int left_out;	/* lines, since the last one */
 };
 
 /* Who connected to @fd, as the kernel knows it: 0 or -errno */
@@ -33,7 +34,9 @@ int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 void owner_leave(struct owner *owner);
 /* Those who have nothing here any more; @now is net_clock() */
 void owners_sweep(struct list *owners, int64_t now);
-/* May a failure be logged? As often as anybody would read it, who knows. */
+/* May a failure be logged? Not more often than somebody would read it. */
 bool owner_may_log(struct owner *owner, int64_t now);
+/* ... another config be made, which may take as long as many handshakes? */
+bool owner_may_make(struct owner *owner, int64_t now);
 
 #endif
