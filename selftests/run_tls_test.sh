@@ -605,6 +605,49 @@ to_cut()
 	exec 7>&-
 }
 
+# What it is told of the client, as it reads it
+told='import socket, struct, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+c, _ = s.accept()
+f = c.makefile("rb")
+assert f.read(12) == b"\r\n\r\n\0\r\nQUIT\n"
+kind, family, length = struct.unpack("!BBH", f.read(4))
+rest = f.read(length)
+a, b, p, q = struct.unpack("!4s4sHH", rest[:12])
+print("%02x %02x" % (kind, family), socket.inet_ntoa(a), p,
+      socket.inet_ntoa(b), q, file=sys.stderr)
+def parts(data):
+    while data:
+        t, n = struct.unpack("!BH", data[:3])
+        value, data = data[3:3 + n], data[3 + n:]
+        if t == 0x20:
+            print("20", *struct.unpack("!BI", value[:5]), file=sys.stderr)
+            parts(value[5:])
+        else:
+            print("%02x %s" % (t, value.decode()), file=sys.stderr)
+parts(rest[12:])
+c.sendall(f.read(5))'
+
+proxy()
+{
+	local from
+
+	plain -c "$told"
+	runs --to "127.0.0.1:$where" --proxy --alpn echo \
+		--client-ca "$pki/ca.pem"
+	is got "$(printf hello | joins --alpn echo -c "$pki/client.pem" \
+		-k "$pki/client.key")" hello
+	logged ' end=closed$'
+	from=$(sed -n 's/.* peer=127.0.0.1:\([0-9]*\) .*/\1/p' "$log")
+	is told "$(cat "$dir/plain.log")" "21 11 127.0.0.1 $from 127.0.0.1 $port
+01 echo
+02 localhost
+20 3 0
+21 TLSv1.3
+23 TLS_AES_128_GCM_SHA256"
+}
+
 # ---- a program that stays --------------------------------------------------
 
 resident='import http.server, os, socket, sys
@@ -660,7 +703,7 @@ fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user key_update environment client_cert files user many hostile
 		per_address statuses drains drains_late reload resumes http
-		cut_off_user to_http to_path resides resident_ends)
+		cut_off_user to_http to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
 	half_close half_close_back unread crash cut_off to_echo to_cut the_socket \

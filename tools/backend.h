@@ -14,6 +14,7 @@
 /* Where the server is */
 struct backend_at {
 	bool given;
+	bool announces;		/* by the PROXY protocol, who the client is */
 	struct net_host host;
 	struct sockaddr_un path;	/* if its family is not 0 */
 };

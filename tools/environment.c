@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "negotiated.h"
 #include "net.h"
 
 #define HASH_SIZE	32
@@ -78,11 +79,6 @@ static int put_addresses(int fd)
 	       put_address("REMOTE", &remote) ? -1 : 0;
 }
 
-static const char *protocol(uint16_t version)
-{
-	return version == KTLS_TLS13 ? "TLSv1.3" : "TLSv1.2";
-}
-
 static const char *path(unsigned int kernel, unsigned int direction)
 {
 	return kernel & direction ? "kernel" : "user";
@@ -95,7 +91,7 @@ int environment_set(struct ktls_conn *conn)
 
 	ktls_conn_info(conn, &i);
 	if (!put_addresses(ktls_conn_fd(conn)) &&
-	    !put("SSL_PROTOCOL", protocol(i.version)) &&
+	    !put("SSL_PROTOCOL", protocol_name(i.version)) &&
 	    !put("SSL_CIPHER", ktls_suite_name(i.suite)) &&
 	    !put("SSL_TLS_SNI_SERVERNAME", i.server_name) &&
 	    !put("SSL_ALPN", i.alpn) &&

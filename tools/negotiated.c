@@ -7,6 +7,11 @@
 #include "log.h"
 #include "text.h"
 
+const char *protocol_name(uint16_t version)
+{
+	return version == KTLS_TLS13 ? "TLSv1.3" : "TLSv1.2";
+}
+
 /* ---- in a log ---------------------------------------------------------- */
 
 static void text_path(struct text *t, const char *name,

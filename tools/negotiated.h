@@ -9,6 +9,9 @@
 
 struct text;
 
+/* "TLSv1.3", as programs are used to read it */
+const char *protocol_name(uint16_t version);
+
 /* For a line of a log: " version=... suite=... tx=kernel rx=\"user: ...\"" */
 void text_negotiated(struct text *t, const struct ktls_info *info);
 

@@ -77,8 +77,8 @@ int resident_start(struct resident *r, char *const *argv,
 	close(fd);
 	/* whoever comes first: a signal must find the group */
 	setpgid(r->pid, r->pid);
-	*at = (struct backend_at){ .given = true,
-				   .path.sun_family = AF_UNIX };
+	at->given = true;
+	at->path.sun_family = AF_UNIX;
 	snprintf(at->path.sun_path, sizeof(at->path.sun_path),
 		 "/proc/self/fd/%d", r->path_fd);
 	return 0;

@@ -34,6 +34,8 @@ static const char help[] =
 	"  --client-optional      ... but serve those that have none\n"
 	"  --to HOST:PORT         connect there for each connection, or to the\n"
 	"                         Unix socket at a path with a '/'\n"
+	"  --proxy                ... and begin with a header of the PROXY\n"
+	"                         protocol (2), which tells who the client is\n"
 	"  --resident             run PROGRAM once: it accepts connections from\n"
 	"                         a Unix socket that it is handed as systemd\n"
 	"                         does (LISTEN_FDS), and each of ours is one\n"
@@ -77,6 +79,7 @@ enum {
 	OPT_CLIENT_CA = OPT_OWN,
 	OPT_CLIENT_OPTIONAL,
 	OPT_TO,
+	OPT_PROXY,
 	OPT_RESIDENT,
 	OPT_SOCKET,
 	OPT_USER,
@@ -92,6 +95,7 @@ static const struct option options[] = {
 	{ "client-ca", required_argument, NULL, OPT_CLIENT_CA },
 	{ "client-optional", no_argument, NULL, OPT_CLIENT_OPTIONAL },
 	{ "to", required_argument, NULL, OPT_TO },
+	{ "proxy", no_argument, NULL, OPT_PROXY },
 	{ "resident", no_argument, NULL, OPT_RESIDENT },
 	{ "socket", no_argument, NULL, OPT_SOCKET },
 	{ "user", required_argument, NULL, OPT_USER },
@@ -158,6 +162,9 @@ static int take_option(struct run *o, int opt, const char *arg)
 		return 0;
 	case OPT_TO:
 		return backend_parse(&o->conn.to, arg);
+	case OPT_PROXY:
+		o->conn.to.announces = true;
+		return 0;
 	case OPT_RESIDENT:
 		o->resident = true;
 		return 0;
@@ -210,6 +217,10 @@ static int parse(struct run *o, int argc, char **argv)
 		return 0;
 	if (o->conn.to.given + o->resident + o->conn.socket > 1) {
 		complain("only one of --to, --resident and --socket");
+		return -1;
+	}
+	if (o->conn.to.announces && !o->conn.to.given && !o->resident) {
+		complain("--proxy needs --to or --resident");
 		return -1;
 	}
 	if ((optind == argc) != o->conn.to.given) {

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "negotiated.h"
 #include "program.h"
+#include "proxy.h"
 #include "relay.h"
 #include "text.h"
 
@@ -206,9 +207,13 @@ static int serve_backend(const struct run_conn *c, struct relay *r,
 			 struct backend *b, const union net_addr *peer,
 			 int64_t begun)
 {
-	int status;
+	int status, err = 0;
 
-	if (backend_start(b))
+	if (c->to.announces)
+		err = proxy_announce(b->fd, r->conn);
+	if (err)
+		complain("--proxy: %s", strerror(-err));
+	if (err || backend_start(b))
 		return STATUS_USAGE;
 	status = carry(r, &b->inside);
 	if (!c->quiet)
