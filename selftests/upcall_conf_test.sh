@@ -20,15 +20,14 @@ options()
 	has "without --kernel" "$out" "of --kernel"
 }
 
+# As of any file of settings, see agent_conf_test.sh
 syntax()
 {
-	refused "conf:1: 'key = value' expected" <<<'nonsense'
-	refused "conf:2: 'key = value' expected" <<<$'# good\n=value'
-	refused "conf:1: '.section.' expected" <<<'[authenticate'
-	refused "conf:1: '.section.' expected" <<<'[]'
-	refused "conf:1: '.section.' expected" <<<'[a]b]'
-	refused "not a text" < <(printf '[debug]\nx=\0\n')
-	refused "more than 65536 bytes" < <(head -c 65537 /dev/zero | tr '\0' '#')
+	refused "conf:1: neither .* nor 'key = value'" <<<'nonsense'
+	refused "conf:1: not a section" <<<'[authenticate'
+	refused "conf:2: has a NUL" < <(printf '[debug]\nx=\0\n')
+	chmod 666 "$dir/conf"
+	refused "anybody may write to it" <<<'[debug]'
 	rm "$dir/conf"
 	out=$(kernel_agent "$dir/conf" 2>&1) && status=0 || status=$?
 	is "status without a file" "$status" 1
@@ -38,12 +37,12 @@ syntax()
 # It might be what keeps somebody out
 unknown()
 {
-	refused "conf:2: 'x509.client_auth' in .authenticate.server. is not known" \
+	refused "conf:2: not known in this section: x509.client_auth" \
 		<<<$'[authenticate.server]\nx509.client_auth=1'
-	refused "conf:2: 'x509.truststore' in .authenticate. is not known" \
+	refused "conf:2: not known in this section: x509.truststore" \
 		<<<$'[authenticate]\nx509.truststore=/x'
-	refused "conf:1: 'keyrings' in .. is not known" <<<'keyrings=a'
-	refused "conf:3: 'keyrings' for the second time" \
+	refused "conf:1: not known in this section: keyrings" <<<'keyrings=a'
+	refused "conf:3: a second time in this section: keyrings" \
 		<<<$'[authenticate]\nkeyrings=a\nkeyrings=b'
 }
 

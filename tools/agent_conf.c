@@ -6,7 +6,6 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,17 +13,15 @@
 
 #include <ktls_agent.h>
 
-#include "log.h"
+#include "ini.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof(*(a)))
-#define LINE_MAX_LEN	4096
 #define CREDS_LIMIT	1024
 #define IDS_LIMIT	1024
 #define FILE_LIMIT	(16 << 20)	/* of certificates */
 
 struct parser {
-	const char *file;
-	unsigned int line;
+	struct ini_at at;
 	struct agent_conf *conf;
 	struct credential *cred;	/* the section that we are in */
 };
@@ -32,8 +29,7 @@ struct parser {
 /* Always -1 */
 static int wrong(const struct parser *p, const char *what, const char *value)
 {
-	complain("%s:%u: %s%s%s", p->file, p->line, what, value ? ": " : "",
-		 value ? value : "");
+	ini_wrong(&p->at, what, value);
 	return -1;
 }
 
@@ -106,18 +102,6 @@ static int set_trust(struct parser *p, char *value)
 
 /* ---- lists ------------------------------------------------------------- */
 
-static char *trim(char *s)
-{
-	char *end;
-
-	s += strspn(s, " \t");
-	end = s + strlen(s);
-	while (end > s && strchr(" \t\r\n", end[-1]))
-		end--;
-	*end = '\0';
-	return s;
-}
-
 /* Each item of "a, b"; none may be empty */
 static int each(struct parser *p, char *list,
 		int (*take)(struct parser *p, char *item))
@@ -128,7 +112,7 @@ static int each(struct parser *p, char *list,
 		next = strchr(list, ',');
 		if (next)
 			*next++ = '\0';
-		list = trim(list);
+		list = ini_trim(list);
 		if (!*list)
 			return wrong(p, "a part of the list is empty", NULL);
 		if (take(p, list))
@@ -337,7 +321,7 @@ static int end_section(struct parser *p)
 		return 0;
 	server = c->roles & 1u << KTLS_SERVER;
 	client = c->roles & 1u << KTLS_CLIENT;
-	p->line = c->line;
+	p->at.line = c->line;
 	if (!c->roles)
 		return wrong(p, "has no 'roles'", c->name);
 	if (!has(c, USERS) && !has(c, GROUPS))
@@ -368,116 +352,62 @@ static bool name_is_good(const char *name)
 	return len && len <= KTLS_AGENT_NAME_MAX && strspn(name, good) == len;
 }
 
-static int begin_section(struct parser *p, char *s)
+static int begin_section(struct parser *p, const char *name)
 {
 	struct agent_conf *conf = p->conf;
 	struct credential *more;
-	unsigned int line = p->line;
-	char *end = strchr(s, ']');
 
-	if (end_section(p))
-		return -1;
-	p->line = line;
-	if (!end || end[1])
-		return wrong(p, "not a section; write [name]", NULL);
-	*end = '\0';
-	if (!name_is_good(s + 1))
+	if (!name_is_good(name))
 		return wrong(p, "not a name: 1 to 64 letters, digits and ._-",
-			     s + 1);
+			     name);
 	for (size_t i = 0; i < conf->len; i++)
-		if (!strcmp(conf->creds[i].name, s + 1))
+		if (!strcmp(conf->creds[i].name, name))
 			return wrong(p, "there is a section of this name",
-				     s + 1);
+				     name);
 	more = reallocarray(conf->creds, conf->len + 1, sizeof(*more));
 	if (!more || conf->len == CREDS_LIMIT)
 		return wrong(p, "too many sections", NULL);
 	conf->creds = more;
 	p->cred = &more[conf->len++];
-	*p->cred = (struct credential){ .line = line };
-	return copy(p, &p->cred->name, s + 1);
+	*p->cred = (struct credential){ .line = p->at.line };
+	return copy(p, &p->cred->name, name);
 }
 
-static int set_value(struct parser *p, char *s)
+static int set_value(struct parser *p, const char *key, char *value)
 {
-	char *value = strchr(s, '=');
-
-	if (!value)
-		return wrong(p, "neither [name] nor 'key = value'", NULL);
-	*value++ = '\0';
-	s = trim(s);
-	value = trim(value);
 	if (!p->cred)
-		return wrong(p, "before the first section", s);
+		return wrong(p, "before the first section", key);
 	for (unsigned int i = 0; i < KEYS; i++) {
-		if (strcmp(keys[i].name, s))
+		if (strcmp(keys[i].name, key))
 			continue;
 		if (p->cred->set & 1u << i)
-			return wrong(p, "a second time in this section", s);
+			return wrong(p, "a second time in this section", key);
 		if (!*value)
-			return wrong(p, "has no value", s);
+			return wrong(p, "has no value", key);
 		p->cred->set |= 1u << i;
 		return keys[i].set(p, value);
 	}
-	return wrong(p, "not a key", s);
+	return wrong(p, "not a key", key);
 }
 
-static int take_line(struct parser *p, char *line, size_t len)
+static bool take(void *arg, const struct ini_at *at)
 {
-	char *s;
+	struct parser *p = arg;
 
-	if (strlen(line) != len)
-		return wrong(p, "has a NUL", NULL);
-	if (len >= LINE_MAX_LEN)
-		return wrong(p, "longer than 4096 bytes", NULL);
-	s = trim(line);
-	if (!*s || *s == '#' || *s == ';')
-		return 0;
-	return *s == '[' ? begin_section(p, s) : set_value(p, s);
-}
-
-/* ---- the file ---------------------------------------------------------- */
-
-static int read_lines(struct parser *p, FILE *f)
-{
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-	int err = 0;
-
-	while (!err && (n = getline(&line, &size, f)) >= 0) {
-		p->line++;
-		err = take_line(p, line, (size_t)n);
-	}
-	if (!err && ferror(f))
-		err = wrong(p, strerror(errno), NULL);
-	free(line);
-	return err ? err : end_section(p);
-}
-
-/* Who writes it decides who uses the keys */
-static bool others_write(FILE *f)
-{
-	struct stat st;
-
-	return fstat(fileno(f), &st) || st.st_mode & S_IWOTH;
+	if (!at->key && end_section(p))
+		return false;
+	p->at = *at;
+	return !(at->key ? set_value(p, at->key, at->value) :
+			   begin_section(p, at->section));
 }
 
 int agent_conf_read(struct agent_conf *conf, const char *file)
 {
-	struct parser p = { .file = file, .conf = conf };
-	FILE *f = fopen(file, "re");
+	struct parser p = { .at.path = file, .at.line = 1, .conf = conf };
 	int err;
 
 	*conf = (struct agent_conf){ 0 };
-	if (!f) {
-		complain("%s: %s", file, strerror(errno));
-		return -1;
-	}
-	if (others_write(f))
-		err = wrong(&p, "anybody may write to it", NULL);
-	else
-		err = read_lines(&p, f);
-	fclose(f);
+	err = ini_read(file, take, &p) ? end_section(&p) : -1;
 	if (!err && !conf->len)
 		err = wrong(&p, "has no section", NULL);
 	if (err)

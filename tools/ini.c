@@ -2,107 +2,119 @@
 #include "ini.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "log.h"
 
-bool ini_complain(const struct ini_at *at, const char *fmt, ...)
-{
-	char text[256];
-	va_list args;
+struct reader {
+	struct ini_at at;
+	char section[INI_LINE_MAX];
+	bool (*take)(void *arg, const struct ini_at *at);
+	void *arg;
+};
 
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	complain("%s:%u: %s", at->path, at->line, text);
+bool ini_wrong(const struct ini_at *at, const char *what, const char *value)
+{
+	complain("%s:%u: %s%s%s", at->path, at->line, what, value ? ": " : "",
+		 value ? value : "");
 	return false;
 }
 
-/* The file, NUL-terminated, into @buf of INI_SIZE_MAX + 1 */
-static bool load(const char *path, char *buf)
+char *ini_trim(char *s)
 {
-	FILE *f = fopen(path, "re");
-	size_t n = 0;
-	bool ok = false;
-
-	if (f) {
-		n = fread(buf, 1, INI_SIZE_MAX + 1, f);
-		ok = !ferror(f);
-	}
-	if (!ok)
-		complain("%s: %s", path, strerror(errno));
-	if (f)
-		fclose(f);
-	if (ok && n > INI_SIZE_MAX) {
-		complain("%s: more than %d bytes", path, INI_SIZE_MAX);
-		ok = false;
-	}
-	if (ok && memchr(buf, 0, n)) {
-		complain("%s: not a text", path);
-		ok = false;
-	}
-	if (ok)
-		buf[n] = 0;
-	return ok;
-}
-
-static char *trim(char *s)
-{
-	size_t len;
+	char *end;
 
 	s += strspn(s, " \t");
-	len = strlen(s);
-	while (len && strchr(" \t\r", s[len - 1]))
-		len--;
-	s[len] = 0;
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r\n", end[-1]))
+		end--;
+	*end = '\0';
 	return s;
 }
 
-static bool take_section(struct ini_at *at, char *line)
+static bool take_section(struct reader *r, char *s)
 {
-	size_t len = strlen(line);
+	char *end = strchr(s, ']');
 
-	if (line[len - 1] != ']' || len < 3 ||
-	    strcspn(line + 1, "[]") != len - 2)
-		return ini_complain(at, "'[section]' expected");
-	line[len - 1] = 0;
-	at->section = trim(line + 1);
-	at->key = NULL;
-	at->value = "";
-	return true;
+	if (!end || end[1])
+		return ini_wrong(&r->at, "not a section; write [name]", NULL);
+	*end = '\0';
+	strcpy(r->section, s + 1);
+	r->at.key = NULL;
+	r->at.value = end;
+	return r->take(r->arg, &r->at);
 }
 
-static bool take_setting(struct ini_at *at, char *line)
+static bool take_setting(struct reader *r, char *s)
 {
-	char *equals = strchr(line, '=');
+	char *value = strchr(s, '=');
 
-	if (!equals || equals == line)
-		return ini_complain(at, "'key = value' expected");
-	*equals = 0;
-	at->key = trim(line);
-	at->value = trim(equals + 1);
-	return true;
+	if (!value)
+		return ini_wrong(&r->at, "neither [name] nor 'key = value'",
+				 NULL);
+	*value++ = '\0';
+	r->at.key = ini_trim(s);
+	r->at.value = ini_trim(value);
+	return r->take(r->arg, &r->at);
+}
+
+static bool take_line(struct reader *r, char *line, size_t len)
+{
+	char *s;
+
+	if (strlen(line) != len)
+		return ini_wrong(&r->at, "has a NUL", NULL);
+	if (len >= INI_LINE_MAX)
+		return ini_wrong(&r->at, "longer than 4096 bytes", NULL);
+	s = ini_trim(line);
+	if (!*s || *s == '#' || *s == ';')
+		return true;
+	return *s == '[' ? take_section(r, s) : take_setting(r, s);
+}
+
+static bool read_lines(struct reader *r, FILE *f)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	bool ok = true;
+
+	while (ok && (n = getline(&line, &size, f)) >= 0) {
+		r->at.line++;
+		ok = take_line(r, line, (size_t)n);
+	}
+	if (ok && ferror(f))
+		ok = ini_wrong(&r->at, strerror(errno), NULL);
+	free(line);
+	return ok;
+}
+
+static bool others_write(FILE *f)
+{
+	struct stat st;
+
+	return fstat(fileno(f), &st) || st.st_mode & S_IWOTH;
 }
 
 bool ini_read(const char *path,
 	      bool (*take)(void *arg, const struct ini_at *at), void *arg)
 {
-	static char buf[INI_SIZE_MAX + 1];
-	struct ini_at at = { .path = path, .section = "" };
-	char *line, *next = buf;
+	struct reader r = { .at.path = path, .take = take, .arg = arg };
+	FILE *f = fopen(path, "re");
+	bool ok;
 
-	if (!load(path, buf))
+	r.at.section = r.section;
+	if (!f) {
+		complain("%s: %s", path, strerror(errno));
 		return false;
-	while ((line = strsep(&next, "\n"))) {
-		at.line++;
-		line = trim(line);
-		if (!*line || *line == '#')
-			continue;
-		if (!(*line == '[' ? take_section(&at, line) :
-		      take_setting(&at, line)) || !take(arg, &at))
-			return false;
 	}
-	return true;
+	if (others_write(f))
+		ok = ini_wrong(&r.at, "anybody may write to it", NULL);
+	else
+		ok = read_lines(&r, f);
+	fclose(f);
+	return ok;
 }

@@ -58,16 +58,15 @@ static bool take(void *arg, const struct ini_at *at)
 	to = find(arg, at);
 	if (!to && !strncmp(at->section, "authenticate.", 13) &&
 	    !strncmp(at->key, post_quantum, sizeof(post_quantum) - 1)) {
-		ini_complain(at, "'%s' is left out: no ML-DSA here", at->key);
+		ini_wrong(at, "left out, as there is no ML-DSA here", at->key);
 		return true;
 	}
 	if (!to)
-		return ini_complain(at, "'%s' in [%s] is not known", at->key,
-				    at->section);
+		return ini_wrong(at, "not known in this section", at->key);
 	if (*to)
-		return ini_complain(at, "'%s' for the second time", at->key);
+		return ini_wrong(at, "a second time in this section", at->key);
 	*to = strdup(at->value);
-	return *to || ini_complain(at, "out of memory");
+	return *to || ini_wrong(at, strerror(ENOMEM), NULL);
 }
 
 /* A path that is there, "" where it need not be, or NULL after a complaint */
