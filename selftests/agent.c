@@ -245,4 +245,45 @@ TEST_F(agent, with_libssl)
 	tcp_pair(self->p.fd);
 }
 
+/* Of several certificates, the one that the client can verify */
+TEST_F(agent, one_of_two)
+{
+	static const char *const sigalgs[] = {
+		"ecdsa_secp256r1_sha256",
+		"rsa_pss_rsae_sha256:rsa_pkcs1_sha256",
+	};
+
+	for (int i = 0; i < 2; i++) {
+		struct there t = { .opts = {
+			.verify = true, .name = "localhost",
+			.sigalgs = sigalgs[i],
+		} };
+		struct ktls_conn *conn;
+		struct ktls_info info;
+		pthread_t thread;
+		char buf[4];
+		int fd[2];
+
+		tcp_pair(fd);
+		t.fd = fd[1];
+		ASSERT_OK(pthread_create(&thread, NULL, run_there, &t));
+		ASSERT_OK(ktls_agent_accept(&conn, fd[0], NULL,
+			KTLS_AGENT_OPTS(.path = self->a.path,
+					.credential = "two",
+					.min_version = variant->version,
+					.max_version = variant->version)));
+		ktls_conn_info(conn, &info);
+		EXPECT_EQ(!strncmp(ktls_sigalg_name(info.sigalg), "rsa", 3),
+			  i);
+		ASSERT_EQ(ktls_send(conn, "echo", 4, 0), 4);
+		ASSERT_EQ(ktls_recv(conn, buf, 4, 0), 4);
+		pthread_join(thread, NULL);
+		EXPECT_OK(t.err);
+		ktls_conn_free(conn);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	tcp_pair(self->p.fd);
+}
+
 HARNESS_MAIN

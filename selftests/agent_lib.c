@@ -51,9 +51,12 @@ void agent_write_conf(const struct agent *a, const char *more)
 		"[cli]\nroles = client\ntrust = %s\nusers = %u\n"
 		"[both]\ncert = %s\nkey = %s/p256.key\ntrust = %s\n"
 		"roles = server, client\nusers = %u\n"
+		"[two]\ncert = %s, %s\nkey = %s/p256.key, %s/rsa2048.key\n"
+		"roles = server\nusers = %u\n"
 		"[other]\nroles = client\ntrust = %s\nusers = %u\n%s",
 		pki("p256"), a->dir, getuid(), pki("ca"), getuid(),
-		pki("p256"), a->dir, pki("ca"), getuid(), pki("ca"),
+		pki("p256"), a->dir, pki("ca"), getuid(),
+		pki("p256"), pki("rsa2048"), a->dir, a->dir, getuid(), pki("ca"),
 		AGENT_STRANGER, more ? more : "");
 	ASSERT_OK(fclose(f));
 }
@@ -114,6 +117,7 @@ void agent_start(struct agent *a, const char *const *args)
 		snprintf(a->path, sizeof(a->path), "%s/sock", a->dir);
 		snprintf(a->conf, sizeof(a->conf), "%s/conf", a->dir);
 		copy_key(a, "p256");
+		copy_key(a, "rsa2048");
 		agent_write_conf(a, NULL);
 	}
 	a->jailed = !among(args, "--no-seccomp");

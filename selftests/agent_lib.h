@@ -24,8 +24,8 @@ struct agent {
 
 /*
  * The file of an agent that is to begin, or to read it again: "web" (server,
- * p256), "cli" (client, trusts ca.pem), and "both", which is as either, all for
- * this user; "other" for another; and @more.  Keys are "DIR/NAME.key".
+ * p256), "cli" (client, trusts ca.pem), "both", which is as either, and "two"
+ * (server, p256 and rsa2048), all for this user; "other" for another; and @more.  Keys are "DIR/NAME.key".
  */
 void agent_write_conf(const struct agent *a, const char *more);
 /*

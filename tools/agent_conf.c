@@ -2,23 +2,20 @@
 #include "agent_conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <ktls_agent.h>
 
+#include "agent_file.h"
 #include "ini.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof(*(a)))
 #define CREDS_LIMIT	1024
 #define IDS_LIMIT	1024
-#define FILE_LIMIT	(16 << 20)	/* of certificates */
 
 struct parser {
 	struct ini_at at;
@@ -35,47 +32,9 @@ static int wrong(const struct parser *p, const char *what, const char *value)
 
 /* ---- what is named there ----------------------------------------------- */
 
-static int read_all(int fd, char *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = read(fd, buf, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (!n)
-			return -EIO;	/* it has shrunk */
-		buf += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-/* A text, with a NUL behind it; a fifo or a device is none */
-static int slurp(const char *name, bool secret, char **text)
-{
-	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	int err = 0;
-
-	if (fd < 0 || fstat(fd, &st))
-		err = -errno;
-	else if (!S_ISREG(st.st_mode) || st.st_size > FILE_LIMIT)
-		err = -EINVAL;
-	else if (secret && st.st_mode & S_IRWXO)
-		err = -EPERM;
-	if (!err) {
-		*text = calloc(1, (size_t)st.st_size + 1);
-		err = *text ? read_all(fd, *text, (size_t)st.st_size) :
-			      -ENOMEM;
-	}
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 static int take_file(struct parser *p, char **text, char *value, bool secret)
 {
-	int err = slurp(value, secret, text);
+	int err = file_text(value, secret, text);
 
 	if (err == -EPERM)
 		return wrong(p, "others than its owner may use this key",
@@ -83,16 +42,6 @@ static int take_file(struct parser *p, char **text, char *value, bool secret)
 	if (err)
 		return wrong(p, strerror(-err), value);
 	return 0;
-}
-
-static int set_cert(struct parser *p, char *value)
-{
-	return take_file(p, &p->cred->cert_pem, value, false);
-}
-
-static int set_key(struct parser *p, char *value)
-{
-	return take_file(p, &p->cred->key_pem, value, true);
 }
 
 static int set_trust(struct parser *p, char *value)
@@ -184,6 +133,32 @@ static int set_users(struct parser *p, char *value)
 static int set_groups(struct parser *p, char *value)
 {
 	return each(p, value, add_group);
+}
+
+static int add_cert(struct parser *p, char *item)
+{
+	struct credential *c = p->cred;
+
+	return c->certs_len == CERTS_MAX ? wrong(p, "too many", NULL) :
+	       take_file(p, &c->cert_pem[c->certs_len++], item, false);
+}
+
+static int add_key(struct parser *p, char *item)
+{
+	struct credential *c = p->cred;
+
+	return c->keys_len == CERTS_MAX ? wrong(p, "too many", NULL) :
+	       take_file(p, &c->key_pem[c->keys_len++], item, true);
+}
+
+static int set_cert(struct parser *p, char *value)
+{
+	return each(p, value, add_cert);
+}
+
+static int set_key(struct parser *p, char *value)
+{
+	return each(p, value, add_key);
 }
 
 /* ---- words ------------------------------------------------------------- */
@@ -327,8 +302,8 @@ static int end_section(struct parser *p)
 	if (!has(c, USERS) && !has(c, GROUPS))
 		return wrong(p, "has neither 'users' nor 'groups', so nobody "
 			     "may use it", c->name);
-	if (has(c, CERT) != has(c, KEY))
-		return wrong(p, "has only one of 'cert' and 'key'", c->name);
+	if (c->certs_len != c->keys_len)
+		return wrong(p, "has not a 'key' for each 'cert'", c->name);
 	if (server && !has(c, CERT))
 		return wrong(p, "is for servers and has no 'cert'", c->name);
 	if (!has(c, VERIFY))

@@ -44,8 +44,10 @@ static void wipe_text(char *text)
 void credential_free(struct credential *c)
 {
 	free(c->name);
-	free(c->cert_pem);
-	wipe_text(c->key_pem);
+	for (size_t i = 0; i < CERTS_MAX; i++) {
+		free(c->cert_pem[i]);
+		wipe_text(c->key_pem[i]);
+	}
 	free(c->trust_pem);
 	free(c->alpn);
 	free(c->ciphers);

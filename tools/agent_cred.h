@@ -16,11 +16,16 @@ struct ids {
 	bool all;
 };
 
+#define CERTS_MAX	4
+
 /* All that the files said is in memory: they are not read again */
 struct credential {
 	char *name;
 	unsigned int line;		/* where it begins */
-	char *cert_pem, *key_pem, *trust_pem;
+	/* of each certificate its key, in the same order */
+	char *cert_pem[CERTS_MAX], *key_pem[CERTS_MAX];
+	size_t certs_len, keys_len;
+	char *trust_pem;
 	char *alpn, *ciphers, *groups;
 	struct ids users, members;
 	unsigned int roles;		/* 1 << KTLS_SERVER | 1 << KTLS_CLIENT */

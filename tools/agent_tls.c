@@ -95,12 +95,13 @@ static int make(const struct need *need, struct ktls_config **config,
 		char *why, size_t size)
 {
 	const struct credential *c = need->cred;
-	const struct ktls_cred cred = {
-		.cert_pem = c->cert_pem,
-		.key_pem = c->key_pem,
-	};
+	struct ktls_cred creds[CERTS_MAX] = { 0 };
 	bool verifies = need->verify != KTLS_VERIFY_NONE;
 
+	for (size_t i = 0; i < c->certs_len; i++) {
+		creds[i].cert_pem = c->cert_pem[i];
+		creds[i].key_pem = c->key_pem[i];
+	}
 	return ktls_config_new(config, KTLS_OPTS(
 		.role = need->role,
 		.flags = KTLS_F_SIGPIPE_IGNORED,
@@ -108,8 +109,8 @@ static int make(const struct need *need, struct ktls_config **config,
 		.max_version = (uint16_t)need->max_version,
 		.ciphers = c->ciphers,
 		.groups = c->groups,
-		.creds = &cred,
-		.creds_len = c->cert_pem ? 1 : 0,
+		.creds = creds,
+		.creds_len = c->certs_len,
 		.ca_pem = verifies ? c->trust_pem : NULL,
 		.verify = need->verify,
 		.alpn = *need->alpn ? need->alpn : NULL,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "log.h"
+
 /* Of one user, in a second */
 #define LINES_MAX	10
 #define MADE_MAX	8
@@ -81,6 +83,8 @@ void owners_sweep(struct list *owners, int64_t now)
 		if (o->clients || atomic_load(&o->closing) ||
 		    ((o->lines || o->made) && o->second == now / 1000))
 			continue;
+		if (o->left_out)
+			log_line("uid=%u left_out=%u", o->uid, o->left_out);
 		list_del(&o->list);
 		free(o);
 	}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_AGENT_FILE_H
+#define TOOLS_AGENT_FILE_H
+
+#include <stdbool.h>
+
+/*
+ * All of a regular file into *@text, with a NUL behind it: 0 or -errno; -EPERM
+ * if it is @secret, and for others than its owner and group, too.
+ */
+int file_text(const char *name, bool secret, char **text);
+
+#endif
