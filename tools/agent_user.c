@@ -9,6 +9,7 @@
 
 /* Of one user, in a second */
 #define LINES_MAX	10
+#define LEFT_OUT_MEMORY	60	/* s, for lines that nobody has been told of */
 #define MADE_MAX	8
 
 /* The further groups; without them (Linux before 4.13) there is the first */
@@ -72,6 +73,14 @@ void owner_leave(struct owner *owner)
 	owner->clients--;
 }
 
+/* Seconds for which there is something to be remembered of who has gone */
+static int64_t memory(const struct owner *o)
+{
+	if (o->left_out)
+		return LEFT_OUT_MEMORY;
+	return o->lines || o->made ? 1 : 0;
+}
+
 void owners_sweep(struct list *owners, int64_t now)
 {
 	struct list *l, *next;
@@ -81,7 +90,7 @@ void owners_sweep(struct list *owners, int64_t now)
 
 		next = l->next;
 		if (o->clients || atomic_load(&o->closing) ||
-		    ((o->lines || o->made) && o->second == now / 1000))
+		    now / 1000 - o->second < memory(o))
 			continue;
 		if (o->left_out)
 			log_line("uid=%u left_out=%u", o->uid, o->left_out);
