@@ -30,6 +30,9 @@ static const char help[] =
 	"\n"
 	"  --stdio                PROGRAM has the connection as stdin and\n"
 	"                         stdout instead\n"
+	"  --keep-open            do not close when stdin ends, but wait for\n"
+	"                         the server to; for those that take a client\n"
+	"                         that closes for one that is gone\n"
 	"  --name NAME            whom the certificate must be for (HOST)\n"
 	"  -v, --verbose          tell what was negotiated, and which\n"
 	"                         directions the kernel carries, or why not\n"
@@ -49,11 +52,13 @@ static const char help[] =
 	"failed; 5 the connection was cut.\n"
 	"\n"
 	"Examples:\n"
-	"  printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' | ktls connect example.org 443\n"
+	"  printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' |\n"
+	"      ktls connect --keep-open example.org 443\n"
 	"  ktls connect --stdio backup.example.org 8443 -- tar xf -\n";
 
 enum {
 	OPT_STDIO = OPT_OWN,
+	OPT_KEEP_OPEN,
 	OPT_NAME,
 	OPT_TIMEOUT,
 };
@@ -62,6 +67,7 @@ static const struct option options[] = {
 	TLS_LONG_OPTIONS,
 	TRUST_LONG_OPTIONS,
 	{ "stdio", no_argument, NULL, OPT_STDIO },
+	{ "keep-open", no_argument, NULL, OPT_KEEP_OPEN },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -80,6 +86,7 @@ struct connect {
 	char **argv;		/* NULL: no program */
 	int timeout;
 	bool stdio;
+	bool keep_open;
 	bool verbose;
 	bool help;
 };
@@ -95,6 +102,9 @@ static int take_option(struct connect *o, int opt, const char *arg)
 	switch (opt) {
 	case OPT_STDIO:
 		o->stdio = true;
+		return 0;
+	case OPT_KEEP_OPEN:
+		o->keep_open = true;
 		return 0;
 	case OPT_NAME:
 		o->name = arg;
@@ -206,13 +216,13 @@ static int run_program(const struct connect *o, struct relay *r)
 	return p.status ? p.status : status;
 }
 
-static int run_terminal(struct relay *r)
+static int run_terminal(const struct connect *o, struct relay *r)
 {
 	/* its thread may wait for stdin when all else is over */
 	static struct terminal t;
 	int status;
 
-	if (terminal_start(&t))
+	if (terminal_start(&t, o->keep_open))
 		return STATUS_USAGE;
 	status = serve(r, &t.inside);
 	return terminal_finish(&t) && !status ? STATUS_USAGE : status;
@@ -279,7 +289,7 @@ static int talk(const struct connect *o, struct ktls_config *config)
 		if (o->verbose)
 			tell_negotiated(r->conn);
 		r->signal_fd = block_signals(o->argv);
-		status = o->argv ? run_program(o, r) : run_terminal(r);
+		status = o->argv ? run_program(o, r) : run_terminal(o, r);
 		close(r->signal_fd);
 	}
 	ktls_conn_free(r->conn);

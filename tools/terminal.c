@@ -36,7 +36,7 @@ static void terminal_signal(struct inside *in, int sig)
 	(void)sig;
 }
 
-int terminal_start(struct terminal *t)
+int terminal_start(struct terminal *t, bool keep_open)
 {
 	int pipes[2], err;
 
@@ -53,7 +53,8 @@ int terminal_start(struct terminal *t)
 		return -1;
 	}
 	t->in = (struct plumb){ .from = STDIN_FILENO, .to = pipes[1],
-				.socket = -1, .over = stdin_over };
+				.socket = -1,
+				.over = keep_open ? NULL : stdin_over };
 	t->out = (struct plumb){ .from = pipes[0], .to = STDOUT_FILENO,
 				 .socket = -1, .over = stdout_over };
 	err = plumb_start(&t->out);

@@ -11,8 +11,11 @@ struct terminal {
 	struct plumb in, out;
 };
 
-/* Of static storage: a thread goes on with it.  0, or -1 after a complaint */
-int terminal_start(struct terminal *t);
+/*
+ * Of static storage: a thread goes on with it.  @keep_open: the end of stdin is
+ * not passed on.  0, or -1 after a complaint.
+ */
+int terminal_start(struct terminal *t, bool keep_open);
 /* When nothing more comes: 0 once all is written, or -1 after a complaint */
 int terminal_finish(struct terminal *t);
 
