@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fetch.sh [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl|lib25519
+# fetch.sh [-u] uml|uml-aes|qemu-6.12|qemu-7.3|kbuild-6.12|kbuild-7.3|
+#		openssl|lib25519
 #
 # Unpacks newer Debian packages than the host's into a cache and prints the
 # folder; -u takes the newest again. Nothing is installed and the host's apt
@@ -11,6 +12,7 @@
 #   uml, qemu-*	 lib/modules/VERSION, busybox (static) and its applets/, bin/
 #   uml		 linux, with a libc of its own beside it
 #   qemu-*	 vmlinux, initrd (mounts the host's root, see initrd_init)
+#   kbuild-*	 build/, the KDIR of modules for the kernel of qemu-*
 #   uml-aes	 aes-gcm-x86.ko for uml, built: see bench/aes/build.sh
 #   openssl	 openssl, and lib/ with the loader, libc, libcrypto, libssl
 #   lib25519	 include/ and lib/, with a libc that it runs on, to build with
@@ -34,9 +36,10 @@ if [ "${1-}" = -u ]; then
 fi
 what=${1-}
 case $what in
-uml | uml-aes | qemu-6.12 | qemu-7.3 | openssl | lib25519) ;;
+uml | uml-aes | qemu-6.12 | qemu-7.3 | kbuild-6.12 | kbuild-7.3 | openssl | \
+lib25519) ;;
 *)
-	echo "usage: ${0##*/} [-u] uml|uml-aes|qemu-6.12|qemu-7.3|openssl|lib25519" >&2
+	sed -n '4s/^# /usage: /p; 5s/^#//p' "$0" >&2
 	exit 2
 	;;
 esac
@@ -282,6 +285,55 @@ fetch_qemu() {
 	initrd "$version"
 }
 
+# Debian's scripts of a kernel's build run on that Debian, and name their
+# places: give them a libc of their own, and the places where they are. What
+# the kernel's compiler has and the host's has not, modules can do without:
+# -fmin-function-alignment only makes -falign-functions hold for cold ones. No
+# vmlinux, no BTF, and no pahole for it.
+kbuild_here() {
+	local version=$1 config=$out/src/linux-headers-$1 file
+
+	mv "$tmp/root/usr/src" "$tmp"/root/usr/lib/linux-kbuild-* "$out/"
+	rm -f "$config/vmlinux" "$out"/src/linux-kbuild-*
+	for file in "$out"/src/*/{scripts,tools}; do
+		ln -sfn "../../$(readlink "$file" | sed 's,.*/\(linux-kbuild\),\1,')" \
+			"$file"
+	done
+	sed -i "s,/usr/src/,$dst/src/,g" "$config/Makefile"
+	sed -i 's/gcc-[0-9]*/gcc/' "$config/.kernelvariables"
+	sed -i '/CC_HAS_MIN_FUNCTION_ALIGNMENT/d' \
+		"$config"/include/config/auto.conf
+	find "$out"/linux-kbuild-* -type f -perm -u+x -exec sh -c '
+		for file; do
+			patchelf --print-interpreter "$file" >/dev/null 2>&1 &&
+				echo "$file"
+		done' sh {} + | while read -r file; do
+		patchelf --set-interpreter "$dst/lib/ld-linux-x86-64.so.2" \
+			--set-rpath "$dst/lib" "$file"
+	done
+	ln -s "src/linux-headers-$version" "$out/build"
+}
+
+# fetch_kbuild QEMU: for the kernel that is there, or if the mirror has come to
+# another one since, for that
+fetch_kbuild() {
+	local kernel version
+
+	need patchelf
+	apt_setup
+	kernel=$("$0" "$1")
+	version=$(ls "$kernel/lib/modules")
+	if ! apt_cache show "linux-headers-$version" >/dev/null 2>&1; then
+		kernel=$("$0" -u "$1")
+		version=$(ls "$kernel/lib/modules")
+	fi
+	unpack "linux-headers-$version" "linux-headers-${version%-amd64}-common" \
+		"linux-kbuild-${version%-amd64}" libc6 libelf1t64 libssl3t64 \
+		zlib1g libzstd1
+	lib 'lib*.so.[0-9]*' ld-linux-x86-64.so.2
+	kbuild_here "$version"
+}
+
 fetch_uml() {
 	need patchelf
 	sources main forky
@@ -340,13 +392,22 @@ build() {
 	uml-aes)
 		fetch_uml_aes
 		;;
-	qemu-6.12)	# built for bookworm, so that its gcc builds modules
+	qemu-6.12 | kbuild-6.12)	# built for bookworm, with its gcc
 		sources main trixie bookworm-backports
 		sources security bookworm-security
+		;;
+	qemu-7.3 | kbuild-7.3)
+		sources main trixie trixie-backports
+		;;
+	esac
+	case $what in
+	kbuild-*)
+		fetch_kbuild "qemu-${what#*-}"
+		;;
+	qemu-6.12)
 		fetch_qemu '6\.12\..*[+](deb12|bpo)[.0-9]*'
 		;;
 	qemu-7.3)
-		sources main trixie trixie-backports
 		fetch_qemu '7\.[0-9.]+[+](deb13|bpo)[.0-9]*'
 		;;
 	openssl)
