@@ -43,6 +43,7 @@ all:
 include lib/build.mk
 -include tools/build.mk
 -include bench/build.mk
+-include kmod/build.mk
 -include selftests/build.mk
 
 all: lib tools

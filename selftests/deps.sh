@@ -11,8 +11,9 @@ declare -A group=(
 	[build]='gcc make pkgconf|pkg-config libc6-dev libssl-dev liburing-dev
 		libhttp-parser-dev libnl-genl-3-dev libkeyutils-dev'
 	[test]='openssl curl e2fsprogs gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
-		zlib1g libbrotli1 libzstd1 keyutils'
+		zlib1g libbrotli1 libzstd1 keyutils python3-yaml'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
+	[kmod]='patchelf sparse'
 	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'
 	[plot]='gnuplot-nox'

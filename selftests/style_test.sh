@@ -28,7 +28,7 @@ echo "KTAP version 1"
 echo "1..7"
 
 verdict "every file names its licence" "$(find .ci lib tools bench selftests \
-	Makefile -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.md' \
+	kmod uapi Makefile Kbuild -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.md' \
 	-exec grep -L SPDX-License-Identifier {} +)"
 
 verdict "libcrypto's headers only in crypto and x509" "$(sources lib |
@@ -42,11 +42,11 @@ verdict "sockets only where they belong" "$(sources lib |
 	grep -v 'lib/\(agent_client\|io\|run\|kernel\|user\|offload\|probe\|conn\|conn_pass\|conn_raw\|uring.*\)\.[ch]$' |
 	xargs grep -l '<sys/socket.h>')"
 
-verdict "no file of the library or program above 500 lines" \
-	"$(sources lib tools bench | grep -v include/ | xargs wc -l |
+verdict "no file of library, program or module above 500 lines" \
+	"$(sources lib tools bench kmod uapi | grep -v include/ | xargs wc -l |
 	awk '$1 > 500 && $2 != "total"')"
 
-verdict "no function above 80 lines" "$(sources lib tools bench | xargs awk '
+verdict "no function above 80 lines" "$(sources lib tools bench kmod | xargs awk '
 	FNR == 1 { start = 0 }
 	/^\{/ { start = FNR }
 	/^\}/ { if (start && FNR - start > 80) print FILENAME ":" start
