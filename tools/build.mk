@@ -7,8 +7,8 @@ tools-libs := -lhttp_parser -luring -lnl-genl-3 -lnl-3 -lkeyutils -pthread
 
 tools: $(O)/ktls
 
-$(tools-obj): CPPFLAGS += -Ilib/include
-$(O)/tools/upcall_nl.o: CPPFLAGS += \
+# expanded when used: by then the package is installed
+$(tools-obj): CPPFLAGS += -Ilib/include -Iuapi \
 	$(shell $(PKG_CONFIG) --cflags libnl-genl-3.0)
 
 $(O)/ktls: $(tools-obj) $(O)/libktls-uring.a $(O)/libktls.a

@@ -23,6 +23,7 @@ struct cmd {
 extern const struct cmd cmd_connect;
 extern const struct cmd cmd_agent;
 extern const struct cmd cmd_get;
+extern const struct cmd cmd_kernel;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_serve;

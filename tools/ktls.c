@@ -14,6 +14,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_connect,
 	&cmd_agent,
 	&cmd_probe,
+	&cmd_kernel,
 };
 
 #define CMDS (sizeof(cmds) / sizeof(*cmds))
