@@ -160,6 +160,33 @@ untrusted_client()
 	until_true logged 'server .* status=13 error=.*issuer certificate'
 }
 
+# A list of what the CA has revoked, on stdout
+revoke()	# NAME
+{
+	local serial
+
+	serial=$(openssl x509 -in "$pki/$1.pem" -noout -serial)
+	printf 'R\t491231235959Z\t200102000000Z\t%s\tunknown\t/CN=%s\n' \
+		"${serial#*=}" "$1" >"$dir/index"
+	printf '%s\n' '[ca]' default_ca=db '[db]' "database=$dir/index" \
+		default_md=sha256 default_crl_days=3650 >"$dir/ca.conf"
+	openssl ca -gencrl -config "$dir/ca.conf" -cert "$pki/ca.pem" \
+		-keyfile "$pki/ca.key" 2>/dev/null
+}
+
+revoked()
+{
+	revoke client >"$dir/crl"
+	tlshd_conf ca client ca p256 >"$dir/conf"
+	echo "x509.crl=$dir/crl" >>"$dir/conf"
+	serve_kernel "$dir/conf"
+	export_by $tls $mtls
+	refuses mtls
+	until_true logged 'server .* status=13 error=.*revoked'
+	try_mount tls
+	umount "$mnt"
+}
+
 # Another certificate, in the same file: used without a word. Another
 # configuration: when told, if it is a good one.
 changes()
@@ -266,7 +293,7 @@ stop_nfsd()
 trap 'stop_nfsd; rm -rf "$tmp"' EXIT
 start_nfsd || exit 1
 tests=(files without_agent encrypts authenticates wrong_name untrusted
-	untrusted_client changes strangers)
+	untrusted_client revoked changes strangers)
 # a mount names keys since 6.17
 case $(uname -r) in
 6.*) ;;
