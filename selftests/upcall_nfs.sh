@@ -47,12 +47,12 @@ start_nfsd()
 
 # ---- clients ---------------------------------------------------------------
 
-try_mount()	# XPRTSEC [NAME]
+try_mount()	# XPRTSEC [NAME [OPTION]]
 {
 	local to=$((100 * slow))	# tenths of a second
 
 	within mount -i -t nfs4 -o "vers=4.2,addr=127.0.0.1,soft,retrans=0,\
-clientaddr=127.0.0.1,sec=sys,timeo=$to,xprtsec=$1" "${2-localhost}:/" "$mnt"
+clientaddr=127.0.0.1,sec=sys,timeo=$to,${3+$3,}xprtsec=$1" "${2-localhost}:/" "$mnt"
 }
 
 # Data goes there and comes back, not out of a cache, and not in the clear
@@ -71,7 +71,7 @@ carries_data()
 	within umount "$mnt"
 }
 
-refuses()	# XPRTSEC [NAME]
+refuses()	# XPRTSEC [NAME [OPTION]]
 {
 	if try_mount "$@" 2>"$dir/mount.log"; then
 		umount "$mnt"
@@ -253,7 +253,7 @@ strangers()
 	serve_kernel "$dir/conf"
 	export_by $tls $mtls
 	before=$(descriptors)
-	selftests/upcall_stranger.py 127.0.0.1 2049 "$dir/wait" 3 &
+	selftests/upcall_rpc.py strangers 2049 "$dir/wait" 3 &
 	others+=("$!")
 	until_true [ -e "$dir/wait" ]
 	[ "$(descriptors)" -ge $((before + 3)) ]
@@ -261,11 +261,43 @@ strangers()
 	umount "$mnt"
 	until_true as_before
 	until_true logged 'server .* status=(110|13|16) error='
-	selftests/upcall_stranger.py 127.0.0.1 2049 "$dir/stop" 2 &
+	selftests/upcall_rpc.py strangers 2049 "$dir/stop" 2 &
 	others+=("$!")
 	until_true [ -e "$dir/stop" ]
 	stop_server
 	logged 'server .* error="the agent ends"'
+}
+
+# OpenSSL at the other end: of the server, which gives no tickets ...
+foreign_client()
+{
+	tlshd_conf ca client ca p256 >"$dir/conf"
+	serve_kernel "$dir/conf"
+	is "of OpenSSL" "$(within selftests/upcall_rpc.py client 2049 \
+		"$pki/ca.pem")" "TLSv1.3 no ticket"
+	is "of OpenSSL, with a certificate" "$(within selftests/upcall_rpc.py \
+		client 2049 "$pki/ca.pem" "$pki/client.pem" \
+		"$pki/client.key")" "TLSv1.3 no ticket"
+	until_true logged 'server .* subject="CN = client" key=[1-9]'
+}
+
+# ... and of the client, which asks for none and is not put off by them; what it
+# asks for at last is a session (EXCHANGE_ID, in COMPOUND)
+foreign_server()
+{
+	local peer
+
+	tlshd_conf ca client ca p256 >"$dir/conf"
+	serve_kernel "$dir/conf"
+	within selftests/upcall_rpc.py server "$dir/port" "$pki/p256.pem" \
+		"$pki/p256.key" >"$dir/said" &
+	peer=$!
+	others+=("$peer")
+	until_true [ -s "$dir/port" ]
+	refuses tls localhost "port=$(<"$dir/port")"
+	wait "$peer"
+	is "the call" "$(<"$dir/said")" \
+		"TLSv1.3 program 100003 version 4 procedure 1"
 }
 
 descriptors()	# of the agent
@@ -293,7 +325,8 @@ stop_nfsd()
 trap 'stop_nfsd; rm -rf "$tmp"' EXIT
 start_nfsd || exit 1
 tests=(files without_agent encrypts authenticates wrong_name untrusted
-	untrusted_client revoked changes strangers)
+	untrusted_client revoked changes strangers foreign_client
+	foreign_server)
 # a mount names keys since 6.17
 case $(uname -r) in
 6.*) ;;

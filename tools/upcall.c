@@ -18,6 +18,8 @@
 #include "upcall_nl.h"
 
 #define TIMEOUT_MAX	600000	/* ms */
+#define SETTLE_MIN	10	/* ms, see settle() */
+#define SETTLE_MAX	1000
 
 struct upcall {
 	struct watch watch;	/* for requests */
@@ -39,6 +41,10 @@ struct call {
 	int64_t begin;
 	char peer[NET_NAME_MAX];
 	int32_t serial;		/* of what tells who the peer is */
+	/* of a client whose handshake is done: for what the server adds to it */
+	struct ktls_conn *conn;
+	struct watch rest;
+	struct alarm patience;
 };
 
 static void accept_all(struct upcall *u);
@@ -130,26 +136,100 @@ static int tell_peer(struct call *c, const struct ktls_info *info)
 	return c->serial ? 0 : ENOKEY;
 }
 
+/* The connection is there, but for what came after the handshake: @err */
+static void hand_over(struct call *c, int err)
+{
+	struct upcall *u = c->upcall;
+	const char *why = ktls_strerror(err);
+	struct ktls_info info;
+	int status = status_of(err);
+
+	ktls_conn_info(c->conn, &info);
+	ktls_conn_free(c->conn);	/* the rest is the kernel's */
+	c->conn = NULL;
+	if (!status) {
+		status = tell_peer(c, &info);
+		why = "peer's key cannot be told";
+	}
+	if (status)
+		c->serial = 0;
+	end_call(c, status, why, &info);
+	accept_all(u);
+}
+
+/* ---- tickets ----------------------------------------------------------- */
+
+static void stop_settling(struct call *c)
+{
+	alarm_stop(&c->patience);
+	loop_remove(c->upcall->loop, &c->rest);
+}
+
+static void settled(struct call *c, int err)
+{
+	stop_settling(c);
+	hand_over(c, err);
+}
+
+static void settle_ring(struct alarm *alarm)
+{
+	settled(list_entry(alarm, struct call, patience), 0);
+}
+
+/* Data is the consumer's, which also finds out by itself what has an end */
+static void settle_run(struct watch *watch, uint32_t events)
+{
+	struct call *c = list_entry(watch, struct call, rest);
+	int n = ktls_conn_control(c->conn);
+
+	if (n > 0 || events & (EPOLLHUP | EPOLLERR))
+		settled(c, 0);
+	else if (n != -EAGAIN && n != -EINTR)
+		settled(c, n ? n : -ECONNRESET);
+}
+
+/*
+ * A server that gives tickets, though nobody has asked for any, does so as soon
+ * as it has our Finished, and the kernel's consumers are not made for them: NFS
+ * has been seen to wait for ever, NVMe fails.  So wait for them, for as long as
+ * the handshake took.  0 or -errno.
+ */
+static int settle(struct call *c)
+{
+	int64_t ms = c->upcall->loop->now - c->begin;
+	int err;
+
+	c->rest.run = settle_run;
+	c->rest.fd = c->request.fd;
+	err = loop_add(c->upcall->loop, &c->rest, EPOLLIN);
+	if (err)
+		return err;
+	if (ms > SETTLE_MAX)
+		ms = SETTLE_MAX;
+	alarm_init(&c->patience, settle_ring);
+	alarm_set(c->upcall->loop, &c->patience,
+		  ms > SETTLE_MIN ? ms : SETTLE_MIN);
+	return 0;
+}
+
 static void call_done(struct job *job, int err, struct ktls_conn *conn)
 {
 	struct call *c = list_entry(job, struct call, job);
 	struct upcall *u = c->upcall;
-	struct ktls_info info;
-	int status = status_of(err);
 
 	if (err) {
 		c->serial = 0;
-		end_call(c, status, err == -ETIMEDOUT ? ktls_strerror(err) :
-			 ktls_hs_error_text(job->hs), NULL);
-	} else {
-		ktls_conn_info(conn, &info);
-		ktls_conn_free(conn);	/* the rest is the kernel's */
-		status = tell_peer(c, &info);
-		if (status)
-			c->serial = 0;
-		end_call(c, status, "peer's key cannot be told", &info);
+		end_call(c, status_of(err), err == -ETIMEDOUT ?
+			 ktls_strerror(err) : ktls_hs_error_text(job->hs),
+			 NULL);
+		accept_all(u);
+		return;
 	}
-	accept_all(u);
+	c->conn = conn;
+	if (!c->request.server)
+		err = settle(c);
+	if (err || c->request.server)
+		hand_over(c, err);
 }
 
 /* Of a certificate that the library has verified */
@@ -332,6 +412,10 @@ void upcall_stop(struct upcall *u)
 	while (!list_empty(&u->calls)) {
 		struct call *c = list_entry(u->calls.next, struct call, list);
 
+		if (c->conn) {
+			stop_settling(c);
+			ktls_conn_free(c->conn);
+		}
 		job_cancel(&c->job);
 		end_call(c, EACCES, "the agent ends", NULL);
 	}
