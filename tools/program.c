@@ -63,7 +63,7 @@ static struct program *of(struct inside *in)
 					  offsetof(struct program, inside));
 }
 
-/* It is left to be reaped, so that its number, and its group's, stays its own */
+/* Not reaped, so that its number, and that of its group, stays its own */
 static void look(struct program *p)
 {
 	siginfo_t info = { .si_pid = 0 };

@@ -31,9 +31,9 @@ int program_start(struct program *p, char *const *argv, int in, int out,
 		  bool grouped);
 
 /*
- * In a new process: be @argv, with each of @files, descriptor and number that it
- * is to have there.  @last: in a process group of its own, with no file beyond;
- * 0: with all that are inherited.
+ * In a new process: be @argv, with each of @files, a descriptor and the number
+ * that it is to have there.  @last: in a process group of its own, with no file
+ * beyond; 0: with all that are inherited.
  */
 void program_become(char *const *argv, int files[][2], size_t len,
 		    unsigned int last) __attribute__((noreturn));

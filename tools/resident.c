@@ -53,7 +53,8 @@ static void begin(char *const *argv, const struct identity *user, int fd)
 	int files[1][2] = { { fd, LISTEN_FD } };
 
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	if (identity_take(user) || setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", "1", 1) ||
+	if (identity_take(user) || setenv("LISTEN_PID", pid, 1) ||
+	    setenv("LISTEN_FDS", "1", 1) ||
 	    setenv("LISTEN_FDNAMES", "ktls", 1))
 		_exit(1);
 	program_become(argv, files, 1, LISTEN_FD);

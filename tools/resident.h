@@ -14,13 +14,16 @@ struct resident {
 };
 
 /*
- * Run @argv, as @user, with a listening Unix socket, as sd_listen_fds(3) has it, and say in
- * @at how this process and its children connect to it.  0, or -1 after a
- * complaint.
+ * Run @argv, as @user, with a listening Unix socket, as sd_listen_fds(3) has
+ * it, and say in @at how this process and its children connect to it.  0, or -1
+ * after a complaint.
  */
 int resident_start(struct resident *r, char *const *argv,
 		   const struct identity *user, struct backend_at *at);
-/* Ask it to end, if it was started, and see to it that it does: 0, or -1 if it had before */
+/*
+ * Ask it to end, if it was started, and see to it that it does: 0, or -1 if it
+ * had before
+ */
 int resident_stop(struct resident *r);
 
 #endif
