@@ -33,6 +33,7 @@ struct bulk_links {
 	const struct bulk_stack *stack;
 	const struct bulk_way *way;
 	int n;
+	size_t total;		/* bytes of a round */
 	struct cn_end end[BULK_LINKS_MAX];
 	void *shared;
 	pid_t pid;
@@ -43,9 +44,8 @@ struct bulk_links {
 int bulk_open(struct bulk_links *l, const struct bulk_stack *stack,
 	      const struct bulk_way *way, int n, size_t total,
 	      const struct hs_pki *pki);
-/* @total bytes: CPU us of this process, and seconds that pass; 0 or -1 */
-int bulk_run(struct bulk_links *l, int file, size_t total, double *us,
-	     double *seconds);
+/* A round: CPU us of this process, and seconds that pass; 0 or -1 */
+int bulk_run(struct bulk_links *l, int file, double *us, double *seconds);
 void bulk_close(struct bulk_links *l);
 
 /* What the machine can do by itself, in MiB a second (bulk_roof.c); 0: not */

@@ -28,44 +28,68 @@ static void *shared_of(const struct bulk_stack *s, const struct hs_pki *pki,
 	return s->impl->open(&c, pki);
 }
 
+/* As poll(2), for all of them */
+static int poll_ends(struct pollfd *p, const struct cn_end *end, int n,
+		     short events, int ms)
+{
+	for (int i = 0; i < n; i++)
+		p[i] = (struct pollfd){ end[i].fd, events, 0 };
+	return poll(p, (nfds_t)n, ms);
+}
+
+static void wait_for(const struct cn_end *end, int n, short events)
+{
+	struct pollfd p[BULK_LINKS_MAX];
+
+	poll_ends(p, end, n, events, -1);
+}
+
+/*
+ * None waits for its peer while another could go on, and all of them do not
+ * bring TCP to the end of its memory.
+ */
+static void make_ready(const struct cn_end *end, int n)
+{
+	for (int i = 0; i < n; i++) {
+		fcntl(end[i].fd, F_SETFL, O_NONBLOCK);
+		if (n > 1)
+			setsockopt(end[i].fd, SOL_SOCKET, SO_SNDBUF,
+				   &(int){ (2 << 20) / n }, sizeof(int));
+	}
+}
+
 /* ---- the far ends ------------------------------------------------------ */
 
 struct far {
 	const struct bulk_links *l;
 	struct cn_end end[BULK_LINKS_MAX];
-	size_t total;
 	int order;
 };
 
-static void wait_for(struct far *f, short events)
+static bool drain_ready(const struct far *f)
 {
 	struct pollfd p[BULK_LINKS_MAX];
 
+	if (poll_ends(p, f->end, f->l->n, POLLIN, 0) <= 0)
+		return false;
 	for (int i = 0; i < f->l->n; i++)
-		p[i] = (struct pollfd){ f->end[i].fd, events, 0 };
-	poll(p, (nfds_t)f->l->n, -1);
+		if (p[i].revents && !recv(p[i].fd, NULL, 1 << 22,
+					  MSG_TRUNC | MSG_DONTWAIT))
+			_exit(0);
+	return true;
 }
 
 /* Until this process closes them */
 static void drain(struct far *f)
 {
 	uint64_t since;
-	bool any;
-	ssize_t n;
 
 	for (;;) {
-		any = false;
+		wait_for(f->end, f->l->n, POLLIN);
 		since = meter_begin();
-		for (int i = 0; i < f->l->n; i++) {
-			n = recv(f->end[i].fd, NULL, 1 << 22,
-				 MSG_TRUNC | MSG_DONTWAIT);
-			if (!n)
-				_exit(0);
-			any |= n > 0;
-		}
+		while (drain_ready(f))
+			;
 		meter_end(since);
-		if (!any)
-			wait_for(f, POLLIN);
 	}
 }
 
@@ -92,13 +116,11 @@ static void fill(struct far *f)
 	size_t did, left;
 	char order;
 
-	for (int i = 0; i < f->l->n; i++)
-		fcntl(f->end[i].fd, F_SETFL, O_NONBLOCK);
 	while (read(f->order, &order, 1) == 1)
-		for (left = f->total; left; left -= did) {
+		for (left = f->l->total; left; left -= did) {
 			did = feed(f, left);
 			if (!did)
-				wait_for(f, POLLOUT);
+				wait_for(f->end, f->l->n, POLLOUT);
 		}
 	_exit(0);
 }
@@ -116,6 +138,7 @@ static void be_far(struct far *f, uint16_t port, const struct hs_pki *pki)
 		if (!shared || cn_connect(impl, shared, &f->end[i]))
 			_exit(1);
 	}
+	make_ready(f->end, l->n);
 	meter_first();
 	if (drains)
 		drain(f);
@@ -140,6 +163,7 @@ static int accept_all(struct bulk_links *l, int listener)
 	}
 	if (err)
 		return err;
+	make_ready(l->end, l->n);
 	/* in user space on purpose is not what could not be */
 	if (!l->stack->user)
 		needs |= l->way->receives ? CN_RX : CN_TX;
@@ -150,11 +174,16 @@ int bulk_open(struct bulk_links *l, const struct bulk_stack *stack,
 	      const struct bulk_way *way, int n, size_t total,
 	      const struct hs_pki *pki)
 {
-	struct far f = { .l = l, .total = total };
+	struct far f = { .l = l };
 	int order[2], listener, err;
 	uint16_t port;
 
-	*l = (struct bulk_links){ .stack = stack, .way = way, .n = n };
+	*l = (struct bulk_links){
+		.stack = stack,
+		.way = way,
+		.n = n,
+		.total = total,
+	};
 	for (int i = 0; i < n; i++)
 		l->end[i].fd = -1;
 	if (pipe(order))
@@ -178,29 +207,42 @@ int bulk_open(struct bulk_links *l, const struct bulk_stack *stack,
 	return err;
 }
 
-int bulk_run(struct bulk_links *l, int file, size_t total, double *us,
-	     double *seconds)
+/* Once around; 0: all have to wait */
+static ssize_t move_each(struct bulk_links *l, int file, size_t *did)
 {
 	const struct bulk_way *w = l->way;
-	double from, cpu;
-	size_t did = 0;
-	off_t at = 0;
+	size_t had = *did;
 	ssize_t n;
 
-	if (w->receives && write(l->order, "", 1) != 1)
-		return -1;
-	from = hs_now();
-	cpu = meter_us();
-	for (int i = 0; did < total; i = (i + 1) % l->n) {
-		size_t len = total - did < w->buf ? total - did : w->buf;
-
-		n = w->move(l->stack->impl, &l->end[i], file, at, buf, len);
-		if (n <= 0) {
+	for (int i = 0; i < l->n && *did < l->total; i++) {
+		n = w->move(l->stack->impl, &l->end[i], file,
+			    (off_t)(*did % BUF_MAX), buf, w->buf);
+		if (!n || (n < 0 && errno != EAGAIN)) {
 			perror(l->stack->name);
 			return -1;
 		}
-		did += (size_t)n;
-		at = (off_t)(did % BUF_MAX);
+		*did += n > 0 ? (size_t)n : 0;
+	}
+	return (ssize_t)(*did - had);
+}
+
+int bulk_run(struct bulk_links *l, int file, double *us, double *seconds)
+{
+	short events = l->way->receives ? POLLIN : POLLOUT;
+	double from, cpu;
+	size_t did = 0;
+	ssize_t n;
+
+	if (l->way->receives && write(l->order, "", 1) != 1)
+		return -1;
+	from = hs_now();
+	cpu = meter_us();
+	while (did < l->total) {
+		n = move_each(l, file, &did);
+		if (n < 0)
+			return -1;
+		if (!n)
+			wait_for(l->end, l->n, events);
 	}
 	*us = meter_us() - cpu;
 	*seconds = (hs_now() - from) / 1e9;

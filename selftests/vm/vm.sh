@@ -49,6 +49,16 @@ root=$("$here/fetch.sh" "$kernel")
 work=$(mktemp -d /tmp/ktls-vm.XXXXXX)
 vm=
 
+# UML makes itself a group of its own, whose processes outlive it if they are
+# busy and it is killed.
+kill_all() {
+	local group
+
+	for group in $vm $(cat "$work/pid" 2>/dev/null); do
+		kill -KILL -- "-$group" 2>/dev/null || true
+	done
+}
+
 # The VM is a process group, whose leader (timeout) hands a signal on to all.
 # shellcheck disable=SC2317	# it is called, by the trap
 cleanup() {
@@ -56,7 +66,7 @@ cleanup() {
 	if [ "$vm" ] && kill -TERM "$vm" 2>/dev/null; then
 		sleep 0.2
 	fi
-	[ -z "$vm" ] || kill -KILL -- "-$vm" 2>/dev/null || true
+	kill_all
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -121,7 +131,9 @@ uml() {
 	fi
 	out=/dev/tty1
 	# shellcheck disable=SC2054	# UML's commas
-	run=(env "TMPDIR=$tmp" taskset -c "$(cpu)" "$root/linux" mem=1G
+	# shellcheck disable=SC2016
+	run=(bash -c 'echo $$ >"$0"; exec "$@"' "$work/pid"
+		env "TMPDIR=$tmp" taskset -c "$(cpu)" "$root/linux" mem=1G
 		seccomp=auto "uml_dir=$work/uml/" root=/dev/root
 		rootfstype=hostfs rootflags=/ rw con=null con0=null,fd:1
 		con1=null,fd:4 "init=$work/init" "${append[@]}")
@@ -200,7 +212,7 @@ machine() {
 	exec 4>&- 5>&-
 	status=0
 	{ wait $vm || status=$?; } 2>/dev/null	# no word of "Aborted"
-	kill -KILL -- -$vm 2>/dev/null || true
+	kill_all
 	vm=
 	wait $cat $log || true
 }
