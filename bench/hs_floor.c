@@ -5,6 +5,7 @@
  * low-level ones, nothing is parsed but certificates.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -23,6 +24,9 @@
 #define HELLO_BACK	130
 #define SMALL		100	/* EncryptedExtensions, Finished, ... */
 #define TICKET		200
+/* ... and more of them with X25519MLKEM768 */
+#define HYBRID_PUBLIC	1216
+#define HYBRID_CIPHER	1120
 
 struct end {
 	EVP_PKEY *key;			/* to sign with */
@@ -35,7 +39,9 @@ struct end {
 struct floor {
 	const struct hs_case *c;
 	EVP_PKEY_CTX *gen;
-	EVP_PKEY *params;		/* of X25519 */
+	EVP_PKEY *params;		/* of the group */
+	bool hybrid;
+	uint8_t hybrid_public[HYBRID_PUBLIC], hybrid_cipher[HYBRID_CIPHER];
 	EVP_PKEY *ca;
 	EVP_CIPHER *gcm, *seal;
 	EVP_CIPHER_CTX *tx, *rx;
@@ -99,6 +105,16 @@ static EVP_PKEY *keygen(struct floor *f)
 	return key;
 }
 
+/* Half of what EVP_PKEY_new_raw_public_key() costs */
+static EVP_PKEY *public_key(struct floor *f, const uint8_t *p, size_t len)
+{
+	EVP_PKEY *pub = EVP_PKEY_new();
+
+	f->ok &= EVP_PKEY_copy_parameters(pub, f->params) == 1 &&
+		 EVP_PKEY_set1_encoded_public_key(pub, p, len) == 1;
+	return pub;
+}
+
 static EVP_PKEY *agree(struct floor *f, const uint8_t peer[32])
 {
 	EVP_PKEY *key = keygen(f), *pub;
@@ -107,10 +123,7 @@ static EVP_PKEY *agree(struct floor *f, const uint8_t peer[32])
 	EVP_PKEY_CTX *ctx;
 
 	f->ok &= EVP_PKEY_get_raw_public_key(key, mine, &n) == 1;
-	/* half of what EVP_PKEY_new_raw_public_key() costs */
-	pub = EVP_PKEY_new();
-	f->ok &= EVP_PKEY_copy_parameters(pub, f->params) == 1 &&
-		 EVP_PKEY_set1_encoded_public_key(pub, peer, 32) == 1;
+	pub = public_key(f, peer, 32);
 	ctx = EVP_PKEY_CTX_new(key, NULL);
 	f->ok &= EVP_PKEY_derive_init(ctx) == 1 &&
 		 EVP_PKEY_derive_set_peer_ex(ctx, pub, 0) == 1 &&
@@ -118,6 +131,47 @@ static EVP_PKEY *agree(struct floor *f, const uint8_t peer[32])
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(pub);
 	return key;
+}
+
+/* To the client's key, which is not there any more: only the time counts */
+static void encapsulate(struct floor *f)
+{
+	EVP_PKEY *pub = public_key(f, f->hybrid_public, HYBRID_PUBLIC);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pub, NULL);
+	size_t n = HYBRID_CIPHER, len = 64;
+	uint8_t secret[64];
+
+	f->ok &= EVP_PKEY_encapsulate_init(ctx, NULL) == 1 &&
+		 EVP_PKEY_encapsulate(ctx, f->hybrid_cipher, &n, secret,
+				      &len) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(pub);
+}
+
+static EVP_PKEY *hybrid_key(struct floor *f)
+{
+	EVP_PKEY *key = keygen(f);
+	size_t n;
+
+	f->ok &= EVP_PKEY_get_octet_string_param(key,
+			OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, f->hybrid_public,
+			HYBRID_PUBLIC, &n) == 1;
+	return key;
+}
+
+/* What was for another key takes as long, and comes to some secret */
+static void decapsulate(struct floor *f)
+{
+	EVP_PKEY *key = hybrid_key(f);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	uint8_t secret[64];
+	size_t len = 64;
+
+	f->ok &= EVP_PKEY_decapsulate_init(ctx, NULL) == 1 &&
+		 EVP_PKEY_decapsulate(ctx, secret, &len, f->hybrid_cipher,
+				      HYBRID_CIPHER) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
 }
 
 static size_t sign(struct floor *f, struct end *e, uint8_t sig[512])
@@ -222,12 +276,13 @@ static void side13(struct floor *f, const struct floor_run *r, bool server)
 	const struct hs_case *c = f->c;
 	size_t certs = c->resume == HS_FULL ? (size_t)f->server.der_len + 100 :
 					      0;
+	size_t shares = f->hybrid ? HYBRID_PUBLIC + HYBRID_CIPHER : 0;
 	struct end *own = server ? &f->server : &f->client;
 	struct end *other = server ? &f->client : &f->server;
 	bool full = c->resume == HS_FULL;
 	uint8_t sig[512];
 
-	transcript(HELLO + HELLO_BACK + 2 * SMALL + certs +
+	transcript(HELLO + HELLO_BACK + shares + 2 * SMALL + certs +
 		   (c->mutual ? (size_t)f->client.der_len + 100 : 0),
 		   full ? 6 : 5);
 	hmacs(full ? 19 : 25);
@@ -287,7 +342,11 @@ static void side(struct floor *f, struct floor_run *r, bool server)
 
 	draw(f);
 
-	if (f->c->version == 0x0304 || f->c->resume == HS_FULL)
+	if (f->hybrid && server)
+		encapsulate(f);
+	else if (f->hybrid)
+		decapsulate(f);
+	else if (f->c->version == 0x0304 || f->c->resume == HS_FULL)
 		key = agree(f, r->peer);
 	if (f->c->version == 0x0304)
 		side13(f, r, server);
@@ -363,20 +422,37 @@ static void floor_end(void *state)
 	free(f);
 }
 
+static void group_new(struct floor *f)
+{
+	EVP_PKEY_paramgen_init(f->gen);
+	EVP_PKEY_paramgen(f->gen, &f->params);
+	EVP_PKEY_keygen_init(f->gen);
+	if (!f->hybrid)
+		return;
+	/* one public key, and what is for it */
+	EVP_PKEY_free(hybrid_key(f));
+	encapsulate(f);
+}
+
 static void *floor_begin(const struct hs_case *c, const struct hs_pki *pki)
 {
+	bool hybrid = !strcmp(c->group, "X25519MLKEM768");
+	EVP_PKEY_CTX *gen;
 	struct floor *f;
 	X509 *ca;
 
-	if (strncmp(c->group, "x25519", 6))
+	if (!hybrid && strncmp(c->group, "x25519", 6))
+		return NULL;
+	gen = EVP_PKEY_CTX_new_from_name(NULL, hybrid ? c->group : "X25519",
+					 NULL);
+	if (!gen)
 		return NULL;
 	f = calloc(1, sizeof(*f));
 	f->c = c;
 	f->ok = true;
-	f->gen = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
-	EVP_PKEY_paramgen_init(f->gen);
-	EVP_PKEY_paramgen(f->gen, &f->params);
-	EVP_PKEY_keygen_init(f->gen);
+	f->hybrid = hybrid;
+	f->gen = gen;
+	group_new(f);
 	f->gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
 	f->tx = EVP_CIPHER_CTX_new();
 	f->rx = EVP_CIPHER_CTX_new();
