@@ -17,6 +17,7 @@
 #include "meter.h"
 
 #define BUF_MAX	(1024 * 1024)
+#define FEED	65536
 
 static char buf[BUF_MAX];
 
@@ -100,7 +101,7 @@ static size_t feed(struct far *f, size_t left)
 	ssize_t n;
 
 	for (int i = 0; i < f->l->n && did < left; i++) {
-		size_t len = left - did < 65536 ? left - did : 65536;
+		size_t len = left - did < FEED ? left - did : FEED;
 
 		n = f->l->stack->impl->send(&f->end[i], buf, len);
 		if (n < 0 && errno != EAGAIN)
@@ -114,10 +115,12 @@ static size_t feed(struct far *f, size_t left)
 static void fill(struct far *f)
 {
 	size_t did, left;
+	/* a head start, for what an end may keep that it has taken */
+	size_t more = FEED * (size_t)f->l->n;
 	char order;
 
-	while (read(f->order, &order, 1) == 1)
-		for (left = f->l->total; left; left -= did) {
+	for (; read(f->order, &order, 1) == 1; more = 0)
+		for (left = f->l->total + more; left; left -= did) {
 			did = feed(f, left);
 			if (!did)
 				wait_for(f->end, f->l->n, POLLOUT);
@@ -207,16 +210,21 @@ int bulk_open(struct bulk_links *l, const struct bulk_stack *stack,
 	return err;
 }
 
-/* Once around; 0: all have to wait */
+/*
+ * Once around; 0: all have to wait.  libssl wants to be asked for no less than
+ * the last time, and who feeds us sends no more than was agreed.
+ */
 static ssize_t move_each(struct bulk_links *l, int file, size_t *did)
 {
 	const struct bulk_way *w = l->way;
-	size_t had = *did;
+	size_t had = *did, len = w->buf;
 	ssize_t n;
 
 	for (int i = 0; i < l->n && *did < l->total; i++) {
+		if (w->receives && len > l->total - *did)
+			len = l->total - *did;
 		n = w->move(l->stack->impl, &l->end[i], file,
-			    (off_t)(*did % BUF_MAX), buf, w->buf);
+			    (off_t)(*did % BUF_MAX), buf, len);
 		if (!n || (n < 0 && errno != EAGAIN)) {
 			perror(l->stack->name);
 			return -1;
