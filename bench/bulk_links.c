@@ -100,10 +100,9 @@ static size_t feed(struct far *f, size_t left)
 	size_t did = 0;
 	ssize_t n;
 
+	/* always as much: libssl takes no less than it was asked for before */
 	for (int i = 0; i < f->l->n && did < left; i++) {
-		size_t len = left - did < FEED ? left - did : FEED;
-
-		n = f->l->stack->impl->send(&f->end[i], buf, len);
+		n = f->l->stack->impl->send(&f->end[i], buf, FEED);
 		if (n < 0 && errno != EAGAIN)
 			_exit(0);
 		did += n > 0 ? (size_t)n : 0;
@@ -122,6 +121,7 @@ static void fill(struct far *f)
 	for (; read(f->order, &order, 1) == 1; more = 0)
 		for (left = f->l->total + more; left; left -= did) {
 			did = feed(f, left);
+			did = did < left ? did : left;
 			if (!did)
 				wait_for(f->end, f->l->n, POLLOUT);
 		}
@@ -210,10 +210,7 @@ int bulk_open(struct bulk_links *l, const struct bulk_stack *stack,
 	return err;
 }
 
-/*
- * Once around; 0: all have to wait.  libssl wants to be asked for no less than
- * the last time, and who feeds us sends no more than was agreed.
- */
+/* Once around; 0: all have to wait.  Who feeds us sends what was agreed. */
 static ssize_t move_each(struct bulk_links *l, int file, size_t *did)
 {
 	const struct bulk_way *w = l->way;
