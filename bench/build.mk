@@ -54,7 +54,7 @@ $(O)/bench/connect: $(O)/bench/connect.o $(O)/libktls.a
 
 bench-build: $(bench-progs)
 
-# What this kernel can, and the same with kTLS
+# What this kernel can, the same with kTLS, and instructions counted
 bench: bench-build tools
 	$(O)/bench/handshake -o $(O)/bench/handshake.tsv
 	$(O)/bench/bulk -o $(O)/bench/bulk.tsv
@@ -66,5 +66,7 @@ bench-vm: bench-build tools
 		$(O)/bench/connections -r 1 -o $(O)/bench/connections-vm.tsv && $(O)/bench/file_to_socket -r 7 \
 		-d $$BENCH_DISK -o $(O)/bench/file_to_socket-vm.tsv && \
 		bench/serve.sh -r 3 -o $(O)/bench/serve-vm.tsv'
+	selftests/vm/vm.sh -k qemu-7.3 -i -t 900 -- $(O)/bench/bulk -r 1 -m 4 \
+		-n 1 -o $(O)/bench/bulk-count.tsv
 
 .PHONY: bench bench-build bench-vm

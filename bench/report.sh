@@ -11,7 +11,7 @@ cd "${1?usage: report.sh DIR}"
 # ---- tables -----------------------------------------------------------------
 
 # name library server_us client_us allocations bytes
-handshakes() {
+handshakes() {	# FILE
 	echo '| | server, us | libssl | GnuTLS | floor | client, us | libssl | GnuTLS | floor |'
 	echo '|---|---|---|---|---|---|---|---|---|'
 	awk -F '\t' '
@@ -31,7 +31,7 @@ handshakes() {
 				by(c[k, "GnuTLS"], c[k, "libktls"]),
 				by(c[k, "libktls"], c[k, "floor"])
 		}
-	}' handshake.tsv
+	}' "$1"
 }
 
 # way connections stack cpu_s cpu_min cpu_max gib_per_s
@@ -153,7 +153,7 @@ plot() {	# NAME TITLE YLABEL <matrix
 	columns=$(head -n 1 "$1.dat" | awk -F '\t' '{ print NF }')
 	for term in svg png; do
 		gnuplot <<-EOF
-			set terminal $term size 1000,480 background "white"
+			set terminal $term size 1000,480 background "white" noenhanced
 			set output "$1.$term"
 			set datafile separator "\t"
 			set title "$2"
@@ -197,10 +197,11 @@ json() {
 	local file first=1
 
 	echo '{'
-	for file in handshake bulk connections serve; do
+	for file in handshake handshake-newer handshake-lib25519 bulk \
+		connections serve; do
 		[ $first ] || echo ','
 		first=
-		printf '"%s": [' $file
+		printf '"%s": [' "$file"
 		awk -F '\t' '
 		function quote(s) {
 			gsub(/\\/, "\\\\", s)
@@ -212,7 +213,7 @@ json() {
 			for (i = 1; i <= NF; i++)
 				printf "%s%s", (i > 1 ? ", " : ""), quote($i)
 			printf "]"
-		}' $file.tsv
+		}' "$file.tsv"
 		printf ']'
 	done
 	printf '\n}\n'
@@ -242,7 +243,16 @@ report() {
 		How many times that libssl and GnuTLS take; how many times the floor,
 		the cryptography on libcrypto alone, libktls takes.
 
-		$(handshakes)
+		$(handshakes handshake.tsv)
+
+		With $(cut -d '(' -f 1 newer | sed 's/ *$//'), whose parser is faster and which has ML-KEM:
+
+		$(handshakes handshake-newer.tsv)
+
+		With the first libcrypto again, and X25519 by lib25519, which libktls
+		alone makes use of:
+
+		$(handshakes handshake-lib25519.tsv)
 
 		## Bytes
 		![A GiB over one connection](bulk.svg)

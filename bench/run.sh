@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# run.sh [-q] [-r ROUNDS] [-o DIR]: all that bench/RESULTS.md says, and that file: what a
-# handshake costs on this machine; bytes, connections and files over kernel TLS
-# in User Mode Linux. TSV, JSON, plots and the report go to DIR
+# run.sh [-q] [-r ROUNDS] [-o DIR]: all that bench/RESULTS.md says, and that
+# file: what a handshake costs on this machine, with its own libcrypto, with a
+# newer one, and with lib25519; bytes, connections and files over kernel TLS in
+# User Mode Linux. TSV, JSON, plots and the report go to DIR
 # (build/bench/report), the report and its SVG plots to bench/ as well.
 # -r: how often (5). -q: a little of each, to see whether it works.
 
@@ -25,7 +26,7 @@ while getopts qr:o: opt; do
 done
 
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || exit 2
-selftests/deps.sh bench plot
+selftests/deps.sh bench plot vm-uml
 make -s bench-build tools
 mkdir -p "$dir"
 dir=$(readlink -f "$dir")
@@ -40,6 +41,13 @@ fi
 
 echo "== handshakes"
 build/bench/handshake "${hs[@]}" -o "$dir/handshake.tsv"
+echo "== ... with a newer libcrypto"
+selftests/vm/newcrypto.sh openssl version >"$dir/newer"
+selftests/vm/newcrypto.sh build/bench/handshake "${hs[@]}" \
+	-o "$dir/handshake-newer.tsv"
+echo "== ... with lib25519"
+LD_LIBRARY_PATH=$(selftests/vm/fetch.sh lib25519)/lib \
+	build/bench/handshake "${hs[@]}" -o "$dir/handshake-lib25519.tsv"
 # shellcheck disable=SC2016	# for the guest's shell
 bench/vm.sh -t 3600 bash -euc '
 	dir=$1 bulk=$2 cn=$3 serve=$4

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# vm.sh [-k uml|qemu-6.12|qemu-7.3] [-t SECONDS] [-v] [--] CMD [ARG...]
+# vm.sh [-k uml|qemu-6.12|qemu-7.3] [-t SECONDS] [-i] [-v] [--] CMD [ARG...]
 #
 # Runs CMD as root on a kernel with kTLS, here: in this folder, on this root
 # file system, with this environment as far as it makes sense there. What CMD
 # prints goes to stdout as it comes, its exit status is ours. -v shows the
-# kernel's console on stderr.
+# kernel's console on stderr. -i: QEMU's one CPU is interpreted, and a nanosecond
+# of its clocks is one instruction: to count those by what measures time.
 #
 # The tree is the host's own, by hostfs or 9p. Under QEMU no socket or FIFO can
 # be made in it: those belong in /tmp, as everything that a test makes does.
@@ -20,25 +21,26 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 kernel=${VM:-uml}
 seconds=300
-verbose=
+count= verbose=
 
 usage() {
 	sed -n 's/^# \(vm\.sh.*\)/usage: \1/p' "$0" >&2
 	exit 2
 }
 
-while getopts k:t:v opt; do
+while getopts k:t:iv opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;
 	t) seconds=$OPTARG ;;
+	i) count=1 ;;
 	v) verbose=1 ;;
 	*) usage ;;
 	esac
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
-case $kernel in
-uml | qemu-6.12 | qemu-7.3) ;;
+case $kernel$count in
+uml | qemu-6.12 | qemu-7.3 | qemu-6.121 | qemu-7.31) ;;
 *) usage ;;
 esac
 
@@ -161,16 +163,20 @@ kvm() {
 # Generous watchdogs: what the host withholds from us is no bug there.
 qemu() {
 	# shellcheck disable=SC2054	# QEMU's commas
-	run=(qemu-system-x86_64 -m 2048 -smp 2 -display none -no-reboot
+	run=(qemu-system-x86_64 -m 2048 -display none -no-reboot
 		-nodefaults -serial stdio -kernel "$root/vmlinux"
 		-initrd "$root/initrd")
 	append+=(console=ttyS0 mitigations=off nokaslr
 		tsc=nowatchdog watchdog_thresh=60
 		rcupdate.rcu_cpu_stall_timeout=100)
-	if kvm; then
-		run+=(-accel kvm -cpu host)
+	if [ "$count" ]; then
+		# shellcheck disable=SC2054
+		run+=(-accel "tcg,thread=single" -cpu max
+			-icount shift=0,sleep=off)
+	elif kvm; then
+		run+=(-smp 2 -accel kvm -cpu host)
 	else
-		run+=(-accel "tcg,thread=multi" -cpu max)
+		run+=(-smp 2 -accel "tcg,thread=multi" -cpu max)
 	fi
 	out='/dev/vport*'
 	# shellcheck disable=SC2054
