@@ -168,6 +168,7 @@ plot() {	# NAME TITLE YLABEL <matrix
 			plot for [i=2:$columns] "$1.dat" using i:xtic(1) title columnheader(i)
 		EOF
 	done
+	sed -i '1a <!-- SPDX-License-Identifier: MIT -->' "$1.svg"
 	rm "$1.dat"
 }
 
