@@ -262,31 +262,6 @@ TEST_F(abuse, itself)
 	ASSERT_EQ(ask(self, self->len, &self->agent, 1), KTLS_E_AGENT_SOCKET);
 }
 
-/* Nobody reads what is in it, and it is to linger: who closes it last waits */
-TEST_F(abuse, lingers)
-{
-	const struct linger long_time = { 1, 3600 };
-	int agent = agent_dial(&self->a), tcp[2];
-	uint8_t junk[65536] = { 0 };
-
-	tcp_pair(tcp);
-	while (send(tcp[0], junk, sizeof(junk), MSG_DONTWAIT) > 0)
-		;
-	ASSERT_OK(setsockopt(tcp[0], SOL_SOCKET, SO_LINGER, &long_time,
-			     sizeof(long_time)));
-	/* as one of two, and as the one on which there is to be a handshake */
-	agent_say(agent, self->msg, self->len, (int[]){ tcp[0], tcp[0] }, 2);
-	ASSERT_EQ(agent_hear(agent, &self->answer), KTLS_E_AGENT_SOCKET);
-	agent_say(agent, self->msg, self->len, &tcp[0], 1);
-	close(tcp[0]);
-	ASSERT_EQ(ask(self, 1, NULL, 0), KTLS_E_AGENT_REQUEST);
-	close(agent);
-	/* it has gone by the time that it answers this, and did not wait */
-	for (int i = 0; i < 20; i++)
-		ASSERT_EQ(ask(self, 1, NULL, 0), KTLS_E_AGENT_REQUEST);
-	close(tcp[1]);
-}
-
 /* It comes to a handshake, and whoever asked has not waited for it */
 TEST_F(abuse, gone_before_the_answer)
 {

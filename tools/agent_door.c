@@ -17,6 +17,7 @@
 #include "text.h"
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
+#define CLOSING_WAIT	10	/* ms without reading, see pause_client() */
 
 /* One that has connected */
 struct client {
@@ -25,6 +26,7 @@ struct client {
 	struct door *door;
 	struct user user;
 	struct owner *owner;
+	struct alarm pause;	/* of reading from it */
 	/* one at a time */
 	struct ask ask;
 	struct job job;
@@ -49,8 +51,10 @@ static void client_free(struct client *c)
 	struct door *door = c->door;
 
 	end_job(c);
+	alarm_stop(&c->pause);
 	loop_remove(door->loop, &c->watch);
-	close(c->watch.fd);
+	/* requests may be left in it, with what goes with them */
+	fd_close(c->watch.fd, &c->owner->closing);
 	list_del(&c->list);
 	owner_leave(c->owner);
 	door->clients_len--;
@@ -200,11 +204,12 @@ static void serve(struct client *c, const uint8_t *p, size_t len, int fd)
 
 	if (!ask_parse(&c->ask, p, len))
 		err = -KTLS_E_AGENT_REQUEST;
-	else if (fd < 0 || !fd_is_connected_tcp(fd))
-		err = -KTLS_E_AGENT_SOCKET;
 	else if (!(cred = credential_find(c->door->conf, c->ask.credential,
 				    &c->user)))
 		err = -KTLS_E_AGENT_CREDENTIAL;
+	/* whoever has it, too, can have us wait for its lock: not a stranger */
+	else if (fd < 0 || !fd_is_connected_tcp(fd))
+		err = -KTLS_E_AGENT_SOCKET;
 	else if (!take_place(c))
 		err = -KTLS_E_AGENT_BUSY;
 	if (err) {
@@ -216,6 +221,23 @@ static void serve(struct client *c, const uint8_t *p, size_t len, int fd)
 	if (err)
 		refuse(c, err, why, NULL);
 	else if (loop_change(c->door->loop, &c->watch, 0))
+		client_free(c);
+}
+
+/* What it says waits until there is less to be closed of what its user sent */
+static void pause_client(struct client *c)
+{
+	if (loop_change(c->door->loop, &c->watch, 0))
+		client_free(c);
+	else
+		alarm_set(c->door->loop, &c->pause, CLOSING_WAIT);
+}
+
+static void resume_client(struct alarm *alarm)
+{
+	struct client *c = list_entry(alarm, struct client, pause);
+
+	if (loop_change(c->door->loop, &c->watch, EPOLLIN))
 		client_free(c);
 }
 
@@ -235,11 +257,17 @@ static void run_client(struct watch *watch, uint32_t events)
 	ssize_t n;
 	int fd;
 
-	if (c->fd >= 0) {	/* it has gone while we work for it */
+	bool clogged = owner_is_clogged(c->owner);
+
+	/* it has gone while we work for it, or made it wait */
+	if (c->fd >= 0 || (clogged && events & (EPOLLHUP | EPOLLERR))) {
 		client_free(c);
 		return;
 	}
-	(void)events;
+	if (clogged) {
+		pause_client(c);
+		return;
+	}
 	n = recvmsg(watch->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -269,6 +297,7 @@ static int client_new(struct door *door, int fd)
 	c->fd = -1;
 	c->watch.fd = fd;
 	c->watch.run = run_client;
+	alarm_init(&c->pause, resume_client);
 	err = user_of(fd, &c->user);
 	if (!err)
 		err = owner_enter(&door->owners, door->loop->now, c->user.uid,
@@ -289,7 +318,7 @@ static int client_new(struct door *door, int fd)
 }
 
 /* Who is one too many is told so, as far as that can be */
-static void turn_away(int fd)
+static void turn_away(struct door *door, int fd)
 {
 	struct tell t;
 
@@ -299,7 +328,7 @@ static void turn_away(int fd)
 		/* then not */
 	}
 	tell_free(&t);
-	close(fd);
+	fd_close(fd, &door->closing);
 }
 
 /* Out of files the door stays ready: look away for a while */
@@ -330,7 +359,7 @@ static void run_door(struct watch *watch, uint32_t events)
 	}
 	if (door->clients_len >= door->agent->max_clients ||
 	    client_new(door, fd))
-		turn_away(fd);
+		turn_away(door, fd);
 }
 
 /* ---- going ------------------------------------------------------------- */

@@ -3,6 +3,8 @@
 #ifndef TOOLS_AGENT_DOOR_H
 #define TOOLS_AGENT_DOOR_H
 
+#include <stdatomic.h>
+
 #include "agent.h"
 #include "agent_conf.h"
 #include "agent_loop.h"
@@ -19,6 +21,7 @@ struct door {
 	struct list clients;
 	struct list owners;		/* users who have clients */
 	unsigned int clients_len, jobs_len;
+	atomic_uint closing;		/* of those who were turned away */
 	bool open, ending;
 };
 

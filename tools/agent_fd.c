@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "agent_fd.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -47,15 +46,20 @@ static void *close_there(void *arg)
 }
 
 /*
- * A file of a file system that its sender runs may take for ever to close.
- * Without a thread for it, it stays open, and counts.
+ * A file of a file system that its sender runs may take for ever to close, and
+ * so may a socket that lingers, which others can set until the last moment, or
+ * one in whose queue such sockets are.  Without a thread for it, it stays open,
+ * and counts.
  */
-static void close_elsewhere(int fd, atomic_uint *count)
+void fd_close(int fd, atomic_uint *count)
 {
-	struct closing *c = malloc(sizeof(*c));
+	struct closing *c;
 	pthread_attr_t attr;
 	pthread_t thread;
 
+	if (fd < 0)
+		return;
+	c = malloc(sizeof(*c));
 	atomic_fetch_add(count, 1);
 	if (!c)
 		return;
@@ -66,20 +70,6 @@ static void close_elsewhere(int fd, atomic_uint *count)
 	if (pthread_create(&thread, &attr, close_there, c))
 		free(c);
 	pthread_attr_destroy(&attr);
-}
-
-void fd_close(int fd, atomic_uint *count)
-{
-	/* else who closes it last waits for its peer, in whatever mode it is */
-	const struct linger none = { 0, 0 };
-
-	if (fd < 0)
-		return;
-	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) &&
-	    (errno == ENOTSOCK || errno == EBADF))
-		close_elsewhere(fd, count);
-	else
-		close(fd);
 }
 
 /* ---- taking ------------------------------------------------------------ */

@@ -17,8 +17,8 @@
 int fd_take(struct msghdr *msg, atomic_uint *count);
 bool fd_is_connected_tcp(int fd);
 /*
- * Waits for nothing.  What is not a socket is closed by another thread, and
- * counted in *@count until it is.  -1 is fine.
+ * Waits for nothing: another thread closes it, and it is counted in *@count
+ * until that is done.  -1 is fine.
  */
 void fd_close(int fd, atomic_uint *count);
 

@@ -25,11 +25,13 @@ struct owner {
 int user_of(int fd, struct user *user);
 
 /*
- * 0 and *@owner, with one client more; -EBUSY: with those that left something
- * to close, @max there are; or -ENOMEM
+ * 0 and *@owner, with one client more; -EBUSY: there are @max, or so much is
+ * left to close; or -ENOMEM
  */
 int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 		struct owner **owner);
+/* Has he left more to close than one does who means well? */
+bool owner_is_clogged(struct owner *owner);
 /* One less */
 void owner_leave(struct owner *owner);
 /* Those who have nothing here any more; @now is net_clock() */

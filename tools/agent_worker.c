@@ -139,9 +139,11 @@ static int begin(struct worker *w)
 
 int agent_worker(const struct agent *agent, int ready_fd)
 {
-	struct worker w = { .agent = *agent };
+	/* in which threads count until the process ends: see fd_close() */
+	static struct worker w;
 	int err;
 
+	w.agent = *agent;
 	if (begin(&w))
 		return STATUS_USAGE;
 	if (write(ready_fd, "", 1) != 1)

@@ -28,7 +28,7 @@
  *
  * With the request goes one descriptor (SCM_RIGHTS): a connected TCP socket on
  * which no byte of TLS has been sent or received.  Until the answer nobody else
- * may touch it.  Afterwards the agent has it no longer, whatever the answer.
+ * may touch it.  Soon afterwards the agent has it no longer, whatever the answer.
  * After a failure, shut it down for writing and read what is left before
  * closing it, or a reset may overtake the alert.
  *
