@@ -616,6 +616,28 @@ to_cut()
 	exec 7>&-
 }
 
+# Nor a client what the server has sent until it was gone, whichever of the
+# threads that read and write there is told.
+resets='import socket, struct, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1])
+for wanted in 5, 500000:
+    c, _ = s.accept()
+    c.recv(wanted, socket.MSG_WAITALL)
+    c.sendall(b"begin\n")
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()'
+
+to_reset()
+{
+	plain -c "$resets"
+	runs --to "127.0.0.1:$where"
+	ends_joined 5 < <(printf hello)
+	has "what came" "$out" '^begin$'
+	has reason "$out" 'end of stream without close_notify$'
+	ends_joined 5 <"$big"
+}
+
 # What it is told of the client, as it reads it
 told='import socket, struct, sys
 s = socket.create_server(("127.0.0.1", 0))
@@ -723,4 +745,4 @@ if [ -z "${KTLS_VM-}" ]; then
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
 	half_close half_close_back unread crash cut_off to_echo to_cut \
-	the_socket "${more[@]}"
+	to_reset the_socket "${more[@]}"

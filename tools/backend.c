@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,12 +41,24 @@ static struct backend *of(struct inside *in)
 					  offsetof(struct backend, inside));
 }
 
+static bool hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
 static enum inside_end backend_end(struct inside *in)
 {
 	struct backend *b = of(in);
+	bool written = atomic_load(&b->written);
 
-	return b->in.read_error || atomic_load(&b->cut) ? INSIDE_BROKEN :
-							  INSIDE_WHOLE;
+	if (b->in.read_error || atomic_load(&b->cut) ||
+	    atomic_load(&b->reset))
+		return INSIDE_BROKEN;
+	/* closed in both directions, and not by us: the writer may know why */
+	return b->tcp && !written && hung_up(b->fd) ? INSIDE_RUNS :
+						      INSIDE_WHOLE;
 }
 
 /* Whatever it is, nothing is waited for any more, and no end is sent */
@@ -83,10 +96,16 @@ static void in_over(struct plumb *p)
 	close(p->to);
 }
 
+/* A socket tells one of us that it was reset; the other sees an end */
 static void out_over(struct plumb *p)
 {
-	if (!atomic_load(&of_out(p)->cut))
+	struct backend *b = of_out(p);
+
+	if (p->write_error && p->write_error != -EPIPE)
+		atomic_store(&b->reset, true);
+	if (!atomic_load(&b->cut))
 		shutdown(p->to, SHUT_WR);
+	atomic_store(&b->written, true);
 	close(p->from);
 }
 
@@ -117,6 +136,7 @@ int backend_connect(struct backend *b, const struct backend_at *at, int ms)
 				      net_connect(&at->host, ms, &addr);
 	if (b->fd < 0)
 		return -1;
+	b->tcp = !at->path.sun_family;
 	reset_by_close(b, true);
 	return 0;
 }

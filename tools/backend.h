@@ -22,7 +22,10 @@ struct backend_at {
 struct backend {
 	struct inside inside;
 	int fd;
+	bool tcp;
 	atomic_bool cut;	/* it must not take for all what it got */
+	atomic_bool reset;	/* nor we what it sent, says who writes to it */
+	atomic_bool written;	/* who will not say it any more */
 	struct plumb in, out;	/* as the server sees it */
 };
 

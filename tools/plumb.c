@@ -64,8 +64,8 @@ static bool waits_aside(int fd)
 				    S_ISREG(st.st_mode)));
 }
 
-/* As far as splice(2) takes it: true, to the end */
-static bool splice_all(const struct plumb *p)
+/* As far as splice(2) takes it: 0, to the end; or -errno */
+static int splice_all(const struct plumb *p)
 {
 	ssize_t n;
 
@@ -73,22 +73,36 @@ static bool splice_all(const struct plumb *p)
 		n = splice(p->from, NULL, p->to, NULL, PLUMB_BUF,
 			   SPLICE_F_MOVE);
 		if (!n)
-			return true;
+			return 0;
 		if (n < 0 && errno == EAGAIN && p->socket >= 0)
 			net_wait(p->socket, p->socket == p->to ? POLLOUT :
 				 POLLIN, -1);
 		else if (n < 0 && errno != EINTR)
-			return false;
+			return -errno;
 	}
+}
+
+/* That it was reset, a socket tells once: the next to read finds an end */
+static bool told(struct plumb *p, int err)
+{
+	if (p->socket < 0 || err == -EINVAL)
+		return false;
+	if (p->from == p->socket && err != -EPIPE)
+		p->read_error = err;
+	else
+		p->write_error = err;
+	return true;
 }
 
 static void *run(void *arg)
 {
 	struct plumb *p = arg;
-	bool splices = waits_aside(p->from) && waits_aside(p->to);
+	int err = -EINVAL;
 
-	/* if it fails, which end it was, reading and writing tell */
-	if (!splices || !splice_all(p))
+	if (waits_aside(p->from) && waits_aside(p->to))
+		err = splice_all(p);
+	/* which end of two files failed, reading and writing tell */
+	if (err && !told(p, err))
 		copy(p);
 	if (p->over)
 		p->over(p);
