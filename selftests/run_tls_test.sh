@@ -429,6 +429,27 @@ cut_off()
 
 cut_off_user() { cut_off --rx user; }
 
+# ... whatever signals those are told to ignore who start us
+cut_off_nohup()
+{
+	trap '' HUP
+	cut_off
+}
+
+no_children()
+{
+	ktls=$dir/deaf
+	printf '#!/bin/sh\nexec python3 -c "%s" "%s" "$@"\n' 'import os, sys
+from signal import *
+signal(SIGCHLD, SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$build/ktls" >"$ktls"
+	chmod +x "$ktls"
+	runs --max 1 -- sh -c 'exit 3'
+	ends_joined 0 </dev/null
+	logged ' exit=3 end=closed$'
+	ends_joined 7 -- sh -c 'exit 7'
+}
+
 statuses()
 {
 	runs -- sh -c 'cat >/dev/null'
@@ -741,7 +762,7 @@ fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user keep_open environment client_cert files user many
 		hostile per_address statuses drains drains_late reload resumes
-		http cut_off_user to_http to_path proxy resides resident_ends)
+		http cut_off_user cut_off_nohup no_children to_http to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
 	half_close half_close_back unread crash cut_off to_echo to_cut \

@@ -247,6 +247,7 @@ static int block_signals(bool program)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	signal(SIGCHLD, SIG_DFL);
 	if (program) {
 		sigaddset(&set, SIGTERM);
 		outlive(SIGINT);

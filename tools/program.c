@@ -46,6 +46,9 @@ void program_become(char *const *argv, int files[][2], size_t len,
 
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
+	/* of a group of its own, SIGHUP is ours to send, nohup or not */
+	if (last)
+		signal(SIGHUP, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (place(files, len) &&
 	    (!last || (!setpgid(0, 0) &&
