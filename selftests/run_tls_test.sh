@@ -450,6 +450,13 @@ os.execv(sys.argv[1], sys.argv[1:])' "$build/ktls" >"$ktls"
 	ends_joined 7 -- sh -c 'exit 7'
 }
 
+# No message of ours gets into a connection that has the number of stderr.
+no_stderr()
+{
+	runs -- cat
+	is got "$(echo hello | joins -v 2>&-)" hello
+}
+
 statuses()
 {
 	runs -- sh -c 'cat >/dev/null'
@@ -762,7 +769,8 @@ fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user keep_open environment client_cert files user many
 		hostile per_address statuses drains drains_late reload resumes
-		http cut_off_user cut_off_nohup no_children to_http to_path proxy resides resident_ends)
+		http cut_off_user cut_off_nohup no_children no_stderr to_http
+		to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
 	half_close half_close_back unread crash cut_off to_echo to_cut \

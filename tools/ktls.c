@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ktls.h>
 
@@ -99,10 +102,25 @@ static int finish(int status)
 	return status;
 }
 
+/*
+ * What is opened next must not get the number of one of the three that is
+ * closed, and a message then go to a peer.  It fails as it would have.
+ */
+static bool hold_places(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const struct cmd *cmd;
 
+	if (!hold_places())
+		return STATUS_USAGE;
 	if (argc < 2) {
 		print_usage(stderr);
 		return STATUS_USAGE;
