@@ -96,7 +96,7 @@ environment() {
 {
 	environment
 	# shellcheck disable=SC2016	# for the guest's shell
-	echo 'export PATH=$PATH:/usr/sbin:/sbin:/run/vm/bin TERM=dumb'
+	echo 'export PATH=/run/vm/bin:$PATH:/usr/sbin:/sbin TERM=dumb'
 	printf 'cd %q || exit\n' "$PWD"
 	printf 'exec'
 	printf ' %q' "$@"
