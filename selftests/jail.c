@@ -2,6 +2,7 @@
 /* What the process that has the keys of 'ktls agent' can still do, and not */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +46,8 @@ static int refused(void)
 	MUST(socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM);
 	MUST(fork() < 0);
 	MUST(kill(getppid(), 0) < 0 && errno == EPERM);
+	MUST(syscall(SYS_tgkill, getppid(), getppid(), 0) < 0 &&
+	     errno == EPERM);
 	MUST(prctl(PR_SET_DUMPABLE, 1) < 0 && errno == EPERM);
 	MUST(setuid(0) < 0 && errno == EPERM);
 	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC,
@@ -114,6 +118,7 @@ static int works(void)
 	MUST(!pthread_create(&thread, NULL, answer, NULL));
 	MUST(!pthread_join(thread, NULL));
 	MUST(recv(pair[0], &c, 1, 0) == 1 && c == 'y');
+	MUST(!syscall(SYS_tgkill, getpid(), gettid(), 0));
 	return 0;
 }
 
@@ -125,10 +130,18 @@ TEST(what_works)
 
 static int state(void)
 {
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[2];
 	struct rlimit lim;
 
 	MUST(!prctl(PR_GET_DUMPABLE));
 	MUST(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	MUST(!syscall(SYS_capget, &header, caps));
+	for (int i = 0; i < 2; i++)
+		MUST(!caps[i].effective && !caps[i].permitted &&
+		     !caps[i].inheritable);
 	MUST(!getrlimit(RLIMIT_CORE, &lim) && !lim.rlim_cur && !lim.rlim_max);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -37,34 +38,38 @@ int jail_hide(void)
 }
 
 /*
- * The one that each call to the kernel's handshakes needs; files and keys are
- * root's by their owner.
+ * None but those in @rights, 1 << CAP_*, even where there is no change of user
+ * that takes them: who is not root may have some, too.
  */
-static int keep_one_right(void)
+static int keep_rights(uint32_t rights)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	const struct __user_cap_data_struct data[2] = {
-		{ .effective = 1u << CAP_NET_ADMIN,
-		  .permitted = 1u << CAP_NET_ADMIN },
+		{ .effective = rights, .permitted = rights },
 	};
 
 	if (!syscall(SYS_capset, &header, data))
 		return 0;
-	return failed("cannot keep CAP_NET_ADMIN");
+	return failed("capset");
 }
 
 static int become(const struct agent *agent)
 {
+	/*
+	 * Each call to the kernel's handshakes needs it; files and keys are
+	 * root's by their owner.
+	 */
 	if (agent->kernel)
-		return keep_one_right();
-	if (!agent->become)
-		return 0;
-	if (setgroups(0, NULL) ||
-	    setresgid(agent->gid, agent->gid, agent->gid) ||
-	    setresuid(agent->uid, agent->uid, agent->uid))
+		return keep_rights(1u << CAP_NET_ADMIN);
+	if (agent->become &&
+	    (setgroups(0, NULL) ||
+	     setresgid(agent->gid, agent->gid, agent->gid) ||
+	     setresuid(agent->uid, agent->uid, agent->uid)))
 		return failed("--user");
+	if (keep_rights(0))
+		return -1;
 	/* which a change of user may have undone */
 	return jail_hide();
 }
@@ -103,7 +108,7 @@ static const unsigned int allowed[] = {
 	__NR_getrandom, __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid,
 	/* signals, and the end */
 	__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction,
-	__NR_sigaltstack, __NR_tgkill, __NR_exit, __NR_exit_group,
+	__NR_sigaltstack, __NR_exit, __NR_exit_group,
 	/* a thread's beginning */
 	__NR_set_robust_list, __NR_rseq, __NR_sched_getaffinity,
 };
@@ -140,7 +145,7 @@ static const unsigned int killed[] = {
 
 #define PROGRAM_MAX	(8 + 2 * (COUNT(allowed) + COUNT(killed) +	\
 				  COUNT(allowed_kernel)) +		\
-			 5 * (COUNT(by_bits) + COUNT(by_bits_kernel)))
+			 5 * (1 + COUNT(by_bits) + COUNT(by_bits_kernel)))
 /* Low half of an argument */
 #define ARG(n)	((__u32)offsetof(struct seccomp_data, args[n]))
 
@@ -174,6 +179,21 @@ static size_t on_bits(struct sock_filter *p, size_t n, const struct bits *b)
 				SECCOMP_RET_ERRNO | EPERM));
 }
 
+/* Only on this process, as abort(3) does, and not on others of its user */
+static size_t on_self(struct sock_filter *p, size_t n, unsigned int nr)
+{
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						   nr, 0, 4));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						   ARG(0)));
+	n = put(p, n, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						   (__u32)getpid(), 0, 1));
+	n = put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						   SECCOMP_RET_ALLOW));
+	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+				SECCOMP_RET_ERRNO | EPERM));
+}
+
 static size_t build(struct sock_filter *p, bool kernel)
 {
 	size_t n = 0;
@@ -197,6 +217,7 @@ static size_t build(struct sock_filter *p, bool kernel)
 		n = on_bits(p, n, &by_bits[i]);
 	for (size_t i = 0; i < COUNT(by_bits_kernel) && kernel; i++)
 		n = on_bits(p, n, &by_bits_kernel[i]);
+	n = on_self(p, n, __NR_tgkill);
 	/* whose flags are in memory: the C library has the other */
 	n = on(p, n, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
 	return put(p, n, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
