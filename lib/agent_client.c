@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,7 +66,19 @@ static void put_request(struct wr *w, enum ktls_role role,
 
 /* ---- the Unix socket --------------------------------------------------- */
 
-static int reach(const char *path)
+/* Where too many are before us, to connect takes time, too; @ms as in await() */
+static int limit_wait(int fd, int ms)
+{
+	const struct timeval most = {
+		.tv_sec = (ms + (long long)GRACE_MS) / 1000,
+		.tv_usec = (ms + (long long)GRACE_MS) % 1000 * 1000,
+	};
+
+	return ms && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most,
+				sizeof(most)) ? -errno : 0;
+}
+
+static int reach(const char *path, int ms)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
@@ -77,9 +90,12 @@ static int reach(const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (!connect(fd, (const struct sockaddr *)&at, sizeof(at)))
+	err = limit_wait(fd, ms);
+	while (!err && connect(fd, (const struct sockaddr *)&at, sizeof(at)))
+		err = errno == EAGAIN ? -ETIMEDOUT :
+		      errno == EINTR ? 0 : -errno;
+	if (!err)
 		return fd;
-	err = -errno;
 	close(fd);
 	return err;
 }
@@ -289,6 +305,10 @@ static int ask(struct ktls_conn **conn, int fd, enum ktls_role role,
 	if (!opts || opts->size < offsetof(struct ktls_agent_opts, error_size) ||
 	    opts->size > 4096)
 		return -EINVAL;
+	/* a larger one is fine as long as nothing beyond ours is asked for */
+	for (size_t i = sizeof(o); i < opts->size; i++)
+		if (((const uint8_t *)opts)[i])
+			return -E2BIG;
 	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
 	if (o.error && o.error_size)
 		*o.error = '\0';
@@ -296,7 +316,7 @@ static int ask(struct ktls_conn **conn, int fd, enum ktls_role role,
 		memset(o.peer_sha256, 0, SHA256_LEN);
 	if (!o.credential || o.timeout_ms < 0)
 		return -EINVAL;
-	agent = reach(o.path ? o.path : KTLS_AGENT_PATH);
+	agent = reach(o.path ? o.path : KTLS_AGENT_PATH, o.timeout_ms);
 	if (agent < 0)
 		return agent;
 	err = talk(conn, agent, fd, role, config, &o);

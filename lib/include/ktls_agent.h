@@ -144,8 +144,8 @@ struct ktls_agent_opts {
  *
  * Returns 0 with *@conn; the failure of the handshake, as those would; or
  * -KTLS_E_AGENT_* (refused; see each), -ECONNREFUSED or -ENOENT (no agent
- * listens there), -EACCES (the path), -ETIMEDOUT, -EINVAL, another errno, or as
- * ktls_conn_load().
+ * listens there), -EACCES (the path), -ETIMEDOUT, -EINVAL, -E2BIG (of @opts, what
+ * this library does not know), another errno, or as ktls_conn_load().
  */
 int ktls_agent_connect(struct ktls_conn **conn, int fd,
 		       struct ktls_config *config,
