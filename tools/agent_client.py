@@ -108,7 +108,7 @@ def receive(sock, size=16384):
         if kind == ALERT:
             if data[1:] == b"\0":
                 return b""
-            raise ConnectionError("alert %d" % data[1])
+            raise ConnectionError("alert %s" % data.hex())
         if kind != HANDSHAKE or data[:1] == bytes([KEY_UPDATE]):
             raise ConnectionError("a change of keys, which needs libktls")
         # a ticket of the server: we resume nothing
