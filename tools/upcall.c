@@ -18,6 +18,7 @@
 #include "upcall_nl.h"
 
 #define TIMEOUT_MAX	600000	/* ms */
+#define QUEUE_MAX	50	/* requests that the kernel has waiting */
 #define SETTLE_MIN	10	/* ms, see settle() */
 #define SETTLE_MAX	1000
 
@@ -328,16 +329,23 @@ static void take_call(struct upcall *u, const struct upcall_request *r)
 		end_call(c, status, "it cannot begin", NULL);
 }
 
+/*
+ * Until there is none: of those that wait the kernel does not speak again.  It
+ * has given up one that cannot be accepted, and the next may be.
+ */
 static void accept_all(struct upcall *u)
 {
 	struct upcall_request r;
-	int got = 1;
+	int failures = 0, got = 1;
 
-	while (u->calls_len < u->agent->max_jobs &&
-	       (got = upcall_nl_accept(u->nl, &r)) > 0)
-		take_call(u, &r);
-	if (got < 0)
-		log_line("kernel: accept: %s", strerror(-got));
+	while (u->calls_len < u->agent->max_jobs && got &&
+	       failures < QUEUE_MAX) {
+		got = upcall_nl_accept(u->nl, &r);
+		if (got > 0)
+			take_call(u, &r);
+		else if (got < 0 && !failures++)
+			log_line("kernel: accept: %s", strerror(-got));
+	}
 }
 
 static void ready(struct watch *watch, uint32_t events)
