@@ -351,6 +351,8 @@ static int serve(struct agent *agent)
 	sigaddset(&m.signals, SIGINT);
 	sigaddset(&m.signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &m.signals, NULL);
+	/* of whoever reads the log */
+	signal(SIGPIPE, SIG_IGN);
 	pid = start_worker(&m);
 	if (pid < 0)
 		return STATUS_USAGE;

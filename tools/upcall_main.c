@@ -48,6 +48,8 @@ static int watch_signals(struct process *p)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* of whoever reads the log */
+	signal(SIGPIPE, SIG_IGN);
 	p->signals.run = run_signals;
 	p->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return p->signals.fd < 0 ? -errno :
