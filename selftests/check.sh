@@ -12,6 +12,7 @@
 #		kTLS with rekey
 #	qemu	... on Debian's 6.12: kTLS without rekey
 #	crypto	the handshakes on an OpenSSL that has ML-KEM, and with lib25519
+#	kmod	the kernel module: it builds for 6.12 and 7.3, and works there
 #	clang	does clang compile everything, without a warning?
 #
 # The kernel's tests run where there is kTLS, so nothing has to skip: a test
@@ -23,7 +24,7 @@ log=build/selftests/log
 export KTLS_TEST_JOBS=${KTLS_TEST_JOBS:-$(nproc)}
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(host uml qemu crypto clang)
+[ $# -gt 0 ] || parts=(host uml qemu crypto kmod clang)
 
 must()
 {
@@ -106,6 +107,20 @@ run_crypto()
 		"${list[@]}"
 }
 
+run_kmod()
+{
+	local k
+
+	must make -j"$(nproc)" all build/selftests/pki/.stamp
+	part kmod selftests/run.sh -o "$log/kmod" selftests/modules.sh
+	for k in 6.12 7.3; do
+		KTLS_TEST_SLOW=4 KTLS_TEST_MODULES=$PWD/build/modules-$k \
+		part "kmod-$k" selftests/vm/vm.sh -k "qemu-$k" -t 900 -- \
+			selftests/run.sh -o "$log/kmod-$k" \
+			selftests/consumer_kernel.sh
+	done
+}
+
 mkdir -p "$log"
 : >"$log/parts"
 for p in "${parts[@]}"; do
@@ -122,8 +137,15 @@ for p in "${parts[@]}"; do
 	crypto) must selftests/vm/fetch.sh openssl >/dev/null
 		must selftests/vm/fetch.sh lib25519 >/dev/null
 		run_crypto ;;
+	kmod) must selftests/deps.sh build test vm-qemu kmod
+	      for k in 6.12 7.3; do
+		      must selftests/vm/fetch.sh "qemu-$k" >/dev/null
+		      must selftests/vm/fetch.sh "kbuild-$k" >/dev/null
+	      done
+	      run_kmod ;;
 	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh ;;
-	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [clang]" >&2
+	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [kmod]" \
+	"[clang]" >&2
 	   exit 2 ;;
 	esac
 done

@@ -1,0 +1,561 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The module ktls_consumer and "ktls kernel", with 'ktls agent --kernel' to do
+# the handshakes; as root on a kernel of its own (see vm/), for which the
+# module is in $KTLS_TEST_MODULES. Speaks KTAP.
+#
+# $KTLS_TEST_LOADS: how many times the module is loaded and removed (20)
+
+# shellcheck source=selftests/tool_lib.sh
+. "$(dirname "$0")/tool_lib.sh"
+# shellcheck source=selftests/upcall_lib.sh
+. "$(dirname "$0")/upcall_lib.sh"
+
+module=$tmp/ktls_consumer.ko
+MiB=1048576
+
+# ---- endpoints -------------------------------------------------------------
+
+# An endpoint that listens: $id, $port, $at
+listens()	# [OPTION]... SERVICE
+{
+	got=$(within "$ktls" kernel listen -j "$@" 127.0.0.1:0)
+	id=$(jq .id <<<"$got")
+	port=$(jq .port <<<"$got")
+	at=localhost:$port
+}
+
+# One that connects, waited for, with this exit status: $got
+connects()	# STATUS [OPTION]... SERVICE HOST:PORT
+{
+	local want=$1 status=0
+
+	shift
+	got=$(within "$ktls" kernel connect -j --timeout $((5 * slow)) \
+		--idle $((5 * slow)) "$@") || status=$?
+	is "status of connect $* ($got)" "$status" "$want"
+}
+
+endpoint()	# FILTER [ID]: of jq's, on what "show" tells of it
+{
+	within "$ktls" kernel show -j "${2-$id}" | jq -r "$1"
+}
+
+counts()	# COUNTER VALUE: of what connects() got
+{
+	is "$1 of $got" "$(jq ".counters.$1" <<<"$got")" "$2"
+}
+
+fails_with()	# ERRNO: what connects() got
+{
+	is "last error of $got" "$(jq -r .last_error <<<"$got")" "$1"
+}
+
+listener_counts()	# COUNTER VALUE
+{
+	[ "$(endpoint ".endpoint.counters.$1")" = "$2" ]
+}
+
+# The listener's connections have come to an end, this one with this
+listener_ends()	# COUNTER [ERRNO]
+{
+	until_true listener_counts "$1" 1
+	is "last error" "$(endpoint .endpoint.last_error)" "${2-null}"
+	is active "$(endpoint .endpoint.active)" 0
+}
+
+close_all()
+{
+	within "$ktls" kernel close all
+	is "endpoints left" "$(within "$ktls" kernel list)" ""
+}
+
+# The agent, and both ends with certificates that it accepts
+agent()
+{
+	tlshd_conf ca client ca p256 >"$dir/tlshd"
+	serve_kernel "$dir/tlshd"
+}
+
+threads()
+{
+	pgrep -c '^ktls_(conn|tx|listen)' || :
+}
+
+no_threads()
+{
+	[ "$(threads)" = 0 ]
+}
+
+# The text of RFC 864, not made by the module
+rfc864()	# BYTES
+{
+	python3 -c 'import sys
+n = int(sys.argv[1])
+ring = "".join(map(chr, range(32, 127))) * 2
+text = "".join(ring[i:i + 72] + "\r\n" for i in range(95))
+sys.stdout.write((text * (n // len(text) + 1))[:n])' "$1"
+}
+
+# ---- what works ------------------------------------------------------------
+
+load()
+{
+	local i
+
+	for ((i = 0; i < ${KTLS_TEST_LOADS:-20}; i++)); do
+		rmmod ktls_consumer
+		insmod "$module"
+	done
+	is endpoints "$(within "$ktls" kernel stats -j | jq .endpoints)" 0
+}
+
+services()
+{
+	local service
+
+	agent
+	for service in echo discard chargen; do
+		listens "$service"
+		connects 0 --auth anon --bytes $((4 * MiB)) "$service" "$at"
+		counts completed 1
+		case $service in
+		echo)	counts rx_bytes $((4 * MiB))
+			counts tx_bytes $((4 * MiB))
+			# all records full, close_notify besides
+			counts rx_records 257 ;;
+		discard)
+			counts tx_bytes $((4 * MiB))
+			counts tx_records 256 ;;
+		chargen)
+			[ "$(jq .counters.rx_bytes <<<"$got")" -ge \
+				$((4 * MiB)) ] ;;
+		esac
+		listener_ends completed
+	done
+	close_all
+	no_threads
+	is "connections of kTLS" "$(tls_stat TlsCurrTxSw)" 0
+	is "decryption errors" "$(tls_stat TlsDecryptError)" 0
+}
+
+# 64 MiB, or under emulation a quarter of it
+much()
+{
+	local bytes=$((64 * MiB))
+
+	[ "${KTLS_VM-}" = uml ] || bytes=$((16 * MiB))
+	agent
+	listens echo
+	connects 0 --auth x509 --bytes "$bytes" echo "$at"
+	counts rx_bytes $bytes
+	counts completed 1
+	listener_ends completed
+	close_all
+}
+
+many()
+{
+	agent
+	listens echo
+	connects 0 --connections 20 --bytes 100000 echo "$at"
+	counts handshakes 20
+	counts completed 20
+	counts rx_bytes 2000000
+	close_all
+}
+
+ipv6()
+{
+	agent
+	got=$(within "$ktls" kernel listen -j discard '[::1]:0')
+	at="[::1]:$(jq .port <<<"$got")"
+	connects 0 --auth anon --peername localhost --bytes 10 discard "$at"
+	is address "$(jq -r .address <<<"$got")" ::1
+	close_all
+}
+
+# ---- other people's TLS ----------------------------------------------------
+
+# s_client, that stays: what is written to file descriptor 7 is sent
+s_client()	# [OPTION]...
+{
+	mkfifo "$dir/to_client"
+	openssl s_client -connect "127.0.0.1:$port" -CAfile "$pki/ca.pem" \
+		-verify_return_error -servername localhost "$@" \
+		<"$dir/to_client" >"$dir/from_client" 2>"$dir/client.log" &
+	client=$!
+	others+=("$client")
+	exec 7>"$dir/to_client"
+	until_true listener_counts handshakes 1
+}
+
+openssl_client()
+{
+	agent
+	listens echo
+	# which in its first letters holds no command to s_client
+	head -c $((MiB / 2)) /dev/urandom | od -An -v -tx1 | tr -d ' \n' \
+		>"$dir/data"
+	s_client -quiet -no_ign_eof
+	cat "$dir/data" >&7
+	echoed()
+	{
+		[ "$(sum "$dir/from_client")" = "$(sum "$dir/data")" ]
+	}
+	until_true echoed
+	got=$(within "$ktls" kernel show -j "$id" | jq .connections[0])
+	is version "$(jq -r .version <<<"$got")" "TLS 1.3"
+	is cipher "$(jq -r .cipher <<<"$got")" AES_128_GCM
+	is state "$(jq -r .state <<<"$got")" open
+	counts rx_bytes $MiB
+	exec 7>&-
+	listener_ends completed
+	close_all
+}
+
+# s_server, for one connection: $peer, $port; it sends what is written to 8
+s_server()
+{
+	mkfifo "$dir/to_server"
+	within openssl s_server -accept 127.0.0.1:0 -naccept 1 -quiet \
+		-cert "$pki/p256.pem" -key "$pki/p256.key" \
+		<"$dir/to_server" >"$dir/from_server" 2>"$dir/server.log" &
+	peer=$!
+	others+=("$peer")
+	exec 8>"$dir/to_server"
+	rm "$dir/to_server"
+	listening()
+	{
+		port=$(ss -Hltnp | sed -n \
+			"s/.*127\.0\.0\.1:\([0-9]*\) .*openssl.*/\1/p")
+		[ "$port" ]
+	}
+	until_true listening
+}
+
+openssl_server()
+{
+	agent
+	s_server
+	connects 0 --auth anon --bytes $MiB discard "localhost:$port"
+	exec 8>&-
+	wait "$peer"
+	rfc864 $MiB >"$dir/text"
+	is "bytes received" "$(sum "$dir/from_server")" "$(sum "$dir/text")"
+	counts completed 1
+
+	s_server
+	head -c 100 "$dir/text" >&8
+	echo "something else" >&8
+	connects 5 --auth anon chargen "localhost:$port"
+	fails_with EILSEQ
+	counts rx_bytes 115
+	exec 8>&-
+	wait "$peer" || :
+}
+
+# Keys cannot follow: an alert, and the end
+key_update()
+{
+	agent
+	listens discard
+	s_client
+	echo K >&7
+	listener_ends errors EKEYEXPIRED
+	answered()
+	{
+		grep -q 'alert number 80' "$dir/client.log"
+	}
+	until_true answered
+	close_all
+}
+
+# ---- what does not work ----------------------------------------------------
+
+nobody()
+{
+	listens echo
+	connects 3 --auth anon --bytes 1 echo "$at"
+	fails_with ESRCH
+	listener_ends handshake_errors ESRCH
+	close_all
+	# nor is there anybody at that port, now
+	connects 2 --auth anon --bytes 1 echo "$at"
+	fails_with ECONNREFUSED
+}
+
+wrong_certificates()
+{
+	agent
+	listens echo
+	connects 3 --auth anon --peername other.test --bytes 1 echo "$at"
+	fails_with EACCES
+	close_all
+	stop_server
+
+	rm "$dir/ready"
+	tlshd_conf stranger-ca client ca p256 >"$dir/tlshd"
+	serve_kernel "$dir/tlshd"
+	listens echo
+	connects 3 --auth anon --bytes 1 echo "$at"
+	fails_with EACCES
+	until_true listener_counts handshake_errors 1
+	close_all
+}
+
+# A peer that connects and says nothing; then the agent that does
+slow_handshakes()
+{
+	agent
+	listens --timeout 0.5 echo
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	listener_ends handshake_errors ETIMEDOUT
+	exec 7>&-
+
+	kill -STOP "$server"
+	connects 3 --timeout 0.5 --bytes 1 echo "$at"
+	fails_with ETIMEDOUT
+	until_true listener_counts handshake_errors 2
+	kill -CONT "$server"
+
+	listens --timeout 3 echo
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	at_work()
+	{
+		[ "$(endpoint .connections[0].state)" = handshake ]
+	}
+	until_true at_work
+	kill -KILL "$server"
+	wait "$server" || :
+	servers=()
+	listener_ends handshake_errors ETIMEDOUT
+	exec 7>&-
+	close_all
+}
+
+ends_badly()
+{
+	agent
+	listens --idle 1 echo
+	s_client
+	listener_ends errors ETIMEDOUT
+	exec 7>&-
+	wait "$client" || :
+	rm "$dir/to_client"
+
+	listens echo
+	s_client
+	kill -KILL "$client"
+	listener_ends errors ENODATA
+	exec 7>&-
+	rm "$dir/to_client"
+
+	# an echo that never comes
+	listens discard
+	connects 5 --auth anon --bytes 10 --idle 0.5 echo "$at"
+	fails_with ETIMEDOUT
+	close_all
+}
+
+# More than one message has room for
+listed()
+{
+	local i
+
+	for ((i = 0; i < 30; i++)); do
+		listens echo
+	done
+	is "endpoints" "$(within "$ktls" kernel list | wc -l)" 30
+	is "ids" "$(within "$ktls" kernel list -j | jq '[.[].id] | unique |
+		length')" 30
+	ends 0 "$ktls" kernel close "$id"
+	is "endpoints" "$(within "$ktls" kernel stats -j | jq .endpoints)" 29
+	close_all
+}
+
+crowded()
+{
+	agent
+	listens --connections 1 echo
+	s_client
+	connects 3 --auth anon --bytes 1 echo "$at"
+	is refused "$(endpoint .endpoint.counters.refused)" 1
+	exec 7>&-
+	listener_ends completed
+	close_all
+}
+
+# ---- keys ------------------------------------------------------------------
+
+# The agent is of the same user
+may_use()	# SERIAL...
+{
+	local serial
+
+	for serial; do
+		keyctl setperm "$serial" 0x3f3f0000
+	done
+}
+
+usage_of()	# SERIAL: how many hold the key
+{
+	awk -v id="$(printf %08x "$1")" '$1 == id { print $3 }' /proc/keys
+}
+
+psk()
+{
+	local ring good bad name=NVMe0R01-example-identity
+
+	ring=$(keyctl newring ktls_test @s)
+	good=$(sum "$pki/p256.pem" | head -c 32 | keyctl padd psk $name "$ring")
+	may_use "$ring" "$good"
+	is held "$(usage_of "$good")" 1
+	agent
+	listens --auth psk --psk "$good" --keyring "$ring" echo
+	connects 0 --auth psk --psk "$good" --keyring "$ring" --bytes $MiB \
+		echo "$at"
+	counts rx_bytes $MiB
+	close_all
+	is held "$(usage_of "$good")" 1
+
+	bad=$(keyctl newring ktls_bad @s)
+	may_use "$bad"
+	bad=$(sum "$pki/p384.pem" | head -c 32 | keyctl padd psk $name "$bad")
+	may_use "$bad"
+	listens --auth psk --psk "$good" --keyring "$ring" echo
+	connects 3 --auth psk --psk "$bad" --bytes 1 echo "$at"
+	fails_with EACCES
+	until_true listener_counts handshake_errors 1
+	close_all
+	keyctl unlink "$ring" @s
+}
+
+# The agent shows the certificate whose keys the endpoint names
+own_certificate()
+{
+	local ring cert key
+
+	ring=$(keyctl newring ktls_x509 @s)
+	cert=$(keyctl padd user cert "$ring" <"$pki/p384.pem")
+	key=$(keyctl padd user key "$ring" <"$pki/p384.key")
+	may_use "$ring" "$cert" "$key"
+	agent
+	listens --certificate "$cert" --private-key "$key" --keyring "$ring" \
+		echo
+	connects 0 --auth anon --bytes 10 echo "$at"
+	logged 'client .* subject="CN = p384"'
+	is "keys" "$(endpoint '.endpoint | "\(.certificate) \(.private_key)"')" \
+		"$cert $key"
+	ends 1 "$ktls" kernel listen --certificate "$cert" echo 127.0.0.1:0
+	has reason "$out" 'do not fit'
+	close_all
+	is held "$(usage_of "$key")" 1
+	keyctl unlink "$ring" @s
+}
+
+no_such_key()
+{
+	ends 1 "$ktls" kernel listen --auth psk --psk 1 echo 127.0.0.1:0
+	has reason "$out" 'no such valid key'
+	ends 1 "$ktls" kernel connect --auth psk echo 127.0.0.1:1
+	has reason "$out" 'do not fit'
+	ends 1 "$ktls" kernel listen --auth anon echo 127.0.0.1:0
+	ends 1 "$ktls" kernel listen --keyring "$(keyctl add user x y @s)" \
+		echo 127.0.0.1:0
+	has reason "$out" 'not a keyring'
+	is endpoints "$(within "$ktls" kernel list)" ""
+}
+
+# ---- rights and namespaces -------------------------------------------------
+
+rights()
+{
+	local nobody=(setpriv --reuid 65534 --clear-groups)
+
+	listens echo
+	for verb in "list" "show $id" "stats"; do
+		# shellcheck disable=SC2086
+		ends 1 "${nobody[@]}" "$ktls" kernel $verb
+		has "list" "$out" 'not permitted'
+	done
+	# root of a namespace of its own: may look there, but not use keys
+	ends 0 unshare -Urn "$ktls" kernel list
+	is "its endpoints" "$out" ""
+	ends 1 unshare -Urn "$ktls" kernel listen echo 127.0.0.1:0
+	has listen "$out" 'not permitted'
+	ends 1 unshare -Urn "$ktls" kernel close "$id"
+	has close "$out" 'not permitted'
+	is still "$(endpoint .endpoint.id)" "$id"
+	close_all
+}
+
+# A namespace ends, with connections that would never
+namespaces()
+{
+	ip netns add ktls_test
+	ip -n ktls_test link set lo up
+	printf '#!/bin/sh\nexec ip netns exec ktls_test %s "$@"\n' "$ktls" \
+		>"$dir/ktls"
+	chmod +x "$dir/ktls"
+	ktls=$dir/ktls
+	agent
+	# each waits for the other, without end
+	listens discard
+	within "$ktls" kernel connect --detach --auth anon chargen "$at" \
+		>/dev/null
+	until_true listener_counts handshakes 1
+	is threads "$(threads)" 3
+	stop_server
+	ip netns del ktls_test
+	until_true no_threads
+}
+
+removal()
+{
+	agent
+	listens chargen
+	within "$ktls" kernel connect --detach --auth anon chargen "$at" \
+		>/dev/null
+	listens echo
+	s_client
+	exec 9<>"/dev/tcp/127.0.0.1/$port"
+	rmmod ktls_consumer
+	no_threads
+	wait "$client" || :
+	has "the client's end" "$(<"$dir/from_client")" '^closed'
+	exec 7>&- 9>&-
+	insmod "$module"
+}
+
+usage()
+{
+	ends 1 "$ktls" kernel
+	ends 1 "$ktls" kernel listen echo
+	ends 1 "$ktls" kernel listen nonesuch 127.0.0.1:0
+	ends 1 "$ktls" kernel show 4711
+	has show "$out" 'No such file'
+	ends 1 "$ktls" kernel close 4711
+	ends 0 "$ktls" kernel --help
+	rmmod ktls_consumer
+	ends 1 "$ktls" kernel list
+	has "no module" "$out" 'no module'
+	insmod "$module"
+}
+
+strip --strip-debug -o "$module" \
+	"${KTLS_TEST_MODULES:-$top/build/modules}/kmod/ktls_consumer.ko"
+# Keys that are made stay until the end, and the agent has them, too
+keyctl new_session >/dev/null
+tests="load usage nobody services much many listed ipv6 openssl_client
+	openssl_server key_update wrong_certificates slow_handshakes ends_badly
+	crowded own_certificate no_such_key rights namespaces removal"
+# keys of this type come with it, where there is NVMe
+! modprobe -q nvme-keyring || tests+=" psk"
+insmod "$module" || {
+	echo "Bail out! no module"
+	exit 1
+}
+# shellcheck disable=SC2086	# a list of words
+run_tests ${KTLS_TEST_ONLY:-$tests}
