@@ -195,6 +195,38 @@ TEST_F(life, nobody_starves)
 	agent_stop(&self->a);
 }
 
+static void speak(int agent)
+{
+	struct agent_answer *answer = malloc(sizeof(*answer));
+
+	agent_say(agent, "x", 1, NULL, 0);
+	EXPECT_EQ(agent_hear(agent, answer), KTLS_E_AGENT_REQUEST);
+	free(answer);
+}
+
+/* All places are taken: who has said nothing for longest loses his */
+TEST_F(life, nobody_sits_for_ever)
+{
+	static const char *const args[] = { "--max-clients", "3", NULL };
+	int idle[3];
+	char c;
+
+	agent_stop(&self->a);
+	agent_start(&self->a, args);
+	for (int i = 0; i < 3; i++) {
+		idle[i] = agent_dial(&self->a);
+		speak(idle[i]);
+	}
+	speak(idle[0]);
+	serves(self, "web");
+	ASSERT_EQ(recv(idle[1], &c, 1, 0), 0);
+	ASSERT_EQ(recv(idle[2], &c, 1, 0), 0);
+	speak(idle[0]);
+	for (int i = 0; i < 3; i++)
+		close(idle[i]);
+	agent_stop(&self->a);
+}
+
 /* ---- what it keeps ------------------------------------------------------ */
 
 /* The line's number, in /proc/PID/status */

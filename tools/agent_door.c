@@ -274,6 +274,7 @@ static void run_client(struct watch *watch, uint32_t events)
 			client_free(c);
 		return;
 	}
+	list_move_tail(&c->list, &c->door->clients);
 	fd = fd_take(&msg, &c->owner->closing);
 	if (n) {
 		serve(c, buf, msg.msg_flags & MSG_TRUNC ? 0 : (size_t)n, fd);
@@ -346,6 +347,23 @@ static void resume(struct alarm *alarm)
 	loop_change(door->loop, &door->watch, EPOLLIN);
 }
 
+/*
+ * Who has said nothing for longest goes: one who has many users, as their
+ * namespaces give him, must not have all places for ever.
+ */
+static void make_room(struct door *door)
+{
+	for (struct list *l = door->clients.next; l != &door->clients;
+	     l = l->next) {
+		struct client *c = list_entry(l, struct client, list);
+
+		if (c->fd < 0) {
+			client_free(c);
+			return;
+		}
+	}
+}
+
 static void run_door(struct watch *watch, uint32_t events)
 {
 	struct door *door = list_entry(watch, struct door, watch);
@@ -357,6 +375,8 @@ static void run_door(struct watch *watch, uint32_t events)
 			pause_door(door);
 		return;
 	}
+	if (door->clients_len >= door->agent->max_clients)
+		make_room(door);
 	if (door->clients_len >= door->agent->max_clients ||
 	    client_new(door, fd))
 		turn_away(door, fd);

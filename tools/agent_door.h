@@ -18,7 +18,7 @@ struct door {
 	const struct agent *agent;
 	const struct agent_conf *conf;
 	struct tls_cache cache;
-	struct list clients;
+	struct list clients;		/* who spoke last at the end */
 	struct list owners;		/* users who have clients */
 	unsigned int clients_len, jobs_len;
 	atomic_uint closing;		/* of those who were turned away */
