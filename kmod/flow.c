@@ -171,6 +171,7 @@ static bool kc_speaks_still(int err)
 	switch (err) {
 	case 0:
 	case -ESHUTDOWN:
+	case -ETIMEDOUT:
 	case -EKEYEXPIRED:
 	case -EILSEQ:
 	case -ENODATA:
