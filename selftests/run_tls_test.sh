@@ -514,6 +514,19 @@ drains_late()
 	await_server
 }
 
+# Even if a program does what it can against that
+drains_stubborn()
+{
+	# shellcheck disable=SC2016
+	runs --drain-timeout 0.1 -- sh -c 'setsid -f sh -c "while
+			kill -STOP \$0; do echo >\"\$1\"; done" $PPID "$0"' \
+		"$dir/begun"
+	joins </dev/null >"$dir/got" 2>&1 &
+	until_true [ -e "$dir/begun" ]
+	stop_server
+	wait $! || cat "$dir/got"
+}
+
 reload()
 {
 	cp "$pki/p256.pem" "$dir/cert.pem"
@@ -768,9 +781,9 @@ if has_ktls; then
 fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user keep_open environment client_cert files user many
-		hostile per_address statuses drains drains_late reload resumes
-		http cut_off_user cut_off_nohup no_children no_stderr to_http
-		to_path proxy resides resident_ends)
+		hostile per_address statuses drains drains_late drains_stubborn reload
+		resumes http cut_off_user cut_off_nohup no_children no_stderr
+		to_http to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
 	half_close half_close_back unread crash cut_off to_echo to_cut \

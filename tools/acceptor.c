@@ -17,6 +17,7 @@
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
 #define ACCEPT_TURN	16	/* connections before the signals' turn */
+#define KILL_WAIT	5000	/* ms for a process that is to end its program */
 
 struct acceptor_child {
 	pid_t pid;
@@ -127,6 +128,15 @@ static void accept_some(struct acceptor *a, int listener)
 
 /* ---- the end ----------------------------------------------------------- */
 
+/* Each ends within seconds of that, unless a program of its user's has it stop */
+static void cut(struct acceptor *a)
+{
+	signal_all(a, SIGTERM);
+	signal_all(a, SIGCONT);
+	a->drain_end = 0;
+	a->kill_at = net_clock() + KILL_WAIT;
+}
+
 static void stop_listening(struct acceptor *a)
 {
 	for (size_t i = 0; i < a->listeners_len; i++)
@@ -137,7 +147,7 @@ static void stop_listening(struct acceptor *a)
 void acceptor_end(struct acceptor *a)
 {
 	if (a->ends++) {
-		signal_all(a, SIGTERM);
+		cut(a);
 		return;
 	}
 	stop_listening(a);
@@ -163,9 +173,11 @@ static void take_signals(struct acceptor *a)
 
 static int wait_ms(const struct acceptor *a)
 {
-	int64_t due = a->ends ? a->drain_end : a->accept_at;
+	int64_t due = a->drain_end ? a->drain_end : a->kill_at;
 	int64_t now = net_clock();
 
+	if (!a->ends)
+		due = a->accept_at;
 	if (!due)
 		return -1;
 	return due > now ? (int)(due - now) : 0;
@@ -177,12 +189,14 @@ static void expire(struct acceptor *a)
 
 	if (a->accept_at && now >= a->accept_at)
 		a->accept_at = 0;
-	if (!a->drain_end || now < a->drain_end)
-		return;
-	/* each ends within seconds of that */
-	a->drain_end = 0;
-	log_line("%u connections cut", a->children_len);
-	signal_all(a, SIGTERM);
+	if (a->drain_end && now >= a->drain_end) {
+		log_line("%u connections cut", a->children_len);
+		cut(a);
+	}
+	if (a->kill_at && now >= a->kill_at) {
+		a->kill_at = 0;
+		signal_all(a, SIGKILL);
+	}
 }
 
 int acceptor_run(struct acceptor *a)

@@ -29,7 +29,7 @@ struct acceptor {
 	size_t listeners_len;
 	int signal_fd;
 	int64_t accept_at;	/* not before: out of descriptors */
-	int64_t drain_end;
+	int64_t drain_end, kill_at;
 	unsigned int ends;	/* signals to end that have come */
 };
 
