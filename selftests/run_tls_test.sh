@@ -368,6 +368,32 @@ hostile()
 	is after "$(joins </dev/null)" served
 }
 
+# Who takes nothing of what a program has left has its place for a while only.
+stalled()
+{
+	runs --max 1 --stall-timeout 0.5 -- python3 -c "$leaves"
+	coproc python3 -c "$takes_none" "$port"
+	others+=("$COPROC_PID")
+	logged ' exit=0 end="sending: Connection timed out"$'
+	is after "$(joins </dev/null | head -c 5)" xxxxx
+}
+
+# ... what the connection takes no more of
+leaves='import os, select
+os.set_blocking(1, False)
+try:
+    while select.select([], [1], [], 2)[1]:
+        os.write(1, b"x" * 4096)
+except BrokenPipeError:
+    pass'
+
+takes_none='import socket, ssl, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+s = ssl._create_unverified_context().wrap_socket(s)
+sys.stdin.read()'
+
 # From one address no more than that, and then again
 per_address()
 {
@@ -781,7 +807,7 @@ if has_ktls; then
 fi
 if [ -z "${KTLS_VM-}" ]; then
 	more+=(echo_user keep_open environment client_cert files user many
-		hostile per_address statuses drains drains_late drains_stubborn reload
+		hostile stalled per_address statuses drains drains_late drains_stubborn reload
 		resumes http cut_off_user cut_off_nohup no_children no_stderr
 		to_http to_path proxy resides resident_ends)
 fi

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +94,8 @@ static void take_event(struct relay *r, const struct epoll_event *ev)
 		break;
 	case FROM:
 		r->data = true;
+		if (ev->events & EPOLLHUP)
+			r->left = true;
 		break;
 	case SIGNALS:
 		take_signals(r);
@@ -124,6 +128,8 @@ static int wait_ms(const struct relay *r)
 		return 0;
 	if (r->tx == TX_ENDED)
 		due = earlier(due, r->verdict_at);
+	if (r->tx != TX_OVER)
+		due = earlier(due, r->stall_at);
 	if (!due)
 		return -1;
 	return due > now ? (int)(due - now) : 0;
@@ -160,6 +166,34 @@ static void linger(struct relay *r)
 	if (r->tx != TX_OVER || !ms)
 		return;
 	r->linger_at = earlier(r->linger_at, net_clock() + ms);
+}
+
+/* A buffer as full as before may have been filled again */
+static bool has_moved(struct relay *r)
+{
+	uint64_t sent = r->stall_sent;
+	int queued = r->stall_queued;
+
+	r->stall_sent = r->sent;
+	ioctl(r->fd, SIOCOUTQ, &r->stall_queued);
+	return r->sent != sent || r->stall_queued != queued;
+}
+
+/* Whoever takes nothing must not have a place here for that */
+static void stall(struct relay *r)
+{
+	int64_t now = net_clock();
+
+	if (!r->left || !r->stall_ms || r->tx == TX_OVER || now < r->stall_at)
+		return;
+	if (has_moved(r) || !r->stall_at) {
+		r->stall_at = now + r->stall_ms;
+		return;
+	}
+	relay_tx_end(r, -ETIMEDOUT);
+	if (!r->rx_over)
+		r->inside->signal(r->inside, SIGHUP);
+	r->rx_over = true;
 }
 
 static int watch(struct relay *r, enum source source, int fd,
@@ -206,6 +240,7 @@ int relay(struct relay *r)
 		if (r->gone && r->tx != TX_OVER)
 			relay_tx_end(r, -EPIPE);
 		linger(r);
+		stall(r);
 	}
 	close(r->epoll_fd);
 	explicit_bzero(r->in, sizeof(r->in));

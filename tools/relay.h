@@ -35,6 +35,11 @@ struct relay {
 	struct ktls_conn *conn;
 	struct inside *inside;
 	int signal_fd;		/* SIGCHLD and SIGTERM, blocked */
+	/*
+	 * ms for a peer to take something of what is left when nobody is left
+	 * inside who could lose patience; 0: any time
+	 */
+	int stall_ms;
 
 	/* to be told: bytes, and why a direction failed (0: it did not) */
 	uint64_t received, sent;
@@ -47,8 +52,11 @@ struct relay {
 	bool authenticate;	/* is due: the server has asked */
 	bool unflushed;		/* the connection holds what it has taken */
 	bool gone;		/* the peer is */
+	bool left;		/* there is no more than what is in the pipe */
 	enum relay_tx tx;
-	int64_t verdict_at, linger_at, kill_at;
+	int64_t verdict_at, linger_at, kill_at, stall_at;
+	uint64_t stall_sent;	/* as it was when last looked at, and what */
+	int stall_queued;	/* of it the peer had not taken */
 	int epoll_fd, fd;
 	unsigned int kernel;
 	size_t in_len, in_done, out_len, out_done;
@@ -57,7 +65,7 @@ struct relay {
 
 /*
  * Until both directions are over: 0, or -errno when it could not begin.  The
- * socket is non-blocking.  @r: set its first three members, the others 0.
+ * socket is non-blocking.  @r: set its first four members, the others 0.
  */
 int relay(struct relay *r);
 

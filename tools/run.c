@@ -50,6 +50,8 @@ static const char help[] =
 	"  --max-per-address N    ... from an address of IPv4 or a /64 of\n"
 	"                         IPv6; further ones are closed\n"
 	"  --timeout S            seconds for a handshake (20)\n"
+	"  --stall-timeout S      seconds in which a client has to take some of\n"
+	"                         what is left when PROGRAM has ended (120)\n"
 	"  --drain-timeout S      seconds to finish after a signal (10)\n"
 	"  -q, --quiet            no line for each connection\n"
 	"  -h, --help             this text\n"
@@ -86,6 +88,7 @@ enum {
 	OPT_MAX,
 	OPT_PER_ADDRESS,
 	OPT_TIMEOUT,
+	OPT_STALL_TIMEOUT,
 	OPT_DRAIN_TIMEOUT,
 };
 
@@ -102,6 +105,7 @@ static const struct option options[] = {
 	{ "max", required_argument, NULL, OPT_MAX },
 	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "stall-timeout", required_argument, NULL, OPT_STALL_TIMEOUT },
 	{ "drain-timeout", required_argument, NULL, OPT_DRAIN_TIMEOUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -137,6 +141,9 @@ static int take_limit(struct run *o, int opt, const char *arg)
 	case OPT_TIMEOUT:
 		return parse_seconds("--timeout", arg,
 				     &o->conn.timeout) ? 0 : -1;
+	case OPT_STALL_TIMEOUT:
+		return parse_seconds("--stall-timeout", arg,
+				     &o->conn.stall) ? 0 : -1;
 	case OPT_DRAIN_TIMEOUT:
 		return parse_seconds("--drain-timeout", arg,
 				     &o->acceptor.drain_ms) ? 0 : -1;
@@ -319,6 +326,7 @@ static int run(int argc, char **argv)
 			.signal_fd = -1,
 		},
 		.conn.timeout = 20000,
+		.conn.stall = 120000,
 		.program.path_fd = -1,
 	};
 	int err;

@@ -231,6 +231,7 @@ int run_conn(const struct run_conn *c, int fd, const union net_addr *peer)
 
 	if (!r)
 		return STATUS_USAGE;
+	r->stall_ms = c->stall;
 	signals(SIG_UNBLOCK);
 	if (shake(c, fd, peer, &r->conn))
 		return STATUS_TLS;

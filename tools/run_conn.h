@@ -16,6 +16,7 @@ struct run_conn {
 	char **argv;		/* the program */
 	bool socket;		/* is its stdin and stdout */
 	int timeout;		/* ms for the handshake, and to connect */
+	int stall;		/* ms, see struct relay */
 	bool quiet;
 };
 
