@@ -48,6 +48,8 @@ static int refused(void)
 	MUST(kill(getppid(), 0) < 0 && errno == EPERM);
 	MUST(syscall(SYS_tgkill, getppid(), getppid(), 0) < 0 &&
 	     errno == EPERM);
+	MUST(fcntl(STDIN_FILENO, F_SETOWN, getppid()) < 0 && errno == EPERM);
+	MUST(fcntl(STDIN_FILENO, F_SETSIG, SIGKILL) < 0 && errno == EPERM);
 	MUST(prctl(PR_SET_DUMPABLE, 1) < 0 && errno == EPERM);
 	MUST(setuid(0) < 0 && errno == EPERM);
 	MUST(mmap(NULL, 4096, PROT_READ | PROT_EXEC,
@@ -119,6 +121,8 @@ static int works(void)
 	MUST(!pthread_join(thread, NULL));
 	MUST(recv(pair[0], &c, 1, 0) == 1 && c == 'y');
 	MUST(!syscall(SYS_tgkill, getpid(), gettid(), 0));
+	MUST(fcntl(pair[0], F_DUPFD_CLOEXEC, 0) >= 0);
+	MUST(!fcntl(pair[0], F_SETFL, O_NONBLOCK));
 	return 0;
 }
 
