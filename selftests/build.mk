@@ -11,8 +11,8 @@ test-support := harness harness_check harness_run peer peer_ssl \
 test-helpers := crowd ticket_keys
 test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := alert close control data fdpass foreign half_rtt keys limit \
-	offload plain post_read rekey rekey_past tamper
+test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
+	limit offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent serve_auth serve_body \
 	run_tls probe)
@@ -58,6 +58,8 @@ test-uring := uring uring_close uring_cold uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
 # ... of a part of the program
 $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
+$(O)/selftests/keyring: $(O)/tools/keyring.o
+$(O)/selftests/keyring: test-libs := -lkeyutils
 # ... where what is allocated is counted
 $(O)/selftests/footprint: $(O)/bench/heap.o
 $(O)/selftests/footprint: test-libs := $(wrap-heap)

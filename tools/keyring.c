@@ -35,24 +35,49 @@ void keyring_forget(void)
 	keyctl_clear(KEY_SPEC_PROCESS_KEYRING);
 }
 
+/* Of "type;uid;gid;perm;description", as keyctl_describe(3) has it; or NULL */
+static const char *description(const char *text)
+{
+	for (int i = 0; i < 4 && text; i++)
+		text = (text = strchr(text, ';')) ? text + 1 : NULL;
+	return text;
+}
+
+/* Is it a keyring of this user's, with this name? */
+static bool is_keyring(int32_t serial, const char *name)
+{
+	char begin[32], *text;
+	const char *is;
+	bool ok;
+
+	if (keyctl_describe_alloc(serial, &text) < 0)
+		return false;
+	snprintf(begin, sizeof(begin), "keyring;%u;", geteuid());
+	is = description(text);
+	ok = !strncmp(text, begin, strlen(begin)) && is && !strcmp(is, name);
+	free(text);
+	return ok;
+}
+
 /*
  * A line of proc(5)'s keys: serial, flags, usage, timeout, permissions, uid,
- * gid, type, description and what the type has to say.  Whoever can show a key
- * to others chooses its name, so that the owner has to be looked at.
+ * gid, type, description and what the type has to say.  A description is
+ * whatever its owner likes, who may show it to others, and has line feeds as
+ * they are: a line is no more than a hint where to look.
  */
 static int32_t match_line(const char *line, const char *name)
 {
-	unsigned int serial, uid;
+	unsigned int serial;
 	int at = 0;
 	size_t len = strlen(name);
 
-	if (sscanf(line, "%x %*s %*s %*s %*x %u %*d keyring %n", &serial, &uid,
-		   &at) != 2 || !at || uid != geteuid())
+	if (sscanf(line, "%x %*s %*s %*s %*x %*d %*d keyring %n", &serial,
+		   &at) != 1 || !at)
 		return 0;
 	line += at;
 	if (strncmp(line, name, len) || strncmp(line + len, ": ", 2))
 		return 0;
-	return (int32_t)serial;
+	return is_keyring((int32_t)serial, name) ? (int32_t)serial : 0;
 }
 
 static int32_t find_keyring(const char *name)
@@ -173,21 +198,19 @@ static bool collect_ring(struct keyring_psks *list, int32_t serial, int depth)
 	return ok;
 }
 
-/* keyctl_describe(3): "type;uid;gid;perm;description" */
 static bool collect(struct keyring_psks *list, int32_t serial, int depth)
 {
-	char *text, *p;
+	const char *identity;
+	char *text;
 	bool ok = true;
 
 	if (keyctl_describe_alloc(serial, &text) < 0)
 		return true;
-	p = text;
-	for (int i = 0; i < 4 && p; i++)
-		p = (p = strchr(p, ';')) ? p + 1 : NULL;
+	identity = description(text);
 	if (!strncmp(text, "keyring;", 8))
 		ok = collect_ring(list, serial, depth);
-	else if (p && !strncmp(text, "psk;", 4))
-		ok = add_psk(list, serial, p);
+	else if (identity && !strncmp(text, "psk;", 4))
+		ok = add_psk(list, serial, identity);
 	free(text);
 	return ok;
 }
