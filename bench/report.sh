@@ -234,7 +234,7 @@ report() {
 		- $(date -u +%Y-%m-%d)
 		- $(openssl version)
 		- $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)
-		- handshakes: Linux $(uname -r), $(nproc) CPUs
+		- handshakes: Linux $(uname -r | cut -d - -f 1), $(nproc) CPUs
 		- the rest: User Mode Linux $uml, one CPU, AES-GCM by $aes;
 		  a system call costs 10 to 25 us there
 
