@@ -15,7 +15,7 @@
  * as one likes, one at a time; who wants several handshakes at once connects
  * several times.  To close the connection ends the handshake that is going on.
  * The agent may close it at any time between an answer and a request, as when
- * it has read its files again: connect anew.
+ * it has read its files again, or others want the place: connect anew.
  *
  * A message is a head of 8 bytes and fields of 8 bytes and their value each,
  * up to the message's end, in any order, none twice.  Numbers are in network
