@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent_lib.h"
@@ -127,6 +128,29 @@ TEST_F(linger, sent_by_one_too_many)
 	must_answer(self);
 	for (int i = 0; i < 5; i++)
 		close(agent[i]);
+}
+
+/* ... as does who closes the socket that listens, when nobody else has it */
+TEST_F(linger, sent_to_an_orphan)
+{
+	int agent;
+
+	ASSERT_OK(kill(self->worker, SIGSTOP));
+	/* which it finds out first */
+	ASSERT_OK(kill(self->a.pid, SIGKILL));
+	ASSERT_EQ(waitpid(self->a.pid, NULL, 0), self->a.pid);
+	self->a.pid = 0;
+	agent = agent_dial(&self->a);
+	agent_say(agent, self->msg, 1, self->slow, 1);
+	close(self->slow[0]);
+	close(agent);
+	ASSERT_OK(kill(self->worker, SIGCONT));
+	for (int i = 0; i < 1000 && !kill(self->worker, 0); i++)
+		poll(NULL, 0, harness_ms(10));
+	EXPECT_EQ(kill(self->worker, 0), -1);
+	/* for the teardown */
+	kill(self->worker, SIGKILL);
+	agent_start(&self->a, NULL);
 }
 
 /* What a request without a peer comes to: -ETIMEDOUT if it is served */

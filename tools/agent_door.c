@@ -409,7 +409,8 @@ void door_shut(struct door *door)
 		return;
 	door->open = false;
 	loop_remove(door->loop, &door->watch);
-	close(door->watch.fd);
+	/* the last to close it closes what those sent who wait there */
+	fd_close(door->watch.fd, &door->closing);
 	alarm_stop(&door->pause);
 	alarm_set(door->loop, &door->alarm, door->agent->timeout);
 }
