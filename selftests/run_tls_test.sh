@@ -118,6 +118,17 @@ print(line, select.select([0], [], [], 1)[0])'
 	is told "$(echo hello | joins --keep-open)" "b'hello\\n' []"
 }
 
+# Who has heard enough is not kept, as by any other filter.
+enough()
+{
+	runs -- yes
+	# shellcheck disable=SC2016
+	is "told, and status" "$(joins <>"$tmp/never" | head -n 1
+		echo "${PIPESTATUS[0]}")" $'y\n1'
+	has reason "$(joins 2>&1 >/dev/full <>"$tmp/never")" \
+		'stdout: No space left on device$'
+}
+
 # A program that does not read is no obstacle to what it writes.
 unread()
 {
@@ -806,7 +817,7 @@ if has_ktls; then
 	more+=(counted)
 fi
 if [ -z "${KTLS_VM-}" ]; then
-	more+=(echo_user keep_open environment client_cert files user many
+	more+=(echo_user keep_open enough environment client_cert files user many
 		hostile stalled per_address statuses drains drains_late drains_stubborn reload
 		resumes http cut_off_user cut_off_nohup no_children no_stderr
 		to_http to_path proxy resides resident_ends)

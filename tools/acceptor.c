@@ -128,7 +128,7 @@ static void accept_some(struct acceptor *a, int listener)
 
 /* ---- the end ----------------------------------------------------------- */
 
-/* Each ends within seconds of that, unless a program of its user's has it stop */
+/* Each ends within seconds of that, unless a program has it stop */
 static void cut(struct acceptor *a)
 {
 	signal_all(a, SIGTERM);

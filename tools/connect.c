@@ -225,7 +225,8 @@ static int run_terminal(const struct connect *o, struct relay *r)
 	if (terminal_start(&t, o->keep_open))
 		return STATUS_USAGE;
 	status = serve(r, &t.inside);
-	return terminal_finish(&t) && !status ? STATUS_USAGE : status;
+	/* what else failed may be because of that */
+	return terminal_finish(&t) ? STATUS_USAGE : status;
 }
 
 static void take_note(int sig)

@@ -19,7 +19,10 @@ enum inside_end {
 struct inside {
 	/* Our ends, non-blocking: what came goes there, what to send is here */
 	int to, from;
-	/* Nothing is sent any more, and nobody listens, once the peer closes */
+	/*
+	 * Nothing is sent any more, and nobody listens, once the peer closes;
+	 * nothing is sent, either, once nobody listens
+	 */
 	bool follows;
 	/* ms for what may still come when it has said all; 0: any time */
 	int half_ms;

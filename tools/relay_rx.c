@@ -15,6 +15,8 @@ void relay_unheard(struct relay *r)
 		close(r->inside->to);
 	r->inside->to = -1;
 	r->in_len = r->in_done = 0;
+	if (!r->rx_over && r->inside->follows && r->tx == TX_OPEN)
+		r->tx = TX_FLUSH;
 }
 
 /* @err: 0: the peer has closed */
