@@ -6,6 +6,8 @@
 #	kernels, with KO=… each, do not meet
 # make modules_install
 #	... and installs them for it
+# make install-dkms
+#	puts the sources where "dkms install libktls/VERSION" finds them
 
 KDIR	?= /lib/modules/$(shell uname -r)/build
 KO	?= $(O)/modules
@@ -22,4 +24,12 @@ modules:
 modules_install: modules
 	$(kbuild) modules_install
 
-.PHONY: modules modules_install
+dkms-dir = $(DESTDIR)/usr/src/libktls-$(VERSION)
+
+install-dkms:
+	for f in $(kbuild-src); do \
+		install -D -m 644 $$f $(dkms-dir)/$$f || exit; \
+	done
+	install -m 644 kmod/dkms.conf $(dkms-dir)
+
+.PHONY: modules modules_install install-dkms

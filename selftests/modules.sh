@@ -23,6 +23,25 @@ build()	# KERNEL ARG...
 		echo "no module"
 }
 
+# With what "make install-dkms" installs alone, by the command of dkms.conf
+build_dkms()	# KERNEL
+{
+	local dkms_tree=$PWD/build/modules-dkms kernel_source_dir
+
+	kernel_source_dir=$(selftests/vm/fetch.sh "kbuild-$1")/build || return
+	rm -rf "$dkms_tree"
+	# shellcheck source=kmod/dkms.conf
+	. kmod/dkms.conf
+	make -s install-dkms DESTDIR="$dkms_tree/dest" >/dev/null
+	mkdir -p "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION"
+	cd "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION" || return
+	mv "$dkms_tree/dest/usr/src/$PACKAGE_NAME-$PACKAGE_VERSION" build
+	cd build || return
+	${MAKE[0]} >"$dkms_tree/log" 2>&1 || tail "$dkms_tree/log"
+	[ -e "${BUILT_MODULE_LOCATION[0]}/${BUILT_MODULE_NAME[0]}.ko" ] ||
+		echo "no module"
+}
+
 n=0
 failed=0
 verdict()	# NAME COMPLAINTS
@@ -38,8 +57,9 @@ verdict()	# NAME COMPLAINTS
 }
 
 echo "KTAP version 1"
-echo "1..2"
+echo "1..3"
 # 7.3's headers come without what sparse needs
 verdict "6.12, sparse" "$(build 6.12 C=2 CF=-D__CHECK_ENDIAN__)"
 verdict 7.3 "$(build 7.3)"
+verdict "as DKMS does" "$(build_dkms 6.12)"
 exit $failed
