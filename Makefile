@@ -6,6 +6,7 @@
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)
+#   make deb        Debian packages, into build/deb/
 #
 # V=1 shows the commands, SAN=1 builds with ASan and UBSan (into build-san/),
 # CC=clang uses clang.
@@ -23,7 +24,9 @@ PKGDIR	?= $(LIBDIR)/pkgconfig
 PKG_CONFIG ?= pkg-config
 OBJCOPY	?= objcopy
 
-WARN	:= -Wall -Wextra -Wshadow -Wconversion -Werror
+# none for who builds with compilers that we have not seen
+WERROR	?= -Werror
+WARN	:= -Wall -Wextra -Wshadow -Wconversion $(WERROR)
 CFLAGS	?= -O2 -g
 HARDEN	:= -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 ifdef SAN
@@ -42,6 +45,7 @@ all:
 
 include lib/build.mk
 -include tools/build.mk
+-include tools/deb.mk
 -include bench/build.mk
 -include kmod/build.mk
 -include selftests/build.mk
@@ -54,8 +58,9 @@ $(O)/%.o: %.c | deps-build
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 # What the machine lacks: installed when root, else named
+DEPS	?= selftests/deps.sh
 deps-%:
-	$(Q)selftests/deps.sh $*
+	$(Q)$(DEPS) $*
 
 install: install-lib install-tools
 
@@ -64,7 +69,7 @@ uninstall: uninstall-lib uninstall-tools
 clean:
 	rm -rf build build-san build-clang build-san-clang
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
 
 .PHONY: all lib tools install uninstall clean
 .DELETE_ON_ERROR:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# ktls: the program, linked with the static library so that it runs anywhere
+# ktls: the program, linked with the static library so that it runs anywhere,
+# or with SHARED=1 with what is installed beside it
 
 tools-src  := $(sort $(wildcard tools/*.c))
 tools-obj  := $(tools-src:%.c=$(O)/%.o)
@@ -11,7 +12,10 @@ tools: $(O)/ktls
 $(tools-obj): CPPFLAGS += -Ilib/include -Iuapi \
 	$(shell $(PKG_CONFIG) --cflags libnl-genl-3.0)
 
-$(O)/ktls: $(tools-obj) $(O)/libktls-uring.a $(O)/libktls.a
+tools-ext := $(if $(SHARED),so,a)
+
+$(O)/ktls: $(tools-obj) $(O)/libktls-uring.$(tools-ext) \
+		$(O)/libktls.$(tools-ext)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) $(tools-libs)
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The server of README.md, as a user of an installed library builds and meets
+# it; beside tool_lib.sh. $where: the prefix; $libs: its folder of libraries.
+
+# On a free port: the one in the text may be taken.
+readme_source()	# FILE
+{
+	awk '/^<!-- server\.c -->/ { on = 1; next }
+	     on && /^```c/ { code = 1; next }
+	     /^```/ { if (code) exit }
+	     code' README.md >"$1"
+	is "lines with the port" "$(grep -c 'htons(4433)' "$1")" 1
+	sed -i 's/htons(4433)/htons(0)/' "$1"
+}
+
+# Where process $1 listens, once it does
+listening()	# PID
+{
+	port=$(ss -Hltnp 2>/dev/null | grep -F "pid=$1," |
+		awk '{ sub(/.*:/, "", $4); print $4 }')
+	[ -n "$port" ] && return
+	kill -0 "$1" && return 1
+	return 2
+}
+
+start_readme()	# PROGRAM
+{
+	LD_LIBRARY_PATH=$libs "$1" "$pki/p256.pem" "$pki/p256.key" \
+		>"$dir/readme.log" 2>&1 &
+	server=$!
+	servers=("$server")
+	until_true listening "$server"
+}
+
+# An echo for one connection, by s_client and then by ktls get, whose request
+# comes back as what cannot be an answer: exit status 5
+reach_readme()	# PROGRAM
+{
+	start_readme "$1"
+	mkfifo "$dir/in"
+	: >"$dir/out"
+	within openssl s_client -quiet -no_ign_eof -verify_return_error \
+		-CAfile "$pki/ca.pem" -verify_hostname localhost \
+		-connect "localhost:$port" \
+		<"$dir/in" >"$dir/out" 2>"$dir/err" &
+	exec 7>"$dir/in"
+	echo "over and over" >&7
+	until_true grep -qx "over and over" "$dir/out"
+	exec 7>&-
+	wait $!
+	await_server
+	start_readme "$1"
+	ends 5 env "LD_LIBRARY_PATH=$libs" "$where/bin/ktls" get -v \
+		--cafile "$pki/ca.pem" "https://localhost:$port/"
+	has "ktls get" "$out" 'TLS 1\.3.*'
+	has "ktls get" "$out" malformed
+	await_server
+	rm "$dir/in"
+}
