@@ -3,6 +3,7 @@
 #   make            the library and the program, into build/
 #   make demo       serve a real file over kernel TLS and fetch it
 #   make check      every test, on this kernel and on kernels with kTLS
+#   make check-model  the tables of the handshakes, proved
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)

@@ -8,7 +8,7 @@ include selftests/vm/build.mk
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
 # what a shell test runs
-test-helpers := crowd ticket_keys
+test-helpers := crowd model ticket_keys
 test-names   := $(filter-out $(test-support) $(test-helpers), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
@@ -90,8 +90,12 @@ check-clients: all tests
 		selftests/vm/vm.sh -k uml -t 600 -- selftests/clients.sh
 	@echo "what the browser showed: $(O)/clients.png"
 
+# The tables of the handshakes, searched by spin
+check-model: $(O)/selftests/model
+	$(Q)KTLS_TEST_BUILD=$(O) selftests/model_test.sh
+
 demo:
 	$(Q)selftests/demo.sh
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
-.PHONY: tests check check-host check-clients demo
+.PHONY: tests check check-host check-clients check-model demo
