@@ -17,6 +17,9 @@
 #include "netlink.h"
 #include "record.h"
 
+/* How long the peer has to acknowledge all, and to end its side */
+#define KC_SETTLE	(2 * HZ)
+
 /*
  * A thread cannot free what it runs on, nor may the module go away while it
  * still runs: its last deed is to hand the connection to this queue.
@@ -120,12 +123,33 @@ static int kc_conn_run(struct kc_conn *conn)
 	return kc_flow_run(conn);
 }
 
+/*
+ * TCP stops the timers of a kernel's socket that is closed: what its peer has
+ * not acknowledged then is never sent again, nor freed if the peer keeps
+ * silent. So give the peer a moment; kc_conn_close() leaves nothing behind.
+ */
+static void kc_conn_settle(struct kc_conn *conn)
+{
+	unsigned long end = jiffies + KC_SETTLE;
+	const struct sock *sk;
+
+	if (!conn->sock)
+		return;
+	kernel_sock_shutdown(conn->sock, SHUT_RDWR);
+	sk = conn->sock->sk;
+	while (READ_ONCE(sk->sk_state) != TCP_CLOSE &&
+	       !READ_ONCE(conn->hurry) && check_net(conn->ep->net) &&
+	       time_before(jiffies, end))
+		schedule_timeout_interruptible(HZ / 50);
+}
+
 static int kc_conn_thread(void *data)
 {
 	struct kc_conn *conn = data;
 
 	conn->error = kc_conn_run(conn);
 	kc_conn_state(conn, KTLS_CONSUMER_STATE_CLOSING);
+	kc_conn_settle(conn);
 	queue_work(kc_reaper, &conn->reap);
 	return 0;
 }
@@ -149,11 +173,12 @@ static void kc_conn_close(struct kc_conn *conn)
 	mutex_unlock(&conn->ep->lock);
 	if (!sock)
 		return;
-	kernel_sock_shutdown(sock, SHUT_RDWR);
 	kc_conn_release_net(conn);
 	if (conn->holds_net) {
 		sk_net_refcnt_upgrade(sock->sk);
 		put_net(conn->ep->net);
+	} else {
+		sock_no_linger(sock->sk);	/* reset, if it is not over */
 	}
 	__fput_sync(file);
 }
@@ -268,6 +293,8 @@ int kc_conn_start(struct kc_endpoint *ep, struct socket *sock)
 void kc_conn_stop(struct kc_conn *conn, bool hard)
 {
 	WRITE_ONCE(conn->closing, true);
+	if (hard)
+		WRITE_ONCE(conn->hurry, true);
 	if (conn->sock)
 		kernel_sock_shutdown(conn->sock, hard ? SHUT_RDWR : SHUT_RD);
 }

@@ -32,6 +32,7 @@ static void kc_endpoint_accepted(struct kc_endpoint *ep, struct socket *sock)
 	if (!err)
 		return;
 	kc_count(&ep->counters, REFUSED, 1);
+	sock_no_linger(sock->sk);	/* see kc_conn_settle() */
 	sock_release(sock);
 }
 

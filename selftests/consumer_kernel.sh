@@ -492,8 +492,8 @@ rights()
 	close_all
 }
 
-# A namespace ends, with connections that would never
-namespaces()
+# From here on all is in a namespace of its own
+namespace()
 {
 	ip netns add ktls_test
 	ip -n ktls_test link set lo up
@@ -502,6 +502,12 @@ namespaces()
 	chmod +x "$dir/ktls"
 	ktls=$dir/ktls
 	agent
+}
+
+# A namespace ends, with connections that would never
+namespaces()
+{
+	namespace
 	# each waits for the other, without end
 	listens discard
 	within "$ktls" kernel connect --detach --auth anon chargen "$at" \
@@ -511,6 +517,28 @@ namespaces()
 	stop_server
 	ip netns del ktls_test
 	until_true no_threads
+}
+
+# A peer of which nothing is heard any more: nothing remains for it
+silence()
+{
+	namespace
+	listens --timeout 2 echo
+	# shellcheck disable=SC2016	# it is for that shell
+	ip netns exec ktls_test bash -c 'exec 7<>/dev/tcp/127.0.0.1/$0 &&
+		read -r <"$1"' "$port" "$tmp/never" &
+	others+=($!)
+	at_work()
+	{
+		[ "$(endpoint .connections[0].state)" = handshake ]
+	}
+	until_true at_work
+	ip -n ktls_test link set lo down
+	listener_ends handshake_errors ETIMEDOUT
+	is "sockets besides the listener" "$(ip netns exec ktls_test \
+		ss -Htan "sport = :$port" | grep -v LISTEN)" ""
+	close_all
+	ip netns del ktls_test
 }
 
 removal()
@@ -551,7 +579,7 @@ strip --strip-debug -o "$module" \
 keyctl new_session >/dev/null
 tests="load usage nobody services much many listed ipv6 openssl_client
 	openssl_server key_update wrong_certificates slow_handshakes ends_badly
-	crowded own_certificate no_such_key rights namespaces removal"
+	crowded own_certificate no_such_key rights namespaces silence removal"
 # keys of this type come with it, where there is NVMe
 ! modprobe -q nvme-keyring || tests+=" psk"
 insmod "$module" || {
