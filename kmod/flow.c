@@ -157,7 +157,6 @@ static int kc_receive(struct kc_conn *conn)
 		err = conn->flow->sink(conn, n);
 		if (err)
 			return err;
-		cond_resched();
 	}
 	if (!n && !conn->sated && kc_conn_is_client(conn) &&
 	    conn->ep->config.bytes)

@@ -18,8 +18,8 @@
 /* How often a receiver that waits looks around */
 #define KC_TICK		HZ
 #define KC_LINGER	(2 * HZ)
-/* Records that are left for what one call sends, and for closing */
-#define KC_TX_MARGIN	256
+/* Records for what one call sends, of 63 bytes at the least, and for closing */
+#define KC_TX_MARGIN	2048
 
 /*
  * After so many records a key is used up: for AES-GCM 2^24.5 (RFC 9846 5.5),
@@ -77,30 +77,6 @@ int kc_record_begin(struct kc_conn *conn)
 	return 0;
 }
 
-static ssize_t kc_recvmsg(struct kc_conn *conn, u8 *type)
-{
-	struct sock *sk = conn->sock->sk;
-	union {
-		struct cmsghdr cmsg;
-		u8 buf[CMSG_SPACE(sizeof(u8))];
-	} u;
-	struct msghdr msg = {
-		.msg_control = &u,
-		.msg_controllen = sizeof(u),
-	};
-	ssize_t n;
-
-	iov_iter_bvec(&msg.msg_iter, ITER_DEST, conn->bv, KC_PAGES, KC_CHUNK);
-	n = sock_recvmsg(conn->sock, &msg, 0);
-	*type = 0;
-	/* what is put there shortens what is left */
-	if (n >= 0 && msg.msg_controllen < sizeof(u))
-		*type = tls_get_record_type(sk, &u.cmsg);
-	kc_count_set(&conn->counters, RX_RECORDS,
-		     kc_seq(&tls_get_ctx(sk)->rx) - conn->rx_base);
-	return n;
-}
-
 /*
  * A network driver may still be sending from pages that went through kTLS, if
  * it does the encryption. Receive into others, then.
@@ -122,14 +98,48 @@ static int kc_fresh_pages(struct kc_conn *conn)
 	return 0;
 }
 
-/* Nothing came for a tick: what there is to do */
+static ssize_t kc_recvmsg(struct kc_conn *conn, u8 *type)
+{
+	struct sock *sk = conn->sock->sk;
+	union {
+		struct cmsghdr cmsg;
+		u8 buf[CMSG_SPACE(sizeof(u8))];
+	} u;
+	struct msghdr msg = {
+		.msg_control = &u,
+		.msg_controllen = sizeof(u),
+	};
+	ssize_t n;
+	int err;
+
+	*type = 0;
+	err = kc_fresh_pages(conn);
+	if (err)
+		return err;
+	iov_iter_bvec(&msg.msg_iter, ITER_DEST, conn->bv, KC_PAGES, KC_CHUNK);
+	n = sock_recvmsg(conn->sock, &msg, 0);
+	/* what is put there shortens what is left */
+	if (n >= 0 && msg.msg_controllen < sizeof(u))
+		*type = tls_get_record_type(sk, &u.cmsg);
+	kc_count_set(&conn->counters, RX_RECORDS,
+		     kc_seq(&tls_get_ctx(sk)->rx) - conn->rx_base);
+	return n;
+}
+
+/*
+ * Is there a reason not to receive any more? Shutting down alone does not end
+ * it while the peer goes on sending, nor does what is not data keep it alive.
+ */
 static int kc_tick(struct kc_conn *conn)
 {
+	int err = READ_ONCE(conn->sender_error);
 	unsigned long idle;
 
 	idle = msecs_to_jiffies(conn->ep->config.idle_timeout);
 	if (READ_ONCE(conn->closing))
 		return -ESHUTDOWN;
+	if (err == -ETIMEDOUT || err == -EKEYEXPIRED)
+		return err;	/* of others, the peer may yet say why */
 	if (time_after(jiffies, READ_ONCE(conn->active) + idle))
 		return -ETIMEDOUT;
 	return KC_MORE;
@@ -162,9 +172,12 @@ static ssize_t kc_recv_data(struct kc_conn *conn, size_t n)
 static int kc_recv_other(struct kc_conn *conn, u8 type, ssize_t n)
 {
 	if (n == -EAGAIN)
-		return kc_tick(conn);
+		return KC_MORE;
 	if (n < 0)
 		return n;
+	/* data may be empty, RFC 9846 5.1: what comes after it will tell */
+	if (!n && type == TLS_RECORD_TYPE_DATA)
+		return KC_MORE;
 	if (!n && !type)
 		return kc_eof(conn);
 	return kc_control(conn, type, n);
@@ -178,9 +191,10 @@ ssize_t kc_recv(struct kc_conn *conn)
 
 	do {
 		kc_conn_release_net(conn);
-		err = kc_fresh_pages(conn);
+		err = kc_tick(conn);
 		if (err)
 			return err;
+		cond_resched();
 		n = kc_recvmsg(conn, &type);
 		if (n > 0 && type == TLS_RECORD_TYPE_DATA)
 			return kc_recv_data(conn, n);
