@@ -189,9 +189,9 @@ int kc_flow_run(struct kc_conn *conn)
 	if (!err)
 		err = kc_receive(conn);
 	kc_sender_stop(conn);
-	if (kc_speaks_still(err))
+	if (kc_speaks_still(err) || conn->alerted) {
 		kc_half_close(conn);
-	if (!err)
 		kc_linger(conn);
+	}
 	return err;
 }

@@ -266,8 +266,8 @@ int kc_send_record(struct kc_conn *conn, u8 type, void *data, size_t len)
 }
 
 /*
- * A socket of the kernel's that is freed forgets what its peer has not
- * acknowledged yet: wait for the peer's FIN first, which says that it has all.
+ * Wait for the peer's FIN, which says that it has all. What it sends until then
+ * has to be received: TCP would answer with a reset, which may overtake it.
  */
 void kc_linger(struct kc_conn *conn)
 {
@@ -276,7 +276,8 @@ void kc_linger(struct kc_conn *conn)
 	u8 type;
 
 	do {
+		cond_resched();
 		n = kc_recvmsg(conn, &type);
 	} while ((n > 0 || type || n == -EAGAIN) &&
-		 !READ_ONCE(conn->closing) && time_before(jiffies, end));
+		 !READ_ONCE(conn->hurry) && time_before(jiffies, end));
 }
