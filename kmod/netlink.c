@@ -210,6 +210,10 @@ static int kc_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	xa_for_each_start(&kn->endpoints, id, ep, dump->endpoint) {
 		if (only && id != nla_get_u32(only))
 			continue;
+		if (id != dump->endpoint) {	/* nor is that one there */
+			dump->endpoint = id;
+			dump->conn = 0;
+		}
 		err = kc_conn_dump_endpoint(skb, cb, ep);
 		if (err)
 			break;
