@@ -79,11 +79,21 @@ static int kc_handshake_ask(struct kc_conn *conn)
 		.ta_my_privkey = kc_serial(keys->privkey),
 		.ta_num_peerids = keys->num_psks,
 	};
+	struct sock *sk = conn->sock->sk;
+	void (*destruct)(struct sock *sk) = sk->sk_destruct;
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < keys->num_psks; i++)
 		args.ta_my_peerids[i] = kc_serial(keys->psk[i]);
-	return kc_hellos[config->role][config->auth](&args, GFP_KERNEL);
+	err = kc_hellos[config->role][config->auth](&args, GFP_KERNEL);
+	/*
+	 * Some kernels leave their own with a socket whose request they refuse,
+	 * and then nobody frees what is the socket's.
+	 */
+	if (err)
+		sk->sk_destruct = destruct;
+	return err;
 }
 
 /* For how long to wait next, in jiffies; false if there is no time left */
