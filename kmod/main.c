@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* TLS endpoints inside the kernel: see uapi/linux/ktls_consumer.h */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <net/net_namespace.h>
 
 #include "conn.h"
@@ -67,6 +68,8 @@ static void __exit kc_exit(void)
 	kc_netlink_exit();
 	unregister_pernet_subsys(&kc_net_ops);
 	kc_conn_exit();
+	/* who said that a handshake is done may not have returned from here */
+	synchronize_rcu_tasks();
 	kc_pattern_exit();
 }
 
