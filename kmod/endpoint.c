@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "conn.h"
+#include "netlink.h"
 
 #define KC_BACKLOG	128
 /* How long connections have to come to an orderly end */
@@ -117,10 +118,14 @@ static void kc_endpoint_stop_conns(struct kc_endpoint *ep, bool hard)
 	mutex_unlock(&ep->lock);
 }
 
-static void kc_endpoint_stop(struct kc_endpoint *ep)
+/* Have its connections come to an end, and none begin: had it any? */
+static bool kc_endpoint_shut(struct kc_endpoint *ep)
 {
+	bool busy;
+
 	mutex_lock(&ep->lock);
 	ep->closing = true;
+	busy = ep->num_conns;
 	mutex_unlock(&ep->lock);
 	if (ep->listener)
 		kernel_sock_shutdown(ep->listener, SHUT_RDWR);
@@ -128,8 +133,16 @@ static void kc_endpoint_stop(struct kc_endpoint *ep)
 		kthread_stop_put(ep->acceptor);
 
 	kc_endpoint_stop_conns(ep, false);
+	ep->grace = jiffies + KC_GRACE;
+	return busy;
+}
+
+static void kc_endpoint_stop(struct kc_endpoint *ep)
+{
+	long left = ep->grace - jiffies;
+
 	if (!wait_event_timeout(ep->empty, !READ_ONCE(ep->num_conns),
-				KC_GRACE)) {
+				max(left, 0L))) {
 		kc_endpoint_stop_conns(ep, true);
 		wait_event(ep->empty, !READ_ONCE(ep->num_conns));
 	}
@@ -145,10 +158,12 @@ static void kc_endpoint_free(struct kc_endpoint *ep)
 	kfree(ep);
 }
 
-/* It is in no list any more: nobody else has it */
-static void kc_endpoint_destroy(struct kc_endpoint *ep)
+/* It is shut, and in no list any more: nobody else has it */
+static void kc_endpoint_destroy(struct kc_endpoint *ep, bool tell)
 {
 	kc_endpoint_stop(ep);
+	if (tell)
+		kc_netlink_finished(ep);
 	kc_counters_add(&kc_net(ep->net)->counters, &ep->counters);
 	kc_endpoint_free(ep);
 }
@@ -212,7 +227,8 @@ struct kc_endpoint *kc_endpoint_new(struct net *net, struct kc_config *config)
 		err = kc_endpoint_connect(ep);
 	if (err) {
 		kc_endpoint_remove(ep);
-		kc_endpoint_destroy(ep);
+		kc_endpoint_shut(ep);
+		kc_endpoint_destroy(ep, false);
 		return ERR_PTR(err);
 	}
 	return ep;
@@ -222,6 +238,7 @@ int kc_endpoint_close(struct net *net, u32 id)
 {
 	struct kc_net *kn = kc_net(net);
 	struct kc_endpoint *ep;
+	bool busy;
 
 	mutex_lock(&kn->lock);
 	ep = xa_load(&kn->endpoints, id);
@@ -230,7 +247,9 @@ int kc_endpoint_close(struct net *net, u32 id)
 	mutex_unlock(&kn->lock);
 	if (!ep)
 		return -ENOENT;
-	kc_endpoint_destroy(ep);
+	busy = kc_endpoint_shut(ep);
+	kc_endpoint_destroy(ep, busy &&
+			    ep->config.role == KTLS_CONSUMER_ROLE_CONNECT);
 	return 0;
 }
 
@@ -240,10 +259,15 @@ void kc_endpoint_close_all(struct net *net)
 	struct kc_endpoint *ep;
 	unsigned long id;
 
-	/* only a namespace's end, where nobody else is left */
+	/*
+	 * Only a namespace's end, where nobody else is left. First shut all, so
+	 * that peers who let one wait do not add up.
+	 */
+	xa_for_each(&kn->endpoints, id, ep)
+		kc_endpoint_shut(ep);
 	xa_for_each(&kn->endpoints, id, ep) {
 		kc_endpoint_remove(ep);
-		kc_endpoint_destroy(ep);
+		kc_endpoint_destroy(ep, false);
 	}
 }
 

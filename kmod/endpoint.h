@@ -38,6 +38,7 @@ struct kc_endpoint {
 	u32 num_conns;
 	u32 next_conn;
 	bool closing;
+	unsigned long grace;		/* jiffies, when closing turns hard */
 	int last_error;			/* negative, or 0 */
 	u8 last_alert;
 	wait_queue_head_t empty;	/* the list of connections */

@@ -176,6 +176,24 @@ ipv6()
 	close_all
 }
 
+# Who waits for one that connects is told if somebody else closes it
+closed()
+{
+	agent
+	listens discard
+	within "$ktls" kernel connect --auth anon discard "$at" \
+		>"$dir/connect" 2>&1 &
+	client=$!
+	others+=("$client")
+	until_true listener_counts handshakes 1
+	within "$ktls" kernel close "$(within "$ktls" kernel list -j |
+		jq '.[] | select(.role == "connect").id')"
+	wait "$client"
+	is lines "$(wc -l <"$dir/connect")" 1
+	has "the last word" "$(<"$dir/connect")" 'active=0 .* completed=1 '
+	close_all
+}
+
 # ---- other people's TLS ----------------------------------------------------
 
 # s_client, that stays: what is written to file descriptor 7 is sent
@@ -577,7 +595,7 @@ strip --strip-debug -o "$module" \
 	"${KTLS_TEST_MODULES:-$top/build/modules}/kmod/ktls_consumer.ko"
 # Keys that are made stay until the end, and the agent has them, too
 keyctl new_session >/dev/null
-tests="load usage nobody services much many listed ipv6 openssl_client
+tests="load usage nobody services much many listed closed ipv6 openssl_client
 	openssl_server key_update wrong_certificates slow_handshakes ends_badly
 	crowded own_certificate no_such_key rights namespaces silence removal"
 # keys of this type come with it, where there is NVMe

@@ -259,6 +259,7 @@ int endpoint_follow(struct kernel *k, struct nl_msg *msg,
 		err = kernel_event(k, take_end, r);
 	if (!r->id)
 		return err;
+	k->quiet = true;	/* somebody else may have closed it */
 	msg = kernel_request(k, KTLS_CONSUMER_CMD_CLOSE, 0);
 	nla_put_u32(msg, KTLS_CONSUMER_A_ENDPOINT_ID, r->id);
 	kernel_ask(k, msg, NULL, NULL);

@@ -15,6 +15,7 @@ struct exchange {
 	kernel_answer answer;
 	void *arg;
 	int status;		/* 1: not over yet */
+	bool quiet;
 };
 
 static int fail_nl(const char *what, int err)
@@ -118,8 +119,9 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
 
 	(void)from;
 	((struct exchange *)arg)->status = err->error;
-	complain("the kernel: %s%s%s", strerror(-err->error), more ? ": " : "",
-		 more ? more : "");
+	if (!((struct exchange *)arg)->quiet)
+		complain("the kernel: %s%s%s", strerror(-err->error),
+			 more ? ": " : "", more ? more : "");
 	return NL_STOP;
 }
 
@@ -145,7 +147,9 @@ static int exchange(struct nl_sock *sk, struct exchange *x)
 int kernel_ask(struct kernel *k, struct nl_msg *msg, kernel_answer answer,
 	       void *arg)
 {
-	struct exchange x = { .answer = answer, .arg = arg, .status = 1 };
+	struct exchange x = {
+		.answer = answer, .arg = arg, .status = 1, .quiet = k->quiet,
+	};
 	int err = nl_send_auto(k->sk, msg);
 
 	nlmsg_free(msg);

@@ -3,6 +3,7 @@
 #ifndef TOOLS_KERNEL_NL_H
 #define TOOLS_KERNEL_NL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <netlink/msg.h>
@@ -14,6 +15,7 @@ struct kernel {
 	struct nl_sock *sk;	/* for requests */
 	struct nl_sock *events;	/* or NULL */
 	int family;
+	bool quiet;		/* about what the kernel refuses */
 };
 
 /* What is made of the attributes of an answer, which are valid meanwhile */

@@ -30,7 +30,8 @@
  *   STATS_GET (the same). The sum of all endpoints of the namespace, of those
  *	that are closed, too.
  *   ENDPOINT_NTF, to the group "events" (CAP_NET_ADMIN to join): an endpoint
- *	that connects has no connections any more, and this is its last word.
+ *	that connects has no connections any more, and this is its last word;
+ *	closed or not, but not at the end of the namespace or of the module.
  *
  * AUTH says how to authenticate: the upcall's call of that name is made.
  *   ANON  the client only verifies the server (only for CONNECT).
