@@ -584,6 +584,9 @@ usage()
 	ends 1 "$ktls" kernel show 4711
 	has show "$out" 'No such file'
 	ends 1 "$ktls" kernel close 4711
+	ends 1 "$ktls" kernel connect --peername "$(printf %05000d 0)" echo \
+		127.0.0.1:1
+	has peername "$out" '--peername'
 	ends 0 "$ktls" kernel --help
 	rmmod ktls_consumer
 	ends 1 "$ktls" kernel list

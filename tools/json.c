@@ -63,8 +63,8 @@ void json_bool(struct json *j, const char *name, bool value)
 	fputs(value ? "true" : "false", j->out);
 }
 
-void json_number(struct json *j, const char *name, long value)
+void json_number(struct json *j, const char *name, long long value)
 {
 	put_name(j, name);
-	fprintf(j->out, "%ld", value);
+	fprintf(j->out, "%lld", value);
 }

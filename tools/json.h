@@ -18,6 +18,6 @@ void json_end(struct json *j, char bracket);
 /* @value: NULL is null */
 void json_string(struct json *j, const char *name, const char *value);
 void json_bool(struct json *j, const char *name, bool value);
-void json_number(struct json *j, const char *name, long value);
+void json_number(struct json *j, const char *name, long long value);
 
 #endif

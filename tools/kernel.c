@@ -228,7 +228,7 @@ static void collect(const struct nlattr *attrs, int len, void *arg)
 	struct ids *ids = arg;
 
 	if (attr && ids->len < IDS_MAX)
-		ids->id[ids->len++] = nla_get_u32(attr);
+		ids->id[ids->len++] = (uint32_t)kernel_number(attr);
 }
 
 static int all_ids(struct command *c, struct ids *ids)

@@ -52,6 +52,16 @@ static bool parse_psk(struct endpoint_options *o, const char *arg)
 	return false;
 }
 
+static bool parse_peername(struct endpoint_options *o, const char *arg)
+{
+	o->peername = arg;
+	if (*arg && strlen(arg) <= KTLS_CONSUMER_PEERNAME_MAX)
+		return true;
+	complain("--peername: neither none nor more than %d characters",
+		 KTLS_CONSUMER_PEERNAME_MAX);
+	return false;
+}
+
 bool endpoint_option(struct endpoint_options *o, int opt, const char *arg)
 {
 	switch (opt) {
@@ -76,8 +86,7 @@ bool endpoint_option(struct endpoint_options *o, int opt, const char *arg)
 	case OPT_BYTES:
 		return parse_bytes(arg, &o->bytes);
 	case OPT_PEERNAME:
-		o->peername = arg;
-		return true;
+		return parse_peername(o, arg);
 	case OPT_DETACH:
 		o->detach = true;
 		return true;
@@ -204,7 +213,7 @@ static void take_id(const struct nlattr *attrs, int len, void *arg)
 	struct endpoint_result *r = arg;
 
 	if (attr)
-		r->id = nla_get_u32(attr);
+		r->id = (uint32_t)kernel_number(attr);
 }
 
 static uint64_t counter(const struct nlattr *attrs, int len, int which)
@@ -237,7 +246,7 @@ static void take_end(const struct nlattr *attrs, int len, void *arg)
 					     KTLS_CONSUMER_A_ENDPOINT_ID);
 	struct endpoint_result *r = arg;
 
-	if (!attr || nla_get_u32(attr) != r->id)
+	if (!attr || kernel_number(attr) != r->id)
 		return;
 	r->over = true;
 	r->status = judge(attrs, len);

@@ -144,12 +144,23 @@ static const char *listed(const char *const *names, uint64_t at)
 	return NULL;
 }
 
+static const char *address(const struct nlattr *attr, char *buf, size_t size)
+{
+	switch (nla_len(attr)) {
+	case sizeof(struct in_addr):
+		return inet_ntop(AF_INET, nla_data(attr), buf, (socklen_t)size);
+	case sizeof(struct in6_addr):
+		return inet_ntop(AF_INET6, nla_data(attr), buf,
+				 (socklen_t)size);
+	default:
+		return NULL;
+	}
+}
+
 /* The value in words, in @buf if there is none of its own; NULL: a number */
 static const char *words(const struct field *f, const struct nlattr *attr,
 			 char *buf, size_t size)
 {
-	int family = nla_len(attr) == 4 ? AF_INET : AF_INET6;
-
 	switch (f->kind) {
 	case KIND_NAME:
 		return listed(f->names, kernel_number(attr));
@@ -160,7 +171,7 @@ static const char *words(const struct field *f, const struct nlattr *attr,
 	case KIND_CIPHER:
 		return ktls_cipher_name((uint16_t)kernel_number(attr));
 	case KIND_ADDRESS:
-		return inet_ntop(family, nla_data(attr), buf, (socklen_t)size);
+		return address(attr, buf, size);
 	case KIND_STRING:
 		snprintf(buf, size, "%.*s", nla_len(attr),
 			 (const char *)nla_data(attr));
@@ -226,7 +237,7 @@ static void put_json(void *arg, const struct field *f,
 	else if (word)
 		json_string(arg, f->name, word);
 	else
-		json_number(arg, f->name, (long)kernel_number(attr));
+		json_number(arg, f->name, (long long)kernel_number(attr));
 }
 
 static void json_lists(struct json *j, const struct kernel_set *set,
@@ -243,7 +254,7 @@ static void json_lists(struct json *j, const struct kernel_set *set,
 		nla_for_each_attr(attr, attrs, len, rem)
 			if (nla_type(attr) == i)
 				json_number(j, NULL,
-					    (long)kernel_number(attr));
+					    (long long)kernel_number(attr));
 		json_end(j, ']');
 	}
 }
