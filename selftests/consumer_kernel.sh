@@ -194,6 +194,26 @@ closed()
 	close_all
 }
 
+# A listener is closed while data keeps coming: the client hears close_notify
+busy()
+{
+	agent
+	listens discard
+	within "$ktls" kernel connect --auth anon discard "$at" \
+		>"$dir/connect" 2>&1 &
+	client=$!
+	others+=("$client")
+	flows()
+	{
+		[ "$(endpoint .endpoint.counters.rx_bytes)" -gt $MiB ]
+	}
+	until_true flows
+	within "$ktls" kernel close "$id"
+	wait "$client"
+	has "the last word" "$(<"$dir/connect")" 'completed=1 .* rx_alerts=1'
+	close_all
+}
+
 # ---- other people's TLS ----------------------------------------------------
 
 # s_client, that stays: what is written to file descriptor 7 is sent
@@ -598,9 +618,10 @@ strip --strip-debug -o "$module" \
 	"${KTLS_TEST_MODULES:-$top/build/modules}/kmod/ktls_consumer.ko"
 # Keys that are made stay until the end, and the agent has them, too
 keyctl new_session >/dev/null
-tests="load usage nobody services much many listed closed ipv6 openssl_client
-	openssl_server key_update wrong_certificates slow_handshakes ends_badly
-	crowded own_certificate no_such_key rights namespaces silence removal"
+tests="load usage nobody services much many listed closed busy ipv6
+	openssl_client openssl_server key_update wrong_certificates
+	slow_handshakes ends_badly crowded own_certificate no_such_key rights
+	namespaces silence removal"
 # keys of this type come with it, where there is NVMe
 ! modprobe -q nvme-keyring || tests+=" psk"
 insmod "$module" || {
