@@ -583,8 +583,10 @@ removal()
 {
 	agent
 	listens chargen
-	within "$ktls" kernel connect --detach --auth anon chargen "$at" \
-		>/dev/null
+	ends 1 "$ktls" kernel connect --auth anon chargen "$at" &
+	waits=$!
+	others+=("$waits")
+	until_true listener_counts handshakes 1
 	listens echo
 	s_client
 	exec 9<>"/dev/tcp/127.0.0.1/$port"
@@ -593,6 +595,7 @@ removal()
 	wait "$client" || :
 	has "the client's end" "$(<"$dir/from_client")" '^closed'
 	exec 7>&- 9>&-
+	wait "$waits"
 	insmod "$module"
 }
 

@@ -253,6 +253,33 @@ static void take_end(const struct nlattr *attrs, int len, void *arg)
 	r->print(attrs, len, r->arg);
 }
 
+static int ask_quietly(struct kernel *k, struct nl_msg *msg)
+{
+	int err;
+
+	k->quiet = true;
+	err = kernel_ask(k, msg, NULL, NULL);
+	k->quiet = false;
+	return err;
+}
+
+/* Nobody tells of the end of the module */
+static int follow(struct kernel *k, struct endpoint_result *r)
+{
+	int err, gone;
+
+	do {
+		gone = ask_quietly(k, kernel_request(k,
+					KTLS_CONSUMER_CMD_STATS_GET, 0));
+		err = kernel_event(k, take_end, r);
+		if (err == -EAGAIN && gone) {
+			complain("the module was removed");
+			return -ENOENT;
+		}
+	} while (!r->over && (!err || err == -EAGAIN));
+	return r->over ? 0 : err;
+}
+
 int endpoint_follow(struct kernel *k, struct nl_msg *msg,
 		    struct endpoint_result *r)
 {
@@ -264,13 +291,12 @@ int endpoint_follow(struct kernel *k, struct nl_msg *msg,
 		return err;
 	}
 	err = kernel_ask(k, msg, take_id, r);
-	while (!err && !r->over)
-		err = kernel_event(k, take_end, r);
-	if (!r->id)
+	if (err || !r->id)
 		return err;
-	k->quiet = true;	/* somebody else may have closed it */
+	err = follow(k, r);
+	/* somebody else may have closed it already */
 	msg = kernel_request(k, KTLS_CONSUMER_CMD_CLOSE, 0);
 	nla_put_u32(msg, KTLS_CONSUMER_A_ENDPOINT_ID, r->id);
-	kernel_ask(k, msg, NULL, NULL);
+	ask_quietly(k, msg);
 	return err;
 }

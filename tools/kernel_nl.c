@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,11 +181,17 @@ static int on_event(struct nl_msg *msg, void *arg)
 int kernel_event(struct kernel *k, kernel_answer answer, void *arg)
 {
 	struct exchange x = { .answer = answer, .arg = arg, .status = 1 };
+	struct pollfd pfd = {
+		.fd = nl_socket_get_fd(k->events),
+		.events = POLLIN,
+	};
 	int err;
 
 	nl_socket_modify_cb(k->events, NL_CB_VALID, NL_CB_CUSTOM, on_event,
 			    &x);
 	do {
+		if (!poll(&pfd, 1, 1000))
+			return -EAGAIN;
 		err = nl_recvmsgs_default(k->events);
 	} while (err >= 0 && x.status == 1);
 	return err < 0 ? fail_nl("events", err) : 0;

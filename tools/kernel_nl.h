@@ -33,7 +33,10 @@ int kernel_ask(struct kernel *k, struct nl_msg *msg, kernel_answer answer,
 
 /* From now on hear of endpoints that have finished: 0 or -errno, complained */
 int kernel_subscribe(struct kernel *k);
-/* Wait for the next such: 0 or -errno after a complaint */
+/*
+ * Wait for the next such: 0, or -errno after a complaint; -EAGAIN, without one,
+ * if there was none for a second
+ */
 int kernel_event(struct kernel *k, kernel_answer answer, void *arg);
 
 #endif
