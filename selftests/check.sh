@@ -133,7 +133,7 @@ for p in "${parts[@]}"; do
 	qemu) must selftests/deps.sh build test vm-qemu
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
 	      must make -j"$(nproc)" all tests
-	      run_vm qemu-6.12 qemu-6.12 10 1800 build ;;
+	      run_vm qemu-6.12 qemu-6.12 10 2700 build ;;
 	crypto) must selftests/vm/fetch.sh openssl >/dev/null
 		must selftests/vm/fetch.sh lib25519 >/dev/null
 		run_crypto ;;
