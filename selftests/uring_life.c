@@ -449,7 +449,8 @@ TEST_F(uring_life, tickets_later)
 	uring_send(&p->server, 0, 0, 10 << 20, false);
 	uring_idle(p, 10);
 	n = ktls_conn_send_tickets(ktls_stream_conn(p->server.s), 3);
-	EXPECT_TRUE(n == 3 || n == -EAGAIN) TH_LOG("%d", n);
+	/* those behind one that waits are not begun */
+	EXPECT_TRUE((n >= 1 && n <= 3) || n == -EAGAIN) TH_LOG("%d", n);
 	ktls_stream_go(p->server.s);
 	ktls_stream_resume(p->client.s);
 	UNTIL(p, p->client.got == 10 << 20);
