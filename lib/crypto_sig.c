@@ -180,6 +180,9 @@ int sig_sign(const struct sigscheme *scheme, EVP_PKEY *key,
 		      sign_begin(ctx, scheme, key)) ||
 	    EVP_DigestSign(ctx, to, &len, msg.p, msg.len) <= 0)
 		return -KTLS_E_CRYPTO;
+	/* ECDSA without memory for the DER: success, and a length of -1 */
+	if (len > (size_t)size)
+		return -KTLS_E_CRYPTO;
 	w->len += len;
 	return 0;
 }
