@@ -229,7 +229,7 @@ int aead_open(struct aead *a, const uint8_t nonce[AEAD_IV_LEN],
 	/* What nobody vouches for, nobody shall see */
 	if (len)
 		wipe(out, len);
-	return -KTLS_E_RECORD_MAC;
+	return ossl_blame(-KTLS_E_RECORD_MAC);
 }
 
 void aead_free(struct aead *a)
