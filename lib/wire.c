@@ -63,9 +63,9 @@ uint8_t *wr_reserve(struct wr *w, size_t len)
 
 void wr_bytes(struct wr *w, const void *p, size_t len)
 {
-	uint8_t *to = wr_reserve(w, len);
+	uint8_t *to = len ? wr_reserve(w, len) : NULL;
 
-	if (!to || !len)
+	if (!to)
 		return;
 	memcpy(to, p, len);
 	w->len += len;
