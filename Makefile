@@ -4,6 +4,8 @@
 #   make demo       serve a real file over kernel TLS and fetch it
 #   make check      every test, on this kernel and on kernels with kTLS
 #   make check-model  the tables of the handshakes, proved
+#   make fuzz TIME=SECONDS  every parser, and peers that do not play fair
+#   make coverage  the lines and branches that the tests reach
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)
@@ -68,7 +70,8 @@ install: install-lib install-tools
 uninstall: uninstall-lib uninstall-tools
 
 clean:
-	rm -rf build build-san build-clang build-san-clang
+	rm -rf build build-san build-clang build-san-clang build-fuzz \
+		build-cov
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
 

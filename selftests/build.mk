@@ -4,6 +4,7 @@
 # Those of the kernel run again on kernels with kTLS.
 
 include selftests/vm/build.mk
+include selftests/fuzz/build.mk
 
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))

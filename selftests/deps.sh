@@ -16,6 +16,7 @@ declare -A group=(
 	[deb]='dpkg-dev debhelper dh-dkms lintian fakeroot git
 		systemd'
 	[kmod]='patchelf sparse'
+	[fuzz]='clang libclang-rt-14-dev|libclang-rt-dev openssl'
 	[model]='spin gcc libc6-dev'
 	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'

@@ -264,6 +264,9 @@ static struct record *sealing(struct mitm *m, enum end to)
 	return &m->seal[to];
 }
 
+/* Where there is nothing, there is no buffer either */
+static const uint8_t empty[1];
+
 static int send_padded(struct mitm *m, enum end to, uint8_t type,
 		       const void *p, size_t len, size_t pad)
 {
@@ -282,7 +285,8 @@ static int send_padded(struct mitm *m, enum end to, uint8_t type,
 			wr_u8(&inner, type);
 		for (size_t i = 1; i < pad; i++)
 			wr_u8(&inner, 0);
-		ASSERT_OK(record_seal(rec, 0, pad ? 0 : type, inner.buf,
+		ASSERT_OK(record_seal(rec, 0, pad ? 0 : type,
+				      inner.len ? inner.buf : empty,
 				      inner.len, &out));
 	}
 	ASSERT_TRUE(wr_ok(&out));
@@ -316,16 +320,17 @@ static void send_content(struct mitm *m, enum end to, const struct item *it,
 	size_t at = 0, n;
 
 	do {
+		const uint8_t *p = all->len ? all->buf + at : empty;
+
 		n = all->len - at < max ? all->len - at : max;
 		if (it->sealed) {
-			send_padded(m, to, it->type, all->buf + at, n,
-				    it->pad);
+			send_padded(m, to, it->type, p, n, it->pad);
 		} else {
 			struct wr out = { 0 };
 
 			wr_u8(&out, it->type);
 			wr_u16(&out, KTLS_TLS12);
-			wr_opaque(&out, 2, (struct slice){ all->buf + at, n });
+			wr_opaque(&out, 2, (struct slice){ p, n });
 			mitm_bytes(m, to, out.buf, out.len);
 			wr_free(&out);
 		}

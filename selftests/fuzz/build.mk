@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# One program with all targets: FUZZ_TARGET in its environment says which.
+# It is built by clang into build-fuzz/, the library and the tests' support
+# with it.  With AFL++: make build-fuzz/fuzz FUZZ_CC=afl-clang-fast.
+
+fuzz-targets := handshake post parse load cert config agent conf
+fuzz-src := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
+fuzz-tools := agent_conf agent_cred agent_file agent_wire ini
+fuzz-obj := $(fuzz-src:%.c=$(O)/%.o) $(fuzz-tools:%=$(O)/tools/%.o)
+
+TIME	?= 60
+FUZZ_CC	?= clang
+FUZZ	?= $(fuzz-targets)
+fuzz-san := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz-make = $(MAKE) --no-print-directory O=build-fuzz CC=$(FUZZ_CC) HARDEN= \
+	SANFLAGS='$(fuzz-san)' DEPS='$(DEPS)'
+
+$(fuzz-obj) $(O)/selftests/fuzz/replay.o: CPPFLAGS += -Ilib/include
+
+ifeq ($(O),build-fuzz)
+# the time of day is the program's to say; its driver's is the machine's
+$(O)/lib/session.o: CPPFLAGS += -Dclock_gettime=fuzz_clock_gettime
+endif
+
+$(O)/fuzz: $(fuzz-obj) $(O)/selftests/support.a $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lssl -lcrypto -ldl \
+		-pthread
+
+# Any compiler's: it runs files that are there
+$(O)/fuzz-replay: $(O)/selftests/fuzz/replay.o $(fuzz-obj) \
+		$(O)/selftests/support.a $(O)/libktls.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -ldl -pthread
+
+# Each for TIME seconds, on what earlier runs have left, too ...
+fuzz: fuzz-how := $(TIME)
+# ... or the seeds and some changes to them, the same ones each time
+check-fuzz: fuzz-how := runs=3000
+fuzz check-fuzz:
+	$(Q)$(DEPS) fuzz
+	+$(Q)$(fuzz-make) build-fuzz/fuzz build-fuzz/selftests/pki/.stamp
+	$(Q)selftests/fuzz/run.sh $(fuzz-how) $(FUZZ)
+
+# Which lines and branches of lib/ the tests reach that run here, and what
+# 'make fuzz' has left; in COVERAGE_TIME seconds at most
+COVERAGE_TIME ?= 900
+coverage:
+	$(Q)$(DEPS) build test
+	+$(Q)$(MAKE) --no-print-directory O=build-cov CFLAGS='-O0 -g' HARDEN= \
+		SANFLAGS='--coverage -fprofile-update=atomic' lib \
+		$(test-host:%=build-cov/selftests/%) build-cov/fuzz-replay \
+		build-cov/selftests/pki/.stamp
+	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) \
+		$(test-host:%=build-cov/selftests/%)
+
+.PHONY: fuzz check-fuzz coverage

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A handshake with a peer that knows all the keys and changes what it sends
+ * inside of the protection.  An input is a byte, the way and what is made
+ * right behind the changes, and then the changes (struct edit).
+ */
+#include "../harness.h"
+#include "../peer.h"
+#include "fuzz_way.h"
+
+#define EDITS_MAX	8
+
+/* Proofs (CertificateVerify, Finished) are of what the peer did send */
+#define REPAIR		0x80
+
+struct plan {
+	struct edit edit[EDITS_MAX];
+	size_t edits;
+	bool repair;
+	bool changed;		/* a message is another, or not there */
+};
+
+/* All messages as one; HelloRequest is no part of a transcript (5246 7.4.1.1) */
+static void stream(struct wr *w, const struct flight *f)
+{
+	static const uint8_t hello_request[MSG_HEADER];
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct wr *d = &f->item[i].data;
+
+		if (f->item[i].type == CT_HANDSHAKE && !f->item[i].raw &&
+		    (d->len != MSG_HEADER ||
+		     memcmp(d->buf, hello_request, MSG_HEADER)))
+			wr_bytes(w, d->buf, d->len);
+	}
+}
+
+/* Who it reaches shall believe it: where it makes sense */
+static void repair(struct mitm *m, enum end from, struct flight *f)
+{
+	bool tls12 = m->hs[from]->info.version == KTLS_TLS12;
+
+	for (size_t i = 0; i < f->n; i++) {
+		struct item *it = &f->item[i];
+
+		if (item_is(it, HT_FINISHED) && it->sealed)
+			it->fix = FIX_FINISHED;
+		else if (item_is(it, HT_CERTIFICATE_VERIFY) && !tls12)
+			it->fix = FIX_VERIFY;
+	}
+}
+
+/* As mitm.messages does */
+static bool counts(const struct mitm *m, enum end from, const struct item *it)
+{
+	return it->type == CT_HANDSHAKE ||
+	       (it->type == CT_CHANGE_CIPHER_SPEC &&
+		m->hs[from]->info.version == KTLS_TLS12);
+}
+
+/* The item that is message @nr of its flight, or @f->n */
+static size_t find(const struct mitm *m, enum end from,
+		   const struct flight *f, size_t nr)
+{
+	size_t i = 0;
+
+	for (; i < f->n; i++)
+		if (counts(m, from, &f->item[i]) && !nr--)
+			break;
+	return i;
+}
+
+/* Who has got a Finished may be done, and does not look at what is behind it */
+static bool differs(const struct wr *before, const struct wr *after, bool done)
+{
+	size_t len = before->len;
+
+	return (done ? after->len < len : after->len != len) ||
+	       (len && memcmp(before->buf, after->buf, len));
+}
+
+static void alter(struct mitm *m, enum end from, struct flight *f, void *arg)
+{
+	struct plan *p = arg;
+	struct wr before = { 0 }, after = { 0 };
+	bool done = item_is(&f->item[f->n - 1], HT_FINISHED);
+
+	stream(&before, f);
+	if (p->repair)
+		repair(m, from, f);
+	for (size_t e = 0; e < p->edits; e++) {
+		const struct edit *edit = &p->edit[e];
+		size_t nr = edit->where & 0x7f, i;
+
+		if (edit->where >> 7 != from || nr < m->messages[from])
+			continue;
+		i = find(m, from, f, nr - m->messages[from]);
+		if (i < f->n)
+			edit_apply(f, i, edit);
+	}
+	stream(&after, f);
+	if (ktls_hs_wants(m->hs[OTHER(from)]) & KTLS_WANT_RECV)
+		p->changed |= differs(&before, &after, done);
+	wr_free(&before);
+	wr_free(&after);
+}
+
+void fuzz_handshake(const uint8_t *p, size_t len)
+{
+	struct input in = { p, p + len };
+	unsigned int first = in_uint(&in, 1);
+	struct mitm *m = way_begin(first % WAYS_MAX % ways_count());
+	struct plan plan = { .repair = first & REPAIR };
+
+	while (in_more(&in) && plan.edits < EDITS_MAX)
+		edit_read(&in, &plan.edit[plan.edits++]);
+	mitm_run(m, alter, &plan);
+	/* what was changed is noticed, and is nobody's fault here */
+	ASSERT_FALSE(plan.changed && !m->forged && mitm_done(m));
+	ASSERT_NE(m->alert[CLIENT_END], KTLS_ALERT_INTERNAL_ERROR)
+		TH_LOG("%s", ktls_hs_error_text(m->hs[CLIENT_END]));
+	ASSERT_NE(m->alert[SERVER_END], KTLS_ALERT_INTERNAL_ERROR)
+		TH_LOG("%s", ktls_hs_error_text(m->hs[SERVER_END]));
+	if (!plan.edits && !plan.repair)
+		ASSERT_TRUE(mitm_done(m));
+}
+
+/* ---- seeds: each change to each message, and none ---------------------- */
+
+void seed_handshake(void)
+{
+	for (uint8_t way = 0; way < ways_count(); way++) {
+		struct mitm *m = way_begin(way);
+		size_t n[2];
+
+		mitm_run(m, NULL, NULL);
+		ASSERT_TRUE(mitm_done(m));
+		n[0] = m->messages[0];
+		n[1] = m->messages[1];
+		seed(&way, 1);
+		for (int i = 0; i < 2; i++) {
+			for (size_t at = 0; at < n[i]; at++) {
+				uint8_t op = (uint8_t)((at * 5 + way) %
+						       edit_ops);
+				const struct edit e = {
+					.where = (uint8_t)(i << 7 | (int)at),
+					.op = op, .at = (uint16_t)(at * 7),
+					.data = slice_str("\1\2"),
+				};
+				struct wr w = { 0 };
+
+				wr_u8(&w, way | (op & 1 ? REPAIR : 0));
+				edit_write(&w, &e);
+				seed(w.buf, w.len);
+				wr_free(&w);
+			}
+		}
+	}
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The targets of libFuzzer, or of whatever else calls LLVMFuzzerTestOneInput():
+ * one program, FUZZ_TARGET in the environment says which.  What an input does
+ * depends on nothing else: libcrypto's randomness is a counter that begins anew
+ * with each input, and the time of day stands still.
+ *
+ * A check that fails (harness.h) outside a test aborts: that is a finding.
+ */
+#ifndef SELFTESTS_FUZZ_LIB_H
+#define SELFTESTS_FUZZ_LIB_H
+
+#include <time.h>
+
+#include "../../lib/wire.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+
+/* CLOCK_REALTIME as the inputs see it; libFuzzer measures its own by the true */
+int fuzz_clock_gettime(clockid_t id, struct timespec *ts);
+
+struct target {
+	const char *name;
+	void (*run)(const uint8_t *p, size_t len);
+	void (*seed)(void);		/* calls seed() */
+};
+
+/* One per file, and their list */
+#define FUZZ_TARGETS(X)							\
+	X(handshake) X(post) X(parse) X(load) X(cert) X(config)		\
+	X(agent) X(conf)
+
+#define DECLARE_TARGET(name)						\
+	void fuzz_##name(const uint8_t *p, size_t len);			\
+	void seed_##name(void);
+FUZZ_TARGETS(DECLARE_TARGET)
+
+/* ---- reading an input: past its end there are zeros -------------------- */
+
+struct input {
+	const uint8_t *p, *end;
+};
+
+uint32_t in_uint(struct input *in, unsigned int bytes);
+/* At most @len bytes */
+struct slice in_bytes(struct input *in, size_t len);
+
+static inline bool in_more(const struct input *in)
+{
+	return in->p != in->end;
+}
+
+/* ---- for seeds --------------------------------------------------------- */
+
+/* A file of the corpus */
+void seed(const void *p, size_t len);
+/* ... with a number in front */
+void seed_with(uint8_t first, struct slice rest);
+/* A whole file, with a zero after it that is not counted; abort: there is none */
+struct wr read_file(const char *path);
+
+/* A file with that content: its path; gone with the next of the same @nr */
+#define TEMP_FILES	4
+const char *temp_file(unsigned int nr, struct slice content);
+
+#endif /* SELFTESTS_FUZZ_LIB_H */

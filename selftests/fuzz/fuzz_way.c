@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fuzz_way.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "../cert_url_lib.h"
+#include "../harness.h"
+#include "../peer.h"
+#include "../rawkey_lib.h"
+
+struct way {
+	uint16_t version;		/* 0: both */
+	bool auth;			/* the client, too */
+	bool resumed;			/* by a ticket */
+	bool extras;			/* all the extensions that there are */
+	bool psk, raw, url, post;
+	unsigned int flags;		/* of both ends */
+	unsigned int server_flags;
+	const char *cert, *ciphers, *groups, *server_groups;
+};
+
+#define V12	.version = KTLS_TLS12
+#define V13	.version = KTLS_TLS13
+
+static const struct way ways[] = {
+	{ V13 },
+	{ V13, .auth = true },
+	{ V13, .auth = true, .extras = true },
+	{ V13, .server_flags = KTLS_F_COOKIE, .server_groups = "secp256r1" },
+	{ V13, .resumed = true },
+	{ V13, .resumed = true, .flags = KTLS_F_PSK_KE },
+	{ V13, .psk = true },
+	{ V13, .raw = true },
+	{ V13, .post = true, .server_flags = KTLS_F_AUTH_LATER,
+	  .flags = KTLS_F_POST_HANDSHAKE_AUTH },
+	{ .extras = true },
+	{ V12 },
+	{ V12, .auth = true },
+	{ V12, .auth = true, .extras = true },
+	{ V12, .auth = true, .url = true },
+	{ V12, .extras = true,
+	  .flags = KTLS_F_DOUBLE_HANDSHAKE | KTLS_F_NO_TICKETS },
+	{ V12, .resumed = true },
+	{ V12, .cert = "rsa2048", .server_groups = "ffdhe2048",
+	  .groups = "ffdhe2048",
+	  .ciphers = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256" },
+	{ V12, .cert = "ecdh256",
+	  .ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256" },
+};
+
+#define WAYS	(sizeof(ways) / sizeof(*ways))
+_Static_assert(WAYS <= WAYS_MAX, "their number is 5 bits of an input");
+
+size_t ways_count(void)
+{
+	return WAYS;
+}
+
+/* ---- what the applications say ----------------------------------------- */
+
+static int supp_takes(void *arg, struct ktls_hs *hs, uint16_t type,
+		      const void *data, size_t len)
+{
+	(void)arg;
+	(void)hs;
+	(void)type;
+	return len && *(const uint8_t *)data == '!' ? -EPERM : 0;
+}
+
+static int sct_takes(void *arg, struct ktls_hs *hs, const struct ktls_sct *s)
+{
+	(void)arg;
+	(void)hs;
+	(void)s;
+	return 0;
+}
+
+static ssize_t fetch(void *arg, struct ktls_hs *hs,
+		     const struct ktls_cert_url *at, void *buf, size_t size)
+{
+	const struct page *page = &web.page[0];
+
+	(void)arg;
+	(void)hs;
+	if (strcmp(at->url, URL) || page->len > size)
+		return 0;
+	memcpy(buf, page->b, page->len);
+	return (ssize_t)page->len;
+}
+
+static const struct ktls_supp supp[] = {
+	{ .type = 7, .extension = 0x1234, .extension_data = "x",
+	  .extension_len = 1, .data = "supplement", .data_len = 10,
+	  .recv = supp_takes },
+	{ .type = 8, .extension = 0x1234, .recv = supp_takes },
+};
+static const struct ktls_hooks sct_hooks = { .sct = sct_takes };
+static const struct ktls_hooks url_hooks = { .cert_url = fetch };
+static const struct ktls_psk psks[] = {
+	{ .identity = "one", .identity_len = 3,
+	  .key = "0123456789abcdef0123456789abcdef", .key_len = 32 },
+	{ .identity = "two", .identity_len = 3, .import = 1,
+	  .key = "0123456789abcdef0123456789abcdef", .key_len = 32 },
+};
+
+static void add_extras(const struct way *w, struct ktls_opts *c,
+		       struct ktls_opts *s)
+{
+	c->flags |= KTLS_F_STATUS | KTLS_F_TRUSTED_CA_KEYS;
+	if (w->auth)
+		s->flags |= KTLS_F_CA_NAMES;
+	if (w->version != KTLS_TLS12) {
+		c->flags |= KTLS_F_GREASE;
+		s->flags |= KTLS_F_GREASE;
+		c->cert_compression = s->cert_compression = "zlib";
+		c->hooks = s->hooks = &sct_hooks;
+	}
+	if (w->version != KTLS_TLS13) {
+		c->flags |= KTLS_F_NO_TICKETS;
+		s->flags |= KTLS_F_USER_MAPPING | KTLS_F_NO_TICKETS;
+		c->user_principal = "user@example.test";
+		c->supp = s->supp = supp;
+		c->supp_len = s->supp_len = 2;
+	}
+	c->max_fragment = 4096;
+	c->record_size_limit = s->record_size_limit = 2000;
+	c->sigalgs_cert = "ecdsa_secp256r1_sha256";
+}
+
+static void make(struct mitm *m, const struct way *w)
+{
+	struct ktls_cred cc = pki_cred("client");
+	struct ktls_cred sc = pki_cred(w->cert ? w->cert : "p256");
+	struct ktls_opts c = {
+		.size = sizeof(c), .creds = &cc, .flags = w->flags,
+		.creds_len = w->auth || w->raw || w->post,
+		.min_version = w->version, .max_version = w->version,
+		.ciphers = w->ciphers, .alpn = "h2,http/1.1",
+		.groups = w->groups ? w->groups : "x25519:secp256r1",
+		.sessions = w->resumed ? 0 : KTLS_NO_SESSIONS,
+	}, s = c;
+	char *pem = NULL;
+
+	s.creds = &sc;
+	s.creds_len = 1;
+	s.flags |= w->server_flags;
+	s.alpn = "http/1.1";
+	if (w->server_groups)
+		s.groups = w->server_groups;
+	if (w->auth || w->raw || w->post)
+		s.verify = KTLS_VERIFY_REQUIRE;
+	if (w->extras)
+		add_extras(w, &c, &s);
+	if (w->psk) {
+		c.psks = s.psks = psks;
+		c.psks_len = s.psks_len = 2;
+	}
+	if (w->raw) {
+		cc = raw_cred("client");
+		sc = raw_cred("p256");
+		c.raw_keys_pem = pem = raw_pem("p256");
+		s.raw_key_hashes = raw_hash("client");
+	}
+	if (w->url) {
+		publish("client", true);
+		cc.url = URL;
+		s.hooks = &url_hooks;
+	}
+	mitm_begin(m, &c, &s, NULL);
+	free(pem);
+	free((char *)s.raw_key_hashes);
+}
+
+/* ---- sessions ---------------------------------------------------------- */
+
+struct session_bytes {
+	size_t len;
+	uint8_t b[8192];
+};
+
+/* From a connection over TCP: what is in memory only has no tickets of 1.3 */
+static void get_session(struct mitm *m, struct session_bytes *to)
+{
+	struct pair p;
+	ssize_t n;
+	char c;
+
+	pair_open(&p, m->config[CLIENT_END], m->config[SERVER_END]);
+	EXPECT_EQ(ktls_recv(p.client, &c, 1, MSG_DONTWAIT), -EAGAIN);
+	n = ktls_session_export(m->config[CLIENT_END], "localhost", to->b,
+				sizeof(to->b));
+	ASSERT_GT(n, 0);
+	ASSERT_LE(n, sizeof(to->b));
+	to->len = (size_t)n;
+	pair_close(&p);
+}
+
+struct mitm *way_begin(size_t nr)
+{
+	static struct mitm mitms[WAYS];
+	static struct session_bytes sessions[WAYS];
+	struct mitm *m = &mitms[nr];
+
+	if (!m->config[CLIENT_END]) {
+		make(m, &ways[nr]);
+		if (ways[nr].resumed)
+			get_session(m, &sessions[nr]);
+	}
+	if (ways[nr].resumed)
+		ASSERT_OK(ktls_session_import(m->config[CLIENT_END],
+					      sessions[nr].b,
+					      sessions[nr].len));
+	mitm_again(m);
+	return m;
+}
