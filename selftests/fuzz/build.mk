@@ -50,7 +50,7 @@ COVERAGE_TIME ?= 900
 coverage:
 	$(Q)$(DEPS) build test
 	+$(Q)$(MAKE) --no-print-directory O=build-cov CFLAGS='-O0 -g' HARDEN= \
-		SANFLAGS='--coverage -fprofile-update=atomic' lib \
+		SANFLAGS='--coverage -fprofile-update=atomic' all \
 		$(test-host:%=build-cov/selftests/%) build-cov/fuzz-replay \
 		build-cov/selftests/pki/.stamp
 	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) \
