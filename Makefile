@@ -6,6 +6,7 @@
 #   make check-model  the tables of the handshakes, proved
 #   make fuzz TIME=SECONDS  every parser, and peers that do not play fair
 #   make coverage  the lines and branches that the tests reach
+#   make check-faults  each allocation and call made to fail in turn
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)

@@ -36,8 +36,11 @@ test-crypto  := crypto kex hs interop hs12 session13_ssl early_ssl $(test-new)
 test-only-25519 := x25519
 test-25519   := kex hs hs12 $(test-only-25519)
 
+# What takes its time: by a target of its own
+test-long    := faults
+
 test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new) \
-	$(test-only-25519), $(test-names))
+	$(test-only-25519) $(test-long), $(test-names))
 
 tests	:= $(patsubst %,$(O)/selftests/%,$(test-names) $(test-helpers))
 pki	:= $(O)/selftests/pki
@@ -64,6 +67,25 @@ $(O)/selftests/keyring: test-libs := -lkeyutils
 # ... where what is allocated is counted
 $(O)/selftests/footprint: $(O)/bench/heap.o
 $(O)/selftests/footprint: test-libs := $(wrap-heap)
+# ... whose every request is made to fail: what the library calls of libcrypto
+# and may fail with 0, and of the system
+faults-never := _free$$|_cmp$$|_get0_|_is_a$$|_pop_|_sk_(num|value|set)$$|^ERR_|\
+	^CRYPTO_|^X509_(get|check|STORE_(set|CTX_(get|set)))_|_STRING_|_up_ref$$|\
+	^X509_VERIFY_PARAM_set_|^SHA|^BN_num|_eq$$|_signed$$|_count$$|_get_(size|bits|security_bits)$$|\
+	^EVP_sha|^EVP_default|^OBJ_|^ASN1_|^BIO_s_|_reason_|_string$$|_status
+faults-sys := malloc calloc free send sendmsg recv recvmsg sendfile read pread \
+	open setsockopt getsockopt shutdown poll mmap pthread_mutex_init
+$(O)/selftests/faults.calls: $(O)/libktls.a
+	$(Q)mkdir -p $(@D)
+	$(Q)nm -u $< | awk '$$1 == "U" { print $$2 }' | sort -u | \
+		grep -E '^([A-Z][A-Za-z0-9]*|d2i|i2d)_' | \
+		grep -Ev '$(subst $() ,,$(faults-never))' >$@
+$(O)/selftests/faults_calls.h: $(O)/selftests/faults.calls
+	$(Q)sed 's/.*/CALL(&)/' $< >$@
+$(O)/selftests/faults_lib.o: $(O)/selftests/faults_calls.h
+$(O)/selftests/faults_lib.o: CPPFLAGS += -I$(O)/selftests
+$(O)/selftests/faults: test-libs = $(faults-sys:%=-Wl,--wrap=%) \
+	$$(sed 's/^/-Wl,--wrap=/' $(O)/selftests/faults.calls)
 # ... whose submissions are made to fail
 $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
 
@@ -95,8 +117,14 @@ check-clients: all tests
 check-model: $(O)/selftests/model
 	$(Q)KTLS_TEST_BUILD=$(O) selftests/model_test.sh
 
+# Each allocation and call that may fail does so in turn
+check-faults:
+	$(Q)$(MAKE) SAN=1 build-san/selftests/faults \
+		build-san/selftests/pki/.stamp
+	$(Q)build-san/selftests/faults
+
 demo:
 	$(Q)selftests/demo.sh
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
-.PHONY: tests check check-host check-clients check-model demo
+.PHONY: tests check check-host check-clients check-faults check-model demo
