@@ -48,7 +48,10 @@ pki	:= $(O)/selftests/pki
 # reached by their own path: the tests look into the library
 $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
-test-objs := $(test-support:%=$(O)/selftests/%.o)
+# not for others: it wraps what they do
+faults-parts := faults_lib faults_run_lib faults_sys_lib
+test-objs := $(patsubst %,$(O)/selftests/%.o, \
+	$(filter-out $(faults-parts), $(test-support)))
 
 # an archive: a program is linked with what it uses, and with its libraries
 $(O)/selftests/support.a: $(test-objs)
@@ -84,6 +87,7 @@ $(O)/selftests/faults_calls.h: $(O)/selftests/faults.calls
 	$(Q)sed 's/.*/CALL(&)/' $< >$@
 $(O)/selftests/faults_lib.o: $(O)/selftests/faults_calls.h
 $(O)/selftests/faults_lib.o: CPPFLAGS += -I$(O)/selftests
+$(O)/selftests/faults: $(faults-parts:%=$(O)/selftests/%.o)
 $(O)/selftests/faults: test-libs = $(faults-sys:%=-Wl,--wrap=%) \
 	$$(sed 's/^/-Wl,--wrap=/' $(O)/selftests/faults.calls)
 # ... whose submissions are made to fail
@@ -92,7 +96,8 @@ $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_
 $(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
 		$(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto $(test-libs) -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+		-lssl -lcrypto $(test-libs) -pthread
 
 $(pki)/.stamp: selftests/pki.sh | deps-test
 	$(call say,PKI,$(pki))
