@@ -29,17 +29,35 @@ listening()	# sockets at the port
 	ss -Hltn "sport = :$port" | grep -c .
 }
 
-# How many connections each socket has been given, by the threads that ran
-busy_threads()
+# The threads but the first: how often each has run, a line each
+runs()
 {
-	local task n=0
+	local task
 
 	for task in "/proc/$server/task"/*; do
 		[ "${task##*/}" = "$server" ] ||
-			[ "$(awk '/^voluntary_ctxt/ { print $2 }' \
-				"$task/status")" -le "$1" ] || n=$((n + 1))
+			awk -v task="${task##*/}" \
+				'/^voluntary_ctxt/ { print task, $2 }' \
+				"$task/status"
 	done
-	echo "$n"
+}
+
+# None has run since it was asked for the last time, so all have begun
+at_rest()
+{
+	local last=${rest-}
+
+	rest=$(runs)
+	[ "$rest" = "$last" ]
+}
+
+# How many threads have run more than $1 times since all were at rest: some of
+# the connections were given to the socket of each
+busy_threads()
+{
+	awk -v more="$1" 'NR == FNR { had[$1] = $2; next }
+		$2 - had[$1] > more { n++ }
+		END { print n + 0 }' <(echo "$rest") <(runs)
 }
 
 # Connections are spread by a hash: of 40 for 4, none without is no chance
@@ -50,6 +68,7 @@ all_serve()
 	serve_p256 --threads $threads "$www"
 	is sockets "$(listening)" $threads
 	[ "$(tasks)" -ge $threads ]	# and the one above them
+	until_true at_rest
 	is "before" "$(busy_threads 5)" 0
 	for n in {1..40}; do
 		is "page $n" "$(get /)" page
