@@ -6,6 +6,7 @@
 # module is in $KTLS_TEST_MODULES. Speaks KTAP.
 #
 # $KTLS_TEST_LOADS: how many times the module is loaded and removed (20)
+# $KTLS_TEST_MIB: how much one connection echoes (64, or under emulation 16)
 
 # shellcheck source=selftests/tool_lib.sh
 . "$(dirname "$0")/tool_lib.sh"
@@ -140,12 +141,12 @@ services()
 	is "decryption errors" "$(tls_stat TlsDecryptError)" 0
 }
 
-# 64 MiB, or under emulation a quarter of it
 much()
 {
-	local bytes=$((64 * MiB))
+	local mib=64 bytes
 
-	[ "${KTLS_VM-}" = uml ] || bytes=$((16 * MiB))
+	[ "${KTLS_VM-}" = uml ] || mib=16
+	bytes=$((${KTLS_TEST_MIB:-$mib} * MiB))
 	agent
 	listens echo
 	connects 0 --auth x509 --bytes "$bytes" echo "$at"
