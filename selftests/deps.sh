@@ -13,7 +13,7 @@ declare -A group=(
 	[test]='openssl curl e2fsprogs gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc
 		zlib1g libbrotli1 libzstd1 keyutils python3-yaml'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
-	[deb]='dpkg-dev debhelper dh-dkms lintian fakeroot git
+	[deb]='build-essential dpkg-dev debhelper dh-dkms lintian fakeroot git
 		systemd'
 	[kmod]='patchelf sparse'
 	[fuzz]='clang libclang-rt-14-dev|libclang-rt-dev openssl'

@@ -25,7 +25,7 @@ listening()	# PID
 		awk '{ sub(/.*:/, "", $4); print $4 }')
 	[ -n "$port" ] && return
 	kill -0 "$1" && return 1
-	return 2
+	return 99
 }
 
 start_readme()	# PROGRAM

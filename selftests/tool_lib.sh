@@ -66,13 +66,14 @@ ends()	# STATUS CMD...
 }
 
 # For what no event announces: a condition that comes true in time; a status
-# of 2 says that it cannot any more
+# of 99 says that it cannot any more. (2 is what grep says of a file that is not
+# there yet.)
 until_true()	# CMD...
 {
 	local end=$((SECONDS + limit)) status=0
 
 	until "$@" || { status=$?; false; }; do
-		if [ "$status" = 2 ] || [ "$SECONDS" -ge "$end" ]; then
+		if [ "$status" = 99 ] || [ "$SECONDS" -ge "$end" ]; then
 			echo "never came true: $*"
 			return 1
 		fi
