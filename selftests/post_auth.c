@@ -224,14 +224,18 @@ TEST_F(post, data_both_ways)
 	ping(t->client, t->server);
 }
 
-/* Until the socket takes no more, nor does later: the bytes that it took */
+/*
+ * Until the socket takes no more, nor does later: the bytes that it took.  TCP
+ * fills the rest of a window that is too small for a segment when its persist
+ * timer ends, 200 ms and more after the last acknowledgment.
+ */
 static uint64_t fill(struct ktls_conn *conn)
 {
 	static uint8_t buf[16000];
 	uint64_t pos = 0;
 	ssize_t n;
 
-	for (int idle = 0; idle < 5; idle++) {
+	for (int idle = 0; idle < 25; idle++) {
 		stream_fill(1, pos, buf, sizeof(buf));
 		n = ktls_send(conn, buf, sizeof(buf), 0);
 		if (n == -EAGAIN) {
