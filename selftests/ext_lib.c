@@ -3,34 +3,40 @@
 
 #include "harness.h"
 
-/* Where the block begins, with its length */
-static size_t block_at(const struct item *it)
+size_t ext_block(const struct item *it)
 {
-	const uint8_t *p = it->data.buf;
-	size_t at = MSG_HEADER;
+	bool bad = false;
+	struct rd r = rd_init(it->data.buf, it->data.len, &bad);
+	uint8_t type = rd_u8(&r);
 
-	switch (p[0]) {
-	case HT_CLIENT_HELLO:
-		at += 2 + RANDOM_LEN;
-		at += 1u + p[at];
-		at += 2u + (size_t)(p[at] << 8 | p[at + 1]);
-		return at + 1u + p[at];
-	case HT_SERVER_HELLO:
-		at += 2 + RANDOM_LEN;
-		return at + 1u + p[at] + 2 + 1;
-	case HT_CERTIFICATE_REQUEST:
-		return at + 1u + p[at];
-	default:
-		ASSERT_EQ(p[0], HT_ENCRYPTED_EXTENSIONS);
-		return at;
+	rd_u24(&r);
+	if (type == HT_CLIENT_HELLO || type == HT_SERVER_HELLO) {
+		rd_take(&r, 2 + RANDOM_LEN);
+		rd_opaque(&r, 1);
+		if (type == HT_SERVER_HELLO) {
+			rd_take(&r, 3);
+		} else {
+			rd_opaque(&r, 2);
+			rd_opaque(&r, 1);
+		}
+	} else if (type == HT_CERTIFICATE_REQUEST) {
+		rd_opaque(&r, 1);
+	} else if (type == HT_NEW_SESSION_TICKET) {
+		rd_take(&r, 8);
+		rd_opaque(&r, 1);
+		rd_opaque(&r, 2);
+	} else if (type != HT_ENCRYPTED_EXTENSIONS) {
+		return 0;
 	}
+	return bad || rd_left(&r) < 2 ? 0 : (size_t)(r.p - it->data.buf);
 }
 
 static struct rd block_of(const struct item *it, bool *bad)
 {
-	size_t at = block_at(it);
+	size_t at = ext_block(it);
 	struct rd r = rd_init(it->data.buf + at, it->data.len - at, bad);
 
+	ASSERT_TRUE(at);
 	return rd_vec(&r, 2);
 }
 
@@ -57,7 +63,7 @@ static void rewrite(struct item *it, uint16_t type, const struct slice *body)
 	struct rd r = block_of(it, &bad);
 	struct wr w = { 0 };
 
-	wr_bytes(&w, it->data.buf, block_at(it));
+	wr_bytes(&w, it->data.buf, ext_block(it));
 	wr_vec(&w, 2) {
 		while (rd_more(&r)) {
 			uint16_t t = rd_u16(&r);

@@ -6,6 +6,12 @@
 #include "mitm_lib.h"
 
 /*
+ * Where the length of the extensions is in a ClientHello, ServerHello,
+ * EncryptedExtensions, or CertificateRequest or NewSessionTicket of TLS 1.3,
+ * whatever is in it; 0: it has none
+ */
+size_t ext_block(const struct item *it);
+/*
  * In a ClientHello, ServerHello, EncryptedExtensions, or CertificateRequest
  * of TLS 1.3: its body, borrowed; false if it is not there
  */

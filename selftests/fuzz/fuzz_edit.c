@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "../ext_lib.h"
 #include "../harness.h"
 #include "fuzz_way.h"
 
@@ -103,35 +104,6 @@ static void body(struct flight *f, size_t i, const struct edit *e)
 
 /* ---- an extension ------------------------------------------------------ */
 
-/* Where the extension block's length is, for who has one; else 0 */
-static size_t block_at(const struct item *it)
-{
-	bool bad = false;
-	struct rd r = rd_init(it->data.buf, it->data.len, &bad);
-	uint8_t type = rd_u8(&r);
-
-	rd_u24(&r);
-	if (type == HT_CLIENT_HELLO || type == HT_SERVER_HELLO) {
-		rd_take(&r, 2 + RANDOM_LEN);
-		rd_opaque(&r, 1);
-		if (type == HT_SERVER_HELLO) {
-			rd_take(&r, 3);
-		} else {
-			rd_opaque(&r, 2);
-			rd_opaque(&r, 1);
-		}
-	} else if (type == HT_CERTIFICATE_REQUEST) {
-		rd_opaque(&r, 1);
-	} else if (type == HT_NEW_SESSION_TICKET) {
-		rd_take(&r, 8);
-		rd_opaque(&r, 1);
-		rd_opaque(&r, 2);
-	} else if (type != HT_ENCRYPTED_EXTENSIONS) {
-		return 0;
-	}
-	return bad || rd_left(&r) < 2 ? 0 : (size_t)(r.p - it->data.buf);
-}
-
 /* The n-th extension in a block, with what is left of it: none at its end */
 static struct slice extension(const struct item *it, size_t block, size_t nth)
 {
@@ -167,7 +139,7 @@ static void splice(struct item *it, size_t block, size_t at, size_t gone,
 static void ext_add(struct flight *f, size_t i, const struct edit *e)
 {
 	struct item *it = &f->item[i];
-	size_t block = block_at(it);
+	size_t block = ext_block(it);
 	struct wr w = { 0 };
 
 	if (!block)
@@ -179,54 +151,57 @@ static void ext_add(struct flight *f, size_t i, const struct edit *e)
 	wr_free(&w);
 }
 
+/* The one that @e is about, and the block that it is in; none: empty */
+static struct slice chosen(const struct item *it, const struct edit *e,
+			   size_t *block)
+{
+	*block = ext_block(it);
+	return *block ? extension(it, *block, e->at % 32) :
+			(struct slice){ NULL, 0 };
+}
+
+/* In place of it */
+static void ext_replace(struct item *it, size_t block, struct slice old,
+			struct slice ext)
+{
+	splice(it, block, (size_t)(old.p - it->data.buf), old.len, ext);
+}
+
 static void ext_remove(struct flight *f, size_t i, const struct edit *e)
 {
 	struct item *it = &f->item[i];
-	size_t block = block_at(it);
-	struct slice s;
+	size_t block;
+	struct slice s = chosen(it, e, &block);
 
-	if (!block)
-		return;
-	s = extension(it, block, e->at % 32);
 	if (s.len)
-		splice(it, block, (size_t)(s.p - it->data.buf), s.len,
-		       (struct slice){ NULL, 0 });
+		ext_replace(it, block, s, (struct slice){ NULL, 0 });
 }
 
 /* Its content */
 static void ext_set(struct flight *f, size_t i, const struct edit *e)
 {
 	struct item *it = &f->item[i];
-	size_t block = block_at(it);
+	size_t block;
+	struct slice s = chosen(it, e, &block);
 	struct wr w = { 0 };
-	struct slice s;
 
-	if (!block)
-		return;
-	s = extension(it, block, e->at % 32);
 	if (!s.len)
 		return;
 	wr_bytes(&w, s.p, 2);
 	wr_opaque(&w, 2, e->data);
-	splice(it, block, (size_t)(s.p - it->data.buf), s.len,
-	       (struct slice){ w.buf, w.len });
+	ext_replace(it, block, s, (struct slice){ w.buf, w.len });
 	wr_free(&w);
 }
 
-/* Twice */
+/* Twice; all lengths are right even where there is none */
 static void ext_repeat(struct flight *f, size_t i, const struct edit *e)
 {
 	struct item *it = &f->item[i];
-	size_t block = block_at(it);
-	struct wr w = { 0 };
-	struct slice s;
+	size_t block;
+	struct slice s = chosen(it, e, &block);
 
-	if (!block)
-		return;
-	s = extension(it, block, e->at % 32);
-	wr_slice(&w, s);
-	splice(it, block, block + 2, 0, (struct slice){ w.buf, w.len });
-	wr_free(&w);
+	if (block)
+		splice(it, block, block + 2, 0, s);
 }
 
 /* ---- whole messages ---------------------------------------------------- */
