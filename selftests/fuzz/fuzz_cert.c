@@ -3,7 +3,6 @@
  * The peer's certificates (cert), and what an operator gives as certificates,
  * keys and other options (config).
  */
-#include <dirent.h>
 #include <stdlib.h>
 
 #include "../../lib/config.h"

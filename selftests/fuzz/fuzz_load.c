@@ -4,8 +4,6 @@
  * these, and its bytes.  Where a digest or a seal would stop all others, they
  * are made right.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -2,7 +2,6 @@
 /* 'ktls agent': what asks it (agent), and its file (conf) */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../../tools/agent_conf.h"
 #include "../../tools/agent_wire.h"
