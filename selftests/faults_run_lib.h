@@ -28,7 +28,6 @@ struct run {
 	int err;			/* the first, of either end */
 	const char *what;
 	bool taken, resumed;
-	unsigned int left_in_heap;
 };
 
 /* Read the server's private key, before all else; look for it from now on */
