@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "addresses.h"
 #include "log.h"
+#include "signals.h"
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
 #define ACCEPT_TURN	16	/* connections before the signals' turn */
@@ -157,12 +157,12 @@ void acceptor_end(struct acceptor *a)
 
 static void take_signals(struct acceptor *a)
 {
-	struct signalfd_siginfo info;
+	int sig;
 
-	while (read(a->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
+	while ((sig = signals_next(a->signal_fd))) {
+		if (sig == SIGCHLD)
 			reap(a);
-		else if (info.ssi_signo == SIGHUP)
+		else if (sig == SIGHUP)
 			a->hang_up(a->arg);
 		else
 			acceptor_end(a);
@@ -228,22 +228,6 @@ int acceptor_run(struct acceptor *a)
 
 /* ---- beginning --------------------------------------------------------- */
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	/* who inherits that it is ignored is told of no child's end */
-	signal(SIGCHLD, SIG_DFL);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 static int listen_all(struct acceptor *a, const struct net_hosts *at)
 {
 	union net_addr addr[NET_HOSTS_MAX];
@@ -265,7 +249,7 @@ static int listen_all(struct acceptor *a, const struct net_hosts *at)
 int acceptor_open(struct acceptor *a, const struct net_hosts *at)
 {
 	a->children = calloc(a->max, sizeof(*a->children));
-	a->signal_fd = open_signals();
+	a->signal_fd = signals_open(true);
 	if (!a->children || a->signal_fd < 0) {
 		complain("%s", strerror(errno));
 		return -1;

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "agent_conf.h"
@@ -16,6 +15,7 @@
 #include "cmd.h"
 #include "list.h"
 #include "log.h"
+#include "signals.h"
 
 #define FDS_OWN		32	/* beside those of clients */
 
@@ -41,29 +41,19 @@ static void run_alive(struct watch *watch, uint32_t events)
 static void run_signals(struct watch *watch, uint32_t events)
 {
 	struct worker *w = list_entry(watch, struct worker, signals);
-	struct signalfd_siginfo info;
+	int sig = signals_next(watch->fd);
 
 	(void)events;
-	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGHUP)
+	if (sig == SIGHUP)
 		door_shut(&w->door);
-	else
+	else if (sig)
 		door_end(&w->door);
 }
 
 static int watch_signals(struct worker *w)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	w->signals.run = run_signals;
-	w->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	w->signals.fd = signals_open(false);
 	w->alive.run = run_alive;
 	w->alive.fd = w->agent.alive_fd;
 	if (w->signals.fd < 0)

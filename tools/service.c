@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -16,6 +15,7 @@
 #include "ops.h"
 #include "reload.h"
 #include "server.h"
+#include "signals.h"
 
 /* ---- for servers ------------------------------------------------------- */
 
@@ -140,10 +140,10 @@ static void hang_up(struct service *v)
 
 static void take_signals(struct service *v)
 {
-	struct signalfd_siginfo info;
+	int sig;
 
-	while (read(v->signal_fd, &info, sizeof(info)) > 0) {
-		if (info.ssi_signo == SIGHUP) {
+	while ((sig = signals_next(v->signal_fd))) {
+		if (sig == SIGHUP) {
 			hang_up(v);
 			continue;
 		}
@@ -243,22 +243,9 @@ int service_run(struct service *v)
 
 /* ---- beginning --------------------------------------------------------- */
 
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 int service_init(struct service *v)
 {
-	v->signal_fd = open_signals();
+	v->signal_fd = signals_open(false);
 	v->told_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (v->signal_fd < 0 || v->told_fd < 0) {
 		complain("signals: %s", strerror(errno));

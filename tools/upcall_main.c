@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <ktls.h>
@@ -15,6 +14,7 @@
 #include "cmd.h"
 #include "list.h"
 #include "log.h"
+#include "signals.h"
 #include "upcall.h"
 
 struct process {
@@ -27,31 +27,20 @@ struct process {
 static void run_signals(struct watch *watch, uint32_t events)
 {
 	struct process *p = list_entry(watch, struct process, signals);
-	struct signalfd_siginfo info;
+	int sig = signals_next(watch->fd);
 
 	(void)events;
-	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo != SIGHUP)
+	if (sig && sig != SIGHUP)
 		p->end = true;
-	else
+	else if (sig)
 		log_line(upcall_reload(p->upcall) ? "kernel: reloaded" :
 			 "kernel: not reloaded; going on as before");
 }
 
 static int watch_signals(struct process *p)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* of whoever reads the log */
-	signal(SIGPIPE, SIG_IGN);
 	p->signals.run = run_signals;
-	p->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	p->signals.fd = signals_open(false);
 	return p->signals.fd < 0 ? -errno :
 	       loop_add(&p->loop, &p->signals, EPOLLIN);
 }
