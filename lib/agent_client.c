@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "opts.h"
 #include "secret.h"
 #include "wire.h"
 
@@ -299,17 +300,12 @@ static int ask(struct ktls_conn **conn, int fd, enum ktls_role role,
 	       struct ktls_config *config, const struct ktls_agent_opts *opts)
 {
 	struct ktls_agent_opts o = { 0 };
-	int agent, err;
+	int agent, err = opts_take(&o, sizeof(o), opts,
+				   offsetof(struct ktls_agent_opts, error_size));
 
 	*conn = NULL;
-	if (!opts || opts->size < offsetof(struct ktls_agent_opts, error_size) ||
-	    opts->size > 4096)
-		return -EINVAL;
-	/* a larger one is fine as long as nothing beyond ours is asked for */
-	for (size_t i = sizeof(o); i < opts->size; i++)
-		if (((const uint8_t *)opts)[i])
-			return -E2BIG;
-	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (err)
+		return err;
 	if (o.error && o.error_size)
 		*o.error = '\0';
 	if (o.peer_sha256)

@@ -10,6 +10,7 @@
 #include "ext.h"
 #include "known_chains.h"
 #include "offload.h"
+#include "opts.h"
 #include "psk_ext.h"
 #include "replay.h"
 #include "session.h"
@@ -227,18 +228,12 @@ int ktls_config_new(struct ktls_config **out, const struct ktls_opts *opts)
 	struct ktls_opts o = { 0 };
 	struct ktls_config *cfg;
 	struct text why;
-	int err;
+	int err = opts_take(&o, sizeof(o), opts,
+			    offsetof(struct ktls_opts, flags));
 
 	*out = NULL;
-	if (!opts || opts->size < offsetof(struct ktls_opts, flags) ||
-	    opts->size > 4096)
-		return -EINVAL;
-	/* a larger one is fine as long as nothing beyond ours is asked for */
-	for (size_t i = sizeof(o); i < opts->size; i++)
-		if (((const uint8_t *)opts)[i])
-			return -E2BIG;
-	/* a caller built with a smaller struct has the defaults for the rest */
-	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (err)
+		return err;
 	why = (struct text){ o.error, o.error_size };
 	text_set(why, "%s", "");
 	cfg = calloc(1, sizeof(*cfg));
