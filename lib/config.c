@@ -13,7 +13,6 @@
 #include "opts.h"
 #include "psk_ext.h"
 #include "replay.h"
-#include "session.h"
 #include "ticket.h"
 
 #define MAX_MESSAGE	65536
@@ -219,7 +218,7 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		err = filters_make(o->oid_filters, o->oid_filters_len,
 				   &cfg->oid_filters, why);
 	if (!err)
-		err = session_setup(cfg, o, why);
+		err = config_take_sessions(cfg, o, why);
 	return err;
 }
 

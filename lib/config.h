@@ -72,12 +72,20 @@ const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o);
 /* Whom we trust, where it is to be said; once cfg->trust is there */
 int config_take_authorities(struct ktls_config *cfg, struct text why);
-/* Certificates in short, once cfg->creds are there (hs_compress.c) */
+/* Certificates in short, once cfg->creds are there (config_cert.c) */
 int config_take_compression(struct ktls_config *cfg, const struct ktls_opts *o,
 			    struct text why);
-/* Raw public keys, first of all; it may raise the version (hs_cert_type.c) */
+/* Raw public keys, first of all; it may raise the version (config_cert.c) */
 int config_take_raw_keys(struct ktls_config *cfg, const struct ktls_opts *o,
 			 struct text why);
+/* The body of a Certificate of 1.3; @cred NULL: an empty one (config_cert.c) */
+void cred_write(struct wr *w, struct slice context, const struct cred *cred,
+		struct slice status, struct slice sct);
+
+/* Sessions; last, when trust and creds are there (config_session.c) */
+int config_take_sessions(struct ktls_config *cfg, const struct ktls_opts *o,
+			 struct text why);
+
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
 
 #endif /* KTLS_CONFIG_H */

@@ -14,19 +14,6 @@
 #include "nonces.h"
 #include "ossl.h"
 
-void wipe(void *p, size_t len)
-{
-	/* several times as fast as OPENSSL_cleanse(), for what is longer */
-	if (p)
-		explicit_bzero(p, len);
-}
-
-void wipe_free(void *p, size_t len)
-{
-	wipe(p, len);
-	free(p);
-}
-
 bool secret_eq(const void *a, const void *b, size_t len)
 {
 	return !CRYPTO_memcmp(a, b, len);

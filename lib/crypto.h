@@ -21,6 +21,9 @@ struct evp_md_ctx_st;
 struct evp_mac_ctx_st;
 struct evp_cipher_ctx_st;
 
+/* Constant time in the content */
+bool secret_eq(const void *a, const void *b, size_t len);
+
 /*
  * Everything that libcrypto looks up by name, looked up once; immutable, a
  * part of the config.  What this libcrypto lacks is NULL/false.

@@ -334,10 +334,6 @@ int hs_main_secrets(struct ktls_hs *hs);
 /* The client's Finished is in the transcript: what tickets come from */
 int hs_resumption_secret(struct ktls_hs *hs);
 
-/* The body of a Certificate; @cred NULL: an empty one */
-void hs_write_certificate(struct wr *w, struct slice context,
-			  const struct cred *cred, struct slice status,
-			  struct slice sct);
 int hs_send_certificate(struct ktls_hs *hs, struct slice context);
 int hs_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
 int hs_send_finished(struct ktls_hs *hs);

@@ -113,26 +113,6 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 /* ---- Certificate (4.5.1) ----------------------------------------------- */
 
 /* 4.5.1.1: @status and @sct are of the end entity's alone */
-void hs_write_certificate(struct wr *w, struct slice context,
-			  const struct cred *cred, struct slice status,
-			  struct slice sct)
-{
-	wr_opaque(w, 1, context);
-	wr_vec(w, 3) {
-		for (size_t i = 0; cred && i < cred->chain_len; i++) {
-			const struct cert *c = &cred->chain[i];
-			struct exts e = { .status = status, .sct = sct };
-
-			wr_opaque(w, 3, (struct slice){ c->der, c->len });
-			if (!i && status.len)
-				e.set |= EXT_BIT(EXT_STATUS_REQUEST);
-			if (!i && sct.len)
-				e.set |= EXT_BIT(EXT_SCT);
-			exts_write(w, IN_CT, &e);
-		}
-	}
-}
-
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
 	int sent = compress_send(hs, context);
@@ -143,7 +123,7 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 		return sent < 0 ? sent : 0;
 	sct_answer(hs, &answer);
 	m = hs_open(hs, HT_CERTIFICATE);
-	hs_write_certificate(&hs->flight, context, hs->cred,
+	cred_write(&hs->flight, context, hs->cred,
 			     (struct slice){ hs->status.buf, hs->status.len },
 			     answer.sct);
 	return hs_close(hs, &m);

@@ -45,42 +45,6 @@ static struct slice types_given(const struct ktls_config *cfg)
 	return cfg->creds[0].raw ? RAW_FIRST : X509_FIRST;
 }
 
-static const char *check(const struct ktls_config *cfg, bool keys)
-{
-	bool only = cfg->flags & KTLS_F_RAW_KEYS_ONLY;
-
-	if (keys && cfg->verify == KTLS_VERIFY_NONE)
-		return "raw keys without verification";
-	/* after the handshake certificates alone are taken */
-	if (keys && cfg->flags & KTLS_F_AUTH_LATER)
-		return "raw keys with KTLS_F_AUTH_LATER";
-	if (only && !keys)
-		return "KTLS_F_RAW_KEYS_ONLY without raw keys";
-	if (only && cfg->max_version < KTLS_TLS13)
-		return "KTLS_F_RAW_KEYS_ONLY without TLS 1.3";
-	if (only && cfg->flags & (KTLS_F_CA_NAMES | KTLS_F_TRUSTED_CA_KEYS |
-				  KTLS_F_STATUS | KTLS_F_NEED_STATUS))
-		return "KTLS_F_RAW_KEYS_ONLY with what is about certificates";
-	return NULL;
-}
-
-int config_take_raw_keys(struct ktls_config *cfg, const struct ktls_opts *o,
-			 struct text why)
-{
-	bool keys = o->raw_keys_file || o->raw_keys_pem || o->raw_key_hashes;
-	const char *bad = check(cfg, keys);
-
-	if (bad) {
-		text_set(why, "%s", bad);
-		return -KTLS_E_OPTION;
-	}
-	if (cfg->flags & KTLS_F_RAW_KEYS_ONLY)
-		cfg->min_version = KTLS_TLS13;
-	return keys ? raw_trust_new(&cfg->raw_trust, o->raw_keys_file,
-				    o->raw_keys_pem, o->raw_key_hashes, why) :
-		      0;
-}
-
 /* ---- client ------------------------------------------------------------ */
 
 /* RFC 7250 4.1: X.509 alone is not worth an extension */

@@ -5,56 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- ours, made once for all handshakes -------------------------------- */
-
-/* Stays empty if it would not be shorter */
-static int pack(struct wr *w, const struct codec *codec, struct slice plain)
-{
-	int err = 0;
-
-	wr_u16(w, codec_id(codec));
-	wr_u24(w, (uint32_t)plain.len);
-	wr_vec(w, 3)
-		err = codec_shrink(codec, plain, w);
-	if (err == -ENOMEM || !wr_ok(w))
-		return -ENOMEM;
-	if (err || w->len >= plain.len)
-		wr_free(w);
-	return 0;
-}
-
-static int pack_cred(const struct ktls_config *cfg, struct cred *cred,
-		     bool status)
-{
-	struct slice none = { NULL, 0 };
-	struct slice ocsp = { cred->ocsp.buf, cred->ocsp.len };
-	const struct codec *codec;
-	struct wr plain = { 0 };
-	int err = 0;
-
-	hs_write_certificate(&plain, none, cred, status ? ocsp : none, none);
-	if (!wr_ok(&plain))
-		err = -ENOMEM;
-	for (size_t i = 0; !err && (codec = compress_at(cfg->compress, i)); i++)
-		err = pack(&cred->packed[status][i], codec,
-			   (struct slice){ plain.buf, plain.len });
-	wr_free(&plain);
-	return err;
-}
-
-int config_take_compression(struct ktls_config *cfg, const struct ktls_opts *o,
-			    struct text why)
-{
-	int err = compress_new(&cfg->compress, o->cert_compression, why);
-
-	for (size_t i = 0; i < cfg->creds_len && !err; i++) {
-		err = pack_cred(cfg, &cfg->creds[i], false);
-		if (!err && cfg->creds[i].ocsp.len)
-			err = pack_cred(cfg, &cfg->creds[i], true);
-	}
-	return err;
-}
-
 /* ---- what is offered (3) ----------------------------------------------- */
 
 void compress_offer(const struct ktls_hs *hs, struct exts *e)

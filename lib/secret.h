@@ -17,7 +17,5 @@ struct secret {
 /* The one way to forget; neither is optimised away.  NULL is fine. */
 void wipe(void *p, size_t len);
 void wipe_free(void *p, size_t len);
-/* Constant time in the content */
-bool secret_eq(const void *a, const void *b, size_t len);
 
 #endif /* KTLS_SECRET_H */

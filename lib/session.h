@@ -47,9 +47,6 @@ struct session {
 	char alpn[256];
 };
 
-/* What the options say of sessions; last, when trust and creds are there */
-int session_setup(struct ktls_config *cfg, const struct ktls_opts *o,
-		  struct text why);
 /* Does a server give tickets, and a client ask for them? */
 bool session_tickets(const struct ktls_config *cfg);
 

@@ -4,28 +4,14 @@
 # The rules of the tree that a program can check.  Speaks KTAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-
-n=0
-failed=0
-verdict()	# NAME OFFENDERS
-{
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n $1"
-	else
-		echo "$2" | sed 's/^/# /'
-		echo "not ok $n $1"
-		failed=1
-	fi
-}
+. selftests/verdict_lib.sh
 
 sources()	# DIR...: the C files there
 {
 	find "$@" -name '*.[ch]' | sort
 }
 
-echo "KTAP version 1"
-echo "1..7"
+verdicts 5
 
 # (of Debian's forms, most have no place for it, and "copyright" is there for all)
 verdict "every file names its licence" "$(find .ci lib tools bench selftests \
@@ -33,16 +19,8 @@ verdict "every file names its licence" "$(find .ci lib tools bench selftests \
 	! -path 'tools/debian/*' \
 	-exec grep -L SPDX-License-Identifier {} +)"
 
-verdict "libcrypto's headers only in crypto and x509" "$(sources lib |
-	grep -v 'lib/\(crypto\|x509\|ossl\)[a-z0-9_]*\.[ch]$' |
-	xargs grep -l '<openssl/\|"ossl.h"')"
-
 verdict "libssl nowhere but beside us" "$(sources lib tools bench |
 	grep -v 'bench/\(cn\|hs\)_ssl\.c$' | xargs grep -n '<openssl/ssl\|-lssl')"
-
-verdict "sockets only where they belong" "$(sources lib |
-	grep -v 'lib/\(agent_client\|io\|run\|kernel\|user\|offload\|probe\|conn\|conn_pass\|conn_raw\|uring.*\)\.[ch]$' |
-	xargs grep -l '<sys/socket.h>')"
 
 verdict "no file of library, program or module above 500 lines" \
 	"$(sources lib tools bench kmod uapi | grep -v include/ | xargs wc -l |
@@ -70,4 +48,4 @@ verdict "every exported call is in the map, and nothing else" "$(
 	exported lib/libktls.map lib/include/ktls.h lib/include/ktls_agent.h
 	exported lib/libktls-uring.map lib/include/ktls_uring.h)"
 
-exit $failed
+verdicts_end
