@@ -87,8 +87,10 @@ static void forged_answer(struct after *a, enum end end, const struct edit *e)
 
 	(void)e;
 	edit_read(a->in, &next);
+	/* (an update that is due would go out before it) */
 	if (end != CLIENT_END || a->ended[CLIENT_END] ||
-	    !(ktls_conn_events(client) & KTLS_EV_AUTH))
+	    (ktls_conn_events(client) & (KTLS_EV_AUTH | KTLS_EV_REKEY)) !=
+	    KTLS_EV_AUTH)
 		return;
 	post_capture(&a->post, &msgs);
 	for (size_t at = 0, n = 0; at < msgs.len; n++) {
