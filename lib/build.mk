@@ -41,6 +41,16 @@ $(O)/libktls-uring.so: $(uring-so)
 	$(Q)ln -sf $(notdir $<) $(O)/libktls-uring.so.$(SOMAJOR)
 	$(Q)ln -sf libktls-uring.so.$(SOMAJOR) $@
 
+# Section 3, out of the headers
+headers := $(patsubst %,lib/include/%.h,ktls ktls_agent ktls_uring)
+$(O)/man3/.stamp: lib/man/man3.awk lib/man/ktls.7 $(headers) Makefile
+	$(call say,MAN,$(@D))
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)awk -v dir=$(@D) -v version=$(VERSION) \
+		-v date="$$(sed -n 's/^\.Dd //p' lib/man/ktls.7)" \
+		-f lib/man/man3.awk pass=1 $(headers) pass=2 $(headers)
+	$(Q)chmod 644 $(@D)/*.3 && touch $@
+
 # As installed: one object, in which no name is global but those of the map.
 # (The one above leaves the tests their way into the library.)
 $(O)/install/libktls.a: $(lib-obj)
@@ -57,24 +67,24 @@ $(O)/install/libktls-uring.a: $(uring-obj)
 	$(Q)$(OBJCOPY) --localize-hidden $(@D)/libktls-uring.o
 	$(Q)$(AR) rcs $@ $(@D)/libktls-uring.o
 
-install-lib: lib $(O)/install/libktls.a $(O)/install/libktls-uring.a
+install-lib: lib $(O)/install/libktls.a $(O)/install/libktls-uring.a \
+		$(O)/man3/.stamp
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCDIR) $(DESTDIR)$(PKGDIR) \
-		$(DESTDIR)$(MANDIR)/man7
+		$(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(O)/install/libktls.a $(O)/install/libktls-uring.a \
 		$(DESTDIR)$(LIBDIR)
 	install -m 755 $(lib-so) $(uring-so) $(DESTDIR)$(LIBDIR)
 	cp -Pf $(O)/libktls.so $(O)/libktls.so.$(SOMAJOR) \
 		$(O)/libktls-uring.so $(O)/libktls-uring.so.$(SOMAJOR) \
 		$(DESTDIR)$(LIBDIR)
-	install -m 644 lib/include/ktls.h lib/include/ktls_agent.h \
-		lib/include/ktls_uring.h \
-		$(DESTDIR)$(INCDIR)
+	install -m 644 $(headers) $(DESTDIR)$(INCDIR)
 	for pc in ktls ktls-uring; do \
 		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		lib/$$pc.pc.in > $(O)/install/lib$$pc.pc || exit 1; done
 	install -m 644 $(O)/install/libktls.pc $(O)/install/libktls-uring.pc \
 		$(DESTDIR)$(PKGDIR)
+	cp -Pf --preserve=mode $(O)/man3/*.3 $(DESTDIR)$(MANDIR)/man3
 	install -m 644 lib/man/ktls.7 $(DESTDIR)$(MANDIR)/man7
 
 uninstall-lib:
@@ -83,10 +93,9 @@ uninstall-lib:
 			libktls-uring.a libktls-uring.so \
 			libktls-uring.so.$(SOMAJOR) \
 			libktls-uring.so.$(VERSION)) \
-		$(DESTDIR)$(INCDIR)/ktls.h $(DESTDIR)$(INCDIR)/ktls_agent.h \
-		$(DESTDIR)$(INCDIR)/ktls_uring.h \
+		$(headers:lib/include/%=$(DESTDIR)$(INCDIR)/%) \
 		$(DESTDIR)$(PKGDIR)/libktls.pc \
 		$(DESTDIR)$(PKGDIR)/libktls-uring.pc \
-		$(DESTDIR)$(MANDIR)/man7/ktls.7
+		$(DESTDIR)$(MANDIR)/man3/ktls_*.3 $(DESTDIR)$(MANDIR)/man7/ktls.7
 
 .PHONY: lib install-lib uninstall-lib

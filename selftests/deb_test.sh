@@ -54,9 +54,11 @@ files()
 	has_files libktls0 "$lib/libktls.so.0" "$lib/libktls.so.$version"
 	has_files libktls-uring0 "$lib/libktls-uring.so.0" \
 		"$lib/libktls-uring.so.$version"
+	# shellcheck disable=SC2046	# a list of words
 	has_files libktls-dev /usr/include/ktls{,_agent,_uring}.h \
 		"$lib"/libktls{,-uring}.{a,so} \
 		"$lib"/pkgconfig/libktls{,-uring}.pc \
+		$(calls /usr/share/man/man3/ .3.gz) \
 		/usr/share/man/man7/ktls.7.gz
 	has_files ktls-tools /usr/bin/ktls /usr/share/man/man1/ktls.1.gz \
 		/usr/share/man/man8/ktls-services.8.gz \

@@ -36,13 +36,14 @@ listing()	# PREFIX
 	local v
 
 	v=$(sed -n 's/^VERSION.*:= *//p' Makefile)
-	printf "./$1/%s\n" bin/ktls include/ktls.h include/ktls_agent.h \
+	# shellcheck disable=SC2046	# a list of words
+	printf "./$1/%s\n" $(calls share/man/man3/ .3) bin/ktls include/ktls.h include/ktls_agent.h \
 		include/ktls_uring.h lib/libktls-uring.a lib/libktls-uring.so \
 		lib/libktls-uring.so.0 "lib/libktls-uring.so.$v" \
 		lib/libktls.a lib/libktls.so lib/libktls.so.0 \
 		"lib/libktls.so.$v" lib/pkgconfig/libktls-uring.pc \
 		lib/pkgconfig/libktls.pc share/man/man1/ktls.1 \
-		share/man/man7/ktls.7
+		share/man/man7/ktls.7 | sort
 }
 
 # ---- files -----------------------------------------------------------------
@@ -93,11 +94,6 @@ reinstalls()
 }
 
 # ---- the libraries ---------------------------------------------------------
-
-symbols()	# of the map of LIBRARY
-{
-	grep -oE '\bktls_[a-z_0-9]+;' "lib/$1.map" | tr -d ';' | sort
-}
 
 exports_shared()
 {
@@ -225,6 +221,9 @@ manual()
 	local page
 
 	for page in "$where"/share/man/man*/*; do
+		# a link, or it names what it is about
+		has "NAME of $page" "$(mandoc -T man "$page")" \
+			"$(basename "${page%.*}")"
 		is "mandoc on $page" "$(mandoc -T lint -W warning "$page")" ""
 	done
 }

@@ -2,7 +2,24 @@
 # shellcheck shell=bash
 #
 # The server of README.md, as a user of an installed library builds and meets
-# it; beside tool_lib.sh. $where: the prefix; $libs: its folder of libraries.
+# it, and the calls that it has pages for; beside tool_lib.sh.
+# $where: the prefix; $libs: its folder of libraries.
+
+symbols()	# of the map of LIBRARY
+{
+	sed -nE 's/^\t(ktls_[a-z_0-9]+);$/\1/p' "lib/$1.map" | sort
+}
+
+# What has a page of section 3: all of them, and what headers alone have
+calls()	# BEFORE AFTER
+{
+	{
+		symbols libktls
+		symbols libktls-uring
+		printf 'ktls_%s\n' conn_info hs_info probe uring_is_ours \
+			hs_{sign,cred,verify}_request
+	} | sed "s,.*,$1&$2,"
+}
 
 # On a free port: the one in the text may be taken.
 readme_source()	# FILE

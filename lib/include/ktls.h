@@ -1163,7 +1163,7 @@ int ktls_config_new(struct ktls_config **config,
 struct ktls_config *ktls_config_get(struct ktls_config *config);
 void ktls_config_put(struct ktls_config *config);	/* NULL is fine */
 
-/* ---- sessions ---------------------------------------------------------- */
+/* ---- sessions and ticket keys that go elsewhere ------------------------ */
 
 /*
  * Client: the session that would be offered to @server_name, for a program
@@ -1389,6 +1389,8 @@ const void *ktls_hs_out(const struct ktls_hs *hs, size_t *len);
 /* The first @len of them have been sent. */
 void ktls_hs_sent(struct ktls_hs *hs, size_t len);
 
+/* ---- answers from elsewhere -------------------------------------------- */
+
 /*
  * What a suspended handshake waits for: 0, or -KTLS_E_STATE when it does not
  * wait for that.  What @request points to is valid until the answer or the end
@@ -1441,6 +1443,8 @@ ssize_t ktls_signer_sign(const struct ktls_signer *signer,
 			 const struct ktls_sign_request *request, void *sig,
 			 size_t size) KTLS_MUST_CHECK;
 
+/* ---- another handshake on the connection ------------------------------- */
+
 /*
  * Begin another handshake under the keys of this one, which is done and not
  * yet handed off: a server asks for it with a HelloRequest and waits for the
@@ -1461,6 +1465,8 @@ ssize_t ktls_signer_sign(const struct ktls_signer *signer,
 int ktls_hs_renegotiate(struct ktls_hs *hs,
 			struct ktls_config *config) KTLS_MUST_CHECK;
 
+/* ---- what a handshake tells -------------------------------------------- */
+
 /* A pointer of the caller's, NULL at first, for use in hooks */
 void ktls_hs_set_data(struct ktls_hs *hs, void *data);
 void *ktls_hs_data(const struct ktls_hs *hs);
@@ -1469,6 +1475,7 @@ void *ktls_hs_data(const struct ktls_hs *hs);
 int ktls_hs_error(const struct ktls_hs *hs);
 /* ... in words, with the certificate or value that it is about. */
 const char *ktls_hs_error_text(const struct ktls_hs *hs);
+/* What is known by now of what is negotiated, and with whom */
 void ktls_hs_info_size(const struct ktls_hs *hs, struct ktls_info *info,
 		       size_t size);
 static inline void ktls_hs_info(const struct ktls_hs *hs,
@@ -1477,6 +1484,7 @@ static inline void ktls_hs_info(const struct ktls_hs *hs,
 	ktls_hs_info_size(hs, info, sizeof(*info));
 }
 
+/* ---- early data -------------------------------------------------------- */
 
 /*
  * client: send early data (opts.early_data), from ktls_hs_new() until the
@@ -1506,7 +1514,7 @@ ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf,
 ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf,
 		       size_t len) KTLS_MUST_CHECK;
 
-/* ---- on a socket ------------------------------------------------------- */
+/* ---- a handshake on a socket ------------------------------------------- */
 
 /*
  * Attach the kernel's TLS to @fd (TCP_ULP): before the handshake, so that a
@@ -1561,6 +1569,8 @@ int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
  */
 int ktls_hs_offload_tx(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
 
+/* ---- handshake and hand-off in one call -------------------------------- */
+
 /*
  * Handshake and hand-off in one call, on a blocking or non-blocking @fd, in at
  * most @ms milliseconds (-1: no limit) -- -ETIMEDOUT then.  On failure the
@@ -1612,6 +1622,8 @@ static inline void ktls_conn_info(const struct ktls_conn *conn,
 
 /* Wipes and frees; does not touch the socket.  NULL is fine. */
 void ktls_conn_free(struct ktls_conn *conn);
+
+/* ---- data on a connection ---------------------------------------------- */
 
 /*
  * Send @len bytes.  @flags: MSG_DONTWAIT, MSG_MORE (the record may stay open);
@@ -1671,9 +1683,9 @@ int ktls_conn_control(struct ktls_conn *conn) KTLS_MUST_CHECK;
 int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 		     size_t len) KTLS_MUST_CHECK;
 
+/* ---- a connection, with I/O of one's own ------------------------------- */
+
 /*
- * ---- ... by a caller with I/O of its own --------------------------------
- *
  * For an event loop, or an io_uring (which libktls-uring does): from
  * ktls_conn_own_io() on, no call waits for the socket, even a blocking one
  * (sendfile(2) has no such flag: ktls_sendfile() does where the kernel sends),
@@ -1725,6 +1737,8 @@ int ktls_conn_received(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
 const void *ktls_conn_out(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
 void ktls_conn_sent(struct ktls_conn *conn, size_t len);
 
+/* ---- what is due on a connection --------------------------------------- */
+
 #define KTLS_EV_REKEY	(1 << 0)	/* ktls_conn_rekey() is due */
 #define KTLS_EV_CLOSED	(1 << 1)	/* peer sent close_notify */
 #define KTLS_EV_FLUSH	(1 << 2)	/* ktls_flush() has work */
@@ -1755,6 +1769,8 @@ unsigned int ktls_conn_events(struct ktls_conn *conn);
 #define KTLS_REKEY_BOTH	(1u << 0)
 int ktls_conn_rekey(struct ktls_conn *conn,
 		    unsigned int flags) KTLS_MUST_CHECK;
+
+/* ---- authentication after the handshake -------------------------------- */
 
 /*
  * Authentication of the client after the handshake (RFC 9846 4.7.2), where both
@@ -1790,6 +1806,8 @@ int ktls_conn_request_auth(struct ktls_conn *conn) KTLS_MUST_CHECK;
  */
 int ktls_conn_authenticate(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
+/* ---- close a connection ------------------------------------------------ */
+
 /*
  * Push out what the user-space record layer holds, and messages that are not
  * out yet: 0, -EAGAIN or a failure.
@@ -1803,6 +1821,8 @@ int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
  * peer may lose data that was sent.
  */
 int ktls_conn_shutdown(struct ktls_conn *conn) KTLS_MUST_CHECK;
+
+/* ---- exporters and channel bindings ------------------------------------ */
 
 /*
  * Keying material for the application (RFC 9846 7.5, 5705): @len bytes for
@@ -1835,6 +1855,8 @@ int ktls_hs_export(const struct ktls_hs *hs, const char *label,
 int ktls_hs_binding(const struct ktls_hs *hs,
 		    uint8_t out[KTLS_BINDING_SIZE]) KTLS_MUST_CHECK;
 
+/* ---- more of a server's connection ------------------------------------- */
+
 /*
  * server: early data that came in the handshake and has not been read there; a
  * count, 0: no more.  ktls_recv() never returns it.  While there is some,
@@ -1858,7 +1880,7 @@ int ktls_conn_send_tickets(struct ktls_conn *conn,
 /* The alert that ended it, sent or received, or KTLS_ALERT_NONE. */
 uint8_t ktls_conn_alert(const struct ktls_conn *conn);
 
-/* ---- ... in another process -------------------------------------------- */
+/* ---- a connection in another process ----------------------------------- */
 
 /*
  * All that a connection is besides its socket, for a process that has that,

@@ -112,7 +112,7 @@ enum ktls_agent_field {
 	KTLS_AGENT_RX_WHY	= 53,
 };
 
-/* ---- in C -------------------------------------------------------------- */
+/* ---- handshakes by an agent -------------------------------------------- */
 
 /* Fill it with KTLS_AGENT_OPTS(.credential = ..., ...) */
 struct ktls_agent_opts {

@@ -32,7 +32,7 @@ extern "C" {
 struct ktls_uring;
 struct ktls_stream;
 
-/* ---- what a ring has in common ------------------------------------------ */
+/* ---- TLS on an io_uring ------------------------------------------------ */
 
 struct ktls_uring_opts {
 	size_t size;			/* sizeof(struct ktls_uring_opts) */
@@ -79,7 +79,7 @@ void ktls_uring_complete(struct ktls_uring *u, const struct io_uring_cqe *cqe);
  */
 bool ktls_uring_turn(struct ktls_uring *u);
 
-/* ---- streams ------------------------------------------------------------ */
+/* ---- connections on an io_uring ---------------------------------------- */
 
 /*
  * What the caller is told.  In each of them any call on any stream may be made,
