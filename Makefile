@@ -9,6 +9,7 @@
 #   make check-faults  each allocation and call made to fail in turn
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
+#   make abi        what programs built with the last release miss in this one
 #   make install    PREFIX=/usr/local DESTDIR= (and uninstall)
 #   make deb        Debian packages, into build/deb/
 #

@@ -51,6 +51,30 @@ $(O)/man3/.stamp: lib/man/man3.awk lib/man/ktls.7 $(headers) Makefile
 		-f lib/man/man3.awk pass=1 $(headers) pass=2 $(headers)
 	$(Q)chmod 644 $(@D)/*.3 && touch $@
 
+# What programs that were built with this rely on.  lib/libktls.abi has it as it
+# is meant to be: "make abi-update" where a change to it is.  "make abi" says
+# what an earlier version, or ABI_BASE=REV, had and this one has not.
+$(O)/libktls.abi: lib/abi.py $(headers) $(lib-so) $(uring-so)
+	$(call say,ABI,$@)
+	$(Q)O=$(O) gdb -nx -batch -x $< >$@
+
+abi: lib $(O)/libktls.abi
+	$(Q)base=$(ABI_BASE); \
+	[ "$$base" ] || base=$$(git describe --tags --abbrev=0 \
+				--match 'v[0-9]*' 2>/dev/null) || { \
+		echo "No release (a tag v*) is known here that it could differ"; \
+		echo "from: make abi ABI_BASE=REV takes any other commit."; exit; }; \
+	git show "$$base:lib/libktls.abi" >$(O)/base.abi || exit 1; \
+	if awk -f lib/abi.awk $(O)/base.abi $(O)/libktls.abi; then \
+		echo "All that $$base had is there."; \
+	else \
+		echo "$$base had that: without it, SOMAJOR has to change." >&2; \
+		exit 1; \
+	fi
+
+abi-update: lib $(O)/libktls.abi
+	cp $(O)/libktls.abi lib/libktls.abi
+
 # As installed: one object, in which no name is global but those of the map.
 # (The one above leaves the tests their way into the library.)
 $(O)/install/libktls.a: $(lib-obj)
@@ -98,4 +122,4 @@ uninstall-lib:
 		$(DESTDIR)$(PKGDIR)/libktls-uring.pc \
 		$(DESTDIR)$(MANDIR)/man3/ktls_*.3 $(DESTDIR)$(MANDIR)/man7/ktls.7
 
-.PHONY: lib install-lib uninstall-lib
+.PHONY: lib abi abi-update install-lib uninstall-lib

@@ -15,7 +15,7 @@ verdicts 5
 
 # (of Debian's forms, most have no place for it, and "copyright" is there for all)
 verdict "every file names its licence" "$(find .ci lib tools bench selftests \
-	kmod uapi Makefile Kbuild -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.md' \
+	kmod uapi Makefile Kbuild -type f ! -name '*.pc.in' ! -name '*.map' ! -name '*.abi' ! -name '*.md' \
 	! -path 'tools/debian/*' \
 	-exec grep -L SPDX-License-Identifier {} +)"
 
