@@ -196,13 +196,6 @@ int parse_certificate_verify(struct slice body,
 	return msg_end(&r);
 }
 
-void write_certificate_verify(struct wr *w,
-			      const struct certificate_verify *m)
-{
-	wr_u16(w, m->scheme);
-	wr_opaque(w, 2, m->signature);
-}
-
 /* ---- after the handshake ----------------------------------------------- */
 
 int parse_new_session_ticket(struct slice body,

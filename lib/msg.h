@@ -133,7 +133,5 @@ void write_certificate_request(struct wr *w,
 			       const struct certificate_request *m);
 void write_new_session_ticket(struct wr *w,
 			      const struct new_session_ticket *m);
-void write_certificate_verify(struct wr *w,
-			      const struct certificate_verify *m);
 
 #endif /* KTLS_MSG_H */
