@@ -125,7 +125,7 @@ mkdir -p "$log"
 : >"$log/parts"
 for p in "${parts[@]}"; do
 	case $p in
-	host) must selftests/deps.sh build test deb model; run_host ;;
+	host) must selftests/deps.sh build test deb model fuzz; run_host ;;
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests

@@ -26,6 +26,7 @@ static void know(void *arg, const char *line)
 		{ "SERVER_HANDSHAKE_TRAFFIC_SECRET ", &k->server_hs },
 		{ "CLIENT_TRAFFIC_SECRET_0 ", &k->client_app },
 		{ "SERVER_TRAFFIC_SECRET_0 ", &k->server_app },
+		{ "CLIENT_EARLY_TRAFFIC_SECRET ", &k->early },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -74,6 +75,8 @@ static void forget(struct mitm *m)
 		m->alert[i] = -1;
 		m->keyed[i] = m->blind[i] = false;
 	}
+	m->in_early = false;
+	record_free(&m->early);
 	m->forged = false;
 }
 
@@ -113,6 +116,51 @@ static void set_key(struct mitm *m, struct record *rec, enum end end,
 	ASSERT_TRUE(suite && traffic->len);
 	ASSERT_OK(record_set_secret(rec, m->config[end]->crypto, suite, traffic,
 				 seal));
+}
+
+/* 0-RTT is under the suite of its ticket, whatever is chosen later */
+static void set_early_keys(struct mitm *m)
+{
+	const struct session *of = m->hs[CLIENT_END]->client.psks[0].session;
+	const struct suite *suite = suite_find(of->suite);
+	const struct crypto *crypto = m->config[CLIENT_END]->crypto;
+	const struct secret *early = &m->known[CLIENT_END].early;
+
+	ASSERT_OK(record_set_secret(&m->open[CLIENT_END], crypto, suite,
+				    early, false));
+	ASSERT_OK(record_set_secret(&m->early, crypto, suite, early, true));
+	m->in_early = true;
+}
+
+/* Is this record still one of 0-RTT, by its key? */
+static bool is_early(struct mitm *m, const uint8_t *p, size_t len)
+{
+	struct slice content;
+	struct wr copy = { 0 };
+	uint8_t type;
+	uint64_t seq = m->open[CLIENT_END].seq;
+
+	wr_bytes(&copy, p, len);
+	m->in_early = !record_open(&m->open[CLIENT_END], copy.buf, len, &type,
+				   &content);
+	m->open[CLIENT_END].seq = seq;
+	wr_free(&copy);
+	return m->in_early;
+}
+
+/* For a sealed record of 1.3 */
+static void find_key(struct mitm *m, enum end from, const uint8_t *p,
+		     size_t len)
+{
+	struct record *open = &m->open[from];
+	const struct known *k = &m->known[from];
+
+	if (from == CLIENT_END && k->early.len && !open->suite)
+		set_early_keys(m);
+	else if (!open->suite || (from == CLIENT_END && m->in_early &&
+				  !is_early(m, p, len)))
+		set_key(m, open, from, from == CLIENT_END ? &k->client_hs :
+			&k->server_hs, false);
 }
 
 struct reading {
@@ -164,10 +212,8 @@ static void add_record(struct mitm *m, enum end from, struct flight *f,
 		m->alert[from] = m->hs[from]->info.alert_sent;
 		return;
 	}
-	if (!tls12 && sealed && !m->open[from].suite)
-		set_key(m, &m->open[from], from, from == CLIENT_END ?
-			&m->known[from].client_hs :
-			&m->known[from].server_hs, false);
+	if (!tls12 && sealed)
+		find_key(m, from, p, len);
 	if (sealed) {
 		ASSERT_OK(record_open(&m->open[from], p, len, &type,
 				      &content));
@@ -189,7 +235,8 @@ static void add_record(struct mitm *m, enum end from, struct flight *f,
 		EXPECT_EQ(content.p[0], 2);
 		m->alert[from] = content.p[1];
 	}
-	flight_insert(f, f->n, type, sealed, content.p, content.len);
+	flight_insert(f, f->n, type, sealed, content.p, content.len)->early =
+		type == CT_DATA && from == CLIENT_END && m->in_early;
 	if (type != CT_CHANGE_CIPHER_SPEC || !tls12)
 		return;
 	/* it had them, and has failed, in one step */
@@ -313,6 +360,21 @@ int mitm_record(struct mitm *m, enum end to, uint8_t type, const void *p,
 	return err;
 }
 
+/* To a server that does not accept it: as it came, under no key of its own */
+static bool send_refused(struct mitm *m, enum end to, const struct item *it,
+			 const struct wr *all)
+{
+	struct wr out = { 0 };
+
+	if (!it->early || early_accepted(m->hs[to]))
+		return false;
+	ASSERT_OK(record_seal(&m->early, 0, it->type, all->buf, all->len,
+			      &out));
+	mitm_bytes(m, to, out.buf, out.len);
+	wr_free(&out);
+	return true;
+}
+
 static void send_content(struct mitm *m, enum end to, const struct item *it,
 			 const struct wr *all)
 {
@@ -364,7 +426,8 @@ void mitm_send(struct mitm *m, enum end from, struct flight *f)
 		wr_bytes(&all, it->data.buf, it->data.len);
 		if (i + 1 < f->n && joins(it, it + 1))
 			continue;
-		send_content(m, to, it, &all);
+		if (!send_refused(m, to, it, &all))
+			send_content(m, to, it, &all);
 		wr_reset(&all);
 	}
 	wr_free(&all);
@@ -425,7 +488,8 @@ static bool same_secrets(const struct mitm *m)
 {
 	const struct ktls_hs *c = m->hs[CLIENT_END], *s = m->hs[SERVER_END];
 
-	return !memcmp(&m->known[0], &m->known[1], sizeof(m->known[0])) &&
+	return !memcmp(&m->known[0], &m->known[1],
+		       offsetof(struct known, early)) &&
 	       c->suite == s->suite &&
 	       same_keys(c->suite, &c->tx_keys, &s->rx_keys) &&
 	       same_keys(c->suite, &c->rx_keys, &s->tx_keys) &&

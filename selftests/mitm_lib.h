@@ -32,6 +32,7 @@ struct item {
 	bool sealed;
 	bool raw;		/* data is a record with its header */
 	bool join;		/* in one record with the next item */
+	bool early;		/* data in 0-RTT */
 	size_t piece;		/* records of at most so many bytes; 0: one */
 	size_t pad;		/* zeros after the content's type */
 	enum fix fix;
@@ -73,6 +74,7 @@ void item_fix_length(struct item *it);
 
 struct known {
 	struct secret client_hs, server_hs, client_app, server_app;
+	struct secret early;	/* a server that refuses 0-RTT has none */
 };
 
 struct mitm {
@@ -83,6 +85,8 @@ struct mitm {
 	struct record open[2];	/* for what this end sends */
 	struct frag frag[2];
 	struct record seal[2];	/* for what this end gets */
+	struct record early;	/* for a server that refuses 0-RTT */
+	bool in_early;		/* open[CLIENT_END] is that of 0-RTT */
 	struct traffic_keys sealing[2], opening[2];	/* of these two */
 	struct traffic_keys tx_keys[2];	/* of this end, the last it had */
 	const struct suite *tx_suite[2];

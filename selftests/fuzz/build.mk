@@ -35,14 +35,17 @@ $(O)/fuzz-replay: $(O)/selftests/fuzz/replay.o $(fuzz-obj) \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -ldl -pthread
 
-# Each for TIME seconds, on what earlier runs have left, too ...
-fuzz: fuzz-how := $(TIME)
-# ... or the seeds and some changes to them, the same ones each time
-check-fuzz: fuzz-how := runs=3000
-fuzz check-fuzz:
+fuzz-program:
 	$(Q)$(DEPS) fuzz
 	+$(Q)$(fuzz-make) build-fuzz/fuzz build-fuzz/selftests/pki/.stamp
-	$(Q)selftests/fuzz/run.sh $(fuzz-how) $(FUZZ)
+
+# Each for TIME seconds, on what earlier runs have left, too ...
+fuzz: fuzz-program
+	$(Q)selftests/fuzz/run.sh $(TIME) $(FUZZ)
+
+# ... or the seeds and some changes to them, the same ones each time
+check-fuzz:
+	$(Q)selftests/fuzz_test.sh
 
 # Which lines and branches of lib/ the tests reach that run here, and what
 # 'make fuzz' has left; in COVERAGE_TIME seconds at most
@@ -56,4 +59,4 @@ coverage:
 	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) \
 		$(test-host:%=build-cov/selftests/%)
 
-.PHONY: fuzz check-fuzz coverage
+.PHONY: fuzz fuzz-program check-fuzz coverage

@@ -8,8 +8,6 @@
 #include "../peer.h"
 #include "fuzz_way.h"
 
-#define EDITS_MAX	8
-
 /* Proofs (CertificateVerify, Finished) are of what the peer did send */
 #define REPAIR		0x80
 
@@ -17,6 +15,7 @@ struct plan {
 	struct edit edit[EDITS_MAX];
 	size_t edits;
 	bool repair;
+	bool answered;
 	bool changed;		/* a message is another, or not there */
 };
 
@@ -98,11 +97,25 @@ static void alter(struct mitm *m, enum end from, struct flight *f, void *arg)
 		if (i < f->n)
 			edit_apply(f, i, edit);
 	}
+	/* 0.5-RTT, once, as soon as it may be sent */
+	p->answered = p->answered ||
+		      ktls_hs_answer(m->hs[SERVER_END], "answer", 6) > 0;
 	stream(&after, f);
 	if (ktls_hs_wants(m->hs[OTHER(from)]) & KTLS_WANT_RECV)
 		p->changed |= differs(&before, &after, done);
 	wr_free(&before);
 	wr_free(&after);
+}
+
+/* Never more than may come (fuzz_way.c) */
+static void take_early(struct ktls_hs *hs)
+{
+	uint8_t buf[64];
+	ssize_t n, all = 0;
+
+	while ((n = ktls_hs_early_read(hs, buf, sizeof(buf))) > 0)
+		all += n;
+	ASSERT_LE(all, EARLY_MAX);
 }
 
 void fuzz_handshake(const uint8_t *p, size_t len)
@@ -115,6 +128,7 @@ void fuzz_handshake(const uint8_t *p, size_t len)
 	while (in_more(&in) && plan.edits < EDITS_MAX)
 		edit_read(&in, &plan.edit[plan.edits++]);
 	mitm_run(m, alter, &plan);
+	take_early(m->hs[SERVER_END]);
 	/* what was changed is noticed, and is nobody's fault here */
 	ASSERT_FALSE(plan.changed && !m->forged && mitm_done(m));
 	ASSERT_NE(m->alert[CLIENT_END], KTLS_ALERT_INTERNAL_ERROR)

@@ -14,6 +14,7 @@
 #include <openssl/rand.h>
 
 #include "../harness.h"
+#include "fuzz_mutate.h"
 
 /* ---- the same each time ------------------------------------------------ */
 
@@ -152,7 +153,8 @@ const char *temp_file(unsigned int nr, struct slice content)
 /* ---- targets ----------------------------------------------------------- */
 
 static const struct target targets[] = {
-#define TARGET(name)	{ #name, fuzz_##name, seed_##name },
+#define TARGET(name, of)						\
+	{ #name, fuzz_##name, seed_##name, &mutator_##of },
 	FUZZ_TARGETS(TARGET)
 };
 
@@ -190,4 +192,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	random_state = 0;
 	target->run(p, len);
 	return 0;
+}
+
+/* ---- mutation ---------------------------------------------------------- */
+
+/* Some are of bytes: lengths that do not fit, and the like */
+size_t LLVMFuzzerCustomMutator(uint8_t *p, size_t len, size_t max,
+			       unsigned int seed)
+{
+	uint32_t state = seed;
+
+	if (!chance(&state, 10))
+		return mutate_bytes(p, len, max, &state);
+	return target->mutator->mutate(p, len, max, &state);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len,
+				 const uint8_t *b, size_t b_len, uint8_t *out,
+				 size_t max, unsigned int seed)
+{
+	uint32_t state = seed;
+	struct wr w = { 0 };
+	size_t n;
+
+	if (target->mutator->cross)
+		return target->mutator->cross((struct slice){ a, a_len },
+					      (struct slice){ b, b_len }, out,
+					      max, &state);
+	n = chance(&state, (uint32_t)b_len + 1);
+	wr_bytes(&w, a, chance(&state, (uint32_t)a_len + 1));
+	wr_bytes(&w, b + n, b_len - n);
+	return mutated(&w, out, 0, max);
 }

@@ -16,6 +16,11 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
+size_t LLVMFuzzerCustomMutator(uint8_t *p, size_t len, size_t max,
+			       unsigned int seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len,
+				 const uint8_t *b, size_t b_len, uint8_t *out,
+				 size_t max, unsigned int seed);
 
 /* CLOCK_REALTIME as the inputs see it; libFuzzer measures its own by the true */
 int fuzz_clock_gettime(clockid_t id, struct timespec *ts);
@@ -24,14 +29,16 @@ struct target {
 	const char *name;
 	void (*run)(const uint8_t *p, size_t len);
 	void (*seed)(void);		/* calls seed() */
+	const struct mutator *mutator;
 };
 
-/* One per file, and their list */
+/* One per file, and their list: name, and what its inputs are made of */
 #define FUZZ_TARGETS(X)							\
-	X(handshake) X(post) X(parse) X(load) X(cert) X(config)		\
-	X(agent) X(conf)
+	X(handshake, edits) X(post, edits) X(parse, bytes)		\
+	X(load, bytes) X(cert, chain) X(config, bytes)			\
+	X(agent, bytes) X(conf, bytes)
 
-#define DECLARE_TARGET(name)						\
+#define DECLARE_TARGET(name, of)					\
 	void fuzz_##name(const uint8_t *p, size_t len);			\
 	void seed_##name(void);
 FUZZ_TARGETS(DECLARE_TARGET)

@@ -16,8 +16,11 @@ struct way {
 	bool resumed;			/* by a ticket */
 	bool extras;			/* all the extensions that there are */
 	bool psk, raw, url, post;
+	bool early;			/* resumed with 0-RTT in it, */
+	bool refused;			/* ... which the server has seen */
 	unsigned int flags;		/* of both ends */
 	unsigned int server_flags;
+	uint16_t server_max;		/* version; 0: as the client's */
 	const char *cert, *ciphers, *groups, *server_groups;
 };
 
@@ -48,6 +51,22 @@ static const struct way ways[] = {
 	  .ciphers = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256" },
 	{ V12, .cert = "ecdh256",
 	  .ciphers = "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256" },
+	{ V13, .resumed = true, .early = true },
+	{ V13, .resumed = true, .early = true, .auth = true,
+	  .server_flags = KTLS_F_EARLY_ANSWER,
+	  .ciphers = "TLS_AES_256_GCM_SHA384" },
+	/* 0-RTT that is refused, once with a second hello */
+	{ .resumed = true, .early = true, .server_flags = KTLS_F_COOKIE,
+	  .server_groups = "secp256r1" },
+	{ V13, .resumed = true, .early = true, .refused = true },
+	{ V13, .psk = true, .flags = KTLS_F_PSK_KE,
+	  .server_groups = "secp256r1" },
+	{ V13, .auth = true, .cert = "rsa2048",
+	  .ciphers = "TLS_CHACHA20_POLY1305_SHA256" },
+	{ .server_max = KTLS_TLS12 },
+	{ V12, .resumed = true, .flags = KTLS_F_NO_TICKETS },
+	{ V12, .auth = true, .flags = KTLS_F_DOUBLE_HANDSHAKE,
+	  .ciphers = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256" },
 };
 
 #define WAYS	(sizeof(ways) / sizeof(*ways))
@@ -96,6 +115,22 @@ static const struct ktls_supp supp[] = {
 	  .recv = supp_takes },
 	{ .type = 8, .extension = 0x1234, .recv = supp_takes },
 };
+static int early_first(void *arg, const void *id, size_t len, uint64_t until)
+{
+	(void)arg;
+	(void)id;
+	(void)len;
+	(void)until;
+	return 1;
+}
+
+static int early_again(void *arg, const void *id, size_t len, uint64_t until)
+{
+	return !early_first(arg, id, len, until);
+}
+
+static const struct ktls_hooks early_hooks = { .early_first = early_first };
+static const struct ktls_hooks again_hooks = { .early_first = early_again };
 static const struct ktls_hooks sct_hooks = { .sct = sct_takes };
 static const struct ktls_hooks url_hooks = { .cert_url = fetch };
 static const struct ktls_psk psks[] = {
@@ -163,6 +198,12 @@ static void make(struct mitm *m, const struct way *w)
 		c.raw_keys_pem = pem = raw_pem("p256");
 		s.raw_key_hashes = raw_hash("client");
 	}
+	if (w->server_max)
+		s.max_version = w->server_max;
+	if (w->early) {
+		c.early_data = s.early_data = EARLY_MAX;
+		s.hooks = w->refused ? &again_hooks : &early_hooks;
+	}
 	if (w->url) {
 		publish("client", true);
 		cc.url = URL;
@@ -213,5 +254,8 @@ struct mitm *way_begin(size_t nr)
 					      sessions[nr].b,
 					      sessions[nr].len));
 	mitm_again(m);
+	if (ways[nr].early)
+		ASSERT_EQ(ktls_hs_early_write(m->hs[CLIENT_END], "early", 5),
+			  5);
 	return m;
 }

@@ -7,6 +7,8 @@
 #include "fuzz_lib.h"
 
 #define WAYS_MAX	32
+/* Bytes of 0-RTT that a server takes */
+#define EARLY_MAX	1000
 
 size_t ways_count(void);
 /* Two ends at the beginning of one; the same ones each time */
@@ -19,6 +21,9 @@ struct edit {
 	uint16_t at;
 	struct slice data;
 };
+
+/* Of an input, behind a byte of which the way is a part */
+#define EDITS_MAX	16
 
 /* The next of an input */
 void edit_read(struct input *in, struct edit *e);

@@ -3,7 +3,8 @@
 #
 # run.sh TIME TARGET...: each target of build-fuzz/fuzz for TIME seconds; or
 # run.sh runs=N TARGET...: its seeds and N changes to them, the same ones each
-# time.  What fails is left in build-fuzz/found/ and ends the run.
+# time.  What fails is left in build-fuzz/found/ and ends the run.  What had been
+# found before is a seed: selftests/fuzz/found/TARGET/, in hex.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -16,6 +17,12 @@ mkdir -p $out/found $out/log
 export ASAN_OPTIONS=${ASAN_OPTIONS-abort_on_error=1:handle_abort=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS-print_stacktrace=1}
 
+unhex()
+{
+	# shellcheck disable=SC2059	# it is all escapes
+	printf "$(sed 's/#.*//; s/[^0-9a-f]//g; s/../\\x&/g' | tr -d '\n')"
+}
+
 for target; do
 	seeds=$out/seeds/$target
 	corpus=$out/corpus/$target
@@ -24,6 +31,10 @@ for target; do
 	mkdir -p "$seeds" "$corpus"
 	export FUZZ_TARGET=$target
 	FUZZ_SEEDS=$seeds $out/fuzz >"$log" 2>&1 || { cat "$log"; exit 1; }
+	for hex in selftests/fuzz/found/"$target"/*; do
+		[ ! -f "$hex" ] ||
+			unhex <"$hex" >"$seeds/found-${hex##*/}"
+	done
 	case $how in
 	runs=*)	args=(-seed=1 "-$how" "$seeds") ;;
 	*)	args=("-max_total_time=$how" "$corpus" "$seeds") ;;
