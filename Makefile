@@ -4,6 +4,7 @@
 #   make demo       serve a real file over kernel TLS and fetch it
 #   make check      every test, on this kernel and on kernels with kTLS
 #   make check-model  the tables of the handshakes, proved
+#   make check-ct  what its time tells of secrets: nothing
 #   make fuzz TIME=SECONDS  every parser, and peers that do not play fair
 #   make coverage  the lines and branches that the tests reach
 #   make check-faults  each allocation and call made to fail in turn

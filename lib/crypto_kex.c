@@ -8,6 +8,8 @@
 #include "include/ktls.h"
 #include "ossl.h"
 
+#define ECX_SECRET_MAX	56	/* x448 */
+
 static EVP_PKEY *group_params(const struct crypto *crypto,
 			      const struct group *group)
 {
@@ -69,11 +71,9 @@ static int parse_share(const struct crypto *crypto, const struct group *group,
 
 static bool all_zero(const uint8_t *p, size_t len)
 {
-	uint8_t any = 0;
+	static const uint8_t zeros[ECX_SECRET_MAX];
 
-	for (size_t i = 0; i < len; i++)
-		any |= p[i];
-	return !any;
+	return len <= sizeof(zeros) && secret_eq(p, zeros, len);
 }
 
 /*

@@ -81,7 +81,11 @@ int hs12_agree(struct ktls_hs *hs, struct kex *kex, struct slice share,
 		share = str(padded, want);
 	}
 	err = kex_finish(kex, hs->config->crypto, share, &secret);
-	/* 8.1.2: leading zeros of a number are left out */
+	/*
+	 * 8.1.2: leading zeros of a number are left out, and their number shows
+	 * in the time of all that follows: of use to nobody, as @kex is for
+	 * this handshake alone (the Raccoon attack asks for one again)
+	 */
 	if (kex->group->kind == KEX_FFDHE)
 		while (skip < secret.len && !secret.b[skip])
 			skip++;

@@ -230,7 +230,10 @@ static int open13(struct record *rec, uint8_t *p, size_t len, uint8_t *type,
 	/* 5.4: padding does not make more of it */
 	if (n > record_max(rec) + 1)
 		return -KTLS_E_RECORD_OVERFLOW;
-	/* the last byte that is not zero is the type */
+	/*
+	 * The last byte that is not zero is the type.  How far it is tells the
+	 * length of the content, as does all that is done with it (F.3).
+	 */
 	while (n && !inner[n - 1])
 		n--;
 	if (!n)

@@ -8,9 +8,11 @@ include selftests/fuzz/build.mk
 
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
+# what is run on valgrind, and built by who runs it (ct_test.sh)
+test-watched := ct
 # what a shell test runs
 test-helpers := crowd model ticket_keys
-test-names   := $(filter-out $(test-support) $(test-helpers), \
+test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
 	limit offload plain post_read rekey rekey_past tamper
@@ -48,10 +50,10 @@ pki	:= $(O)/selftests/pki
 # reached by their own path: the tests look into the library
 $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
-# not for others: it wraps what they do
+# not for others: they wrap what those do
 faults-parts := faults_lib faults_run_lib faults_sys_lib
 test-objs := $(patsubst %,$(O)/selftests/%.o, \
-	$(filter-out $(faults-parts), $(test-support)))
+	$(filter-out $(faults-parts) ct_lib, $(test-support)))
 
 # an archive: a program is linked with what it uses, and with its libraries
 $(O)/selftests/support.a: $(test-objs)
@@ -90,10 +92,15 @@ $(O)/selftests/faults_lib.o: CPPFLAGS += -I$(O)/selftests
 $(O)/selftests/faults: $(faults-parts:%=$(O)/selftests/%.o)
 $(O)/selftests/faults: test-libs = $(faults-sys:%=-Wl,--wrap=%) \
 	$$(sed 's/^/-Wl,--wrap=/' $(O)/selftests/faults.calls)
+# ... where what is secret is marked as such
+ct-calls := secret_eq aead_seal aead_open kex_finish kex_respond \
+	EVP_PKEY_derive psk_bind sig_sign sig_verify
+$(O)/selftests/ct: $(O)/selftests/ct_lib.o
+$(O)/selftests/ct: test-libs = $(ct-calls:%=-Wl,--wrap=%)
 # ... whose submissions are made to fail
 $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
 
-$(tests): $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
+$(tests) $(O)/selftests/ct: $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
 		$(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
@@ -122,6 +129,10 @@ check-clients: all tests
 check-model: $(O)/selftests/model
 	$(Q)KTLS_TEST_BUILD=$(O) selftests/model_test.sh
 
+# Secrets that the time tells of, or that go out in the open
+check-ct:
+	$(Q)selftests/ct_test.sh
+
 # Each allocation and call that may fail does so in turn
 check-faults:
 	$(Q)$(MAKE) SAN=1 build-san/selftests/faults \
@@ -132,4 +143,4 @@ demo:
 	$(Q)selftests/demo.sh
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
-.PHONY: tests check check-host check-clients check-faults check-model demo
+.PHONY: tests check check-host check-clients check-ct check-faults check-model demo

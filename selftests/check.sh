@@ -13,7 +13,8 @@
 #	qemu	... on Debian's 6.12: kTLS without rekey
 #	crypto	the handshakes on an OpenSSL that has ML-KEM, and with lib25519
 #	kmod	the kernel module: it builds for 6.12 and 7.3, and works there
-#	clang	does clang compile everything, without a warning?
+#	clang	does clang compile everything, without a warning, and nothing
+#		into what takes its time from secrets?
 #
 # The kernel's tests run where there is kTLS, so nothing has to skip: a test
 # that does fails the run.
@@ -64,6 +65,8 @@ part()	# NAME CMD...
 run_host()
 {
 	must make -j"$(nproc)" SAN=1 all tests
+	# valgrind and ASan do not go together
+	must make -j"$(nproc)" build/selftests/ct build/selftests/pki/.stamp
 	# shellcheck disable=SC2046	# a list of words
 	KTLS_TEST_SLOW=2 KTLS_TEST_BUILD=build-san \
 	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
@@ -125,7 +128,7 @@ mkdir -p "$log"
 : >"$log/parts"
 for p in "${parts[@]}"; do
 	case $p in
-	host) must selftests/deps.sh build test deb model fuzz; run_host ;;
+	host) must selftests/deps.sh build test deb model fuzz ct; run_host ;;
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests
@@ -143,7 +146,8 @@ for p in "${parts[@]}"; do
 		      must selftests/vm/fetch.sh "kbuild-$k" >/dev/null
 	      done
 	      run_kmod ;;
-	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh ;;
+	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh \
+		selftests/ct_clang.sh ;;
 	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [kmod]" \
 	"[clang]" >&2
 	   exit 2 ;;

@@ -17,6 +17,7 @@ declare -A group=(
 		systemd'
 	[kmod]='patchelf sparse'
 	[fuzz]='clang libclang-rt-14-dev|libclang-rt-dev openssl'
+	[ct]='valgrind'
 	[model]='spin gcc libc6-dev'
 	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'
