@@ -102,7 +102,7 @@ exports_shared()
 	for lib in libktls libktls-uring; do
 		is "exports of $lib" "$(nm -D --defined-only --format=posix \
 			"$where/lib/$lib.so" | awk '$2 != "A" { print $1 }' |
-			sed 's/@.*//' | sort)" "$(symbols $lib)"
+			sed 's/@.*//' | sort)" "$(exported $lib)"
 	done
 }
 
@@ -114,7 +114,7 @@ exports_static()
 	for lib in libktls libktls-uring; do
 		is "globals of $lib" "$(nm -g --defined-only --format=posix \
 			"$where/lib/$lib.a" | awk 'NF > 1 { print $1 }' |
-			sort)" "$(symbols $lib)"
+			sort)" "$(exported $lib)"
 	done
 }
 
@@ -204,6 +204,37 @@ readme()
 	reach_readme "$dir/server"
 }
 
+# One client that is served, while another has not said a word
+examples()
+{
+	local name silent
+
+	for name in client loop; do
+		# shellcheck disable=SC2046
+		$cc -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror \
+			"tools/examples/$name.c" $(flags --cflags --libs) \
+			-o "$dir/$name"
+	done
+	export LD_LIBRARY_PATH=$libs
+	"$dir/loop" 0 "$pki/p256.pem" "$pki/p256.key" 2>"$dir/log" &
+	server=$!
+	servers=("$server")
+	until_true listening "$server"
+	exec {silent}<>"/dev/tcp/localhost/$port"
+	head -c 100000 "$dir/client" >"$dir/sent"
+	within "$dir/client" localhost "$port" "$pki/ca.pem" \
+		<"$dir/sent" >"$dir/came" 2>"$dir/err"
+	cmp "$dir/sent" "$dir/came"
+	has "what was negotiated" "$(cat "$dir/err")" 'TLS 1\.3.*sending: '
+	ends 1 "$dir/client" localhost "$port" "$pki/stranger-ca.pem" </dev/null
+	has "of another CA" "$out" "unable to get local issuer"
+	exec {silent}>&-
+	until_true grep -q 'peer sent an alert' "$dir/log"
+	kill "$server"
+	wait "$server" || true
+	servers=()
+}
+
 readme_static()
 {
 	readme_source "$dir/server.c"
@@ -254,4 +285,4 @@ if ! log=$(make_at install "$inst" PREFIX=/usr 2>&1); then
 fi
 run_tests installs default_prefix libdir uninstalls reinstalls \
 	exports_shared exports_static needs header header_used \
-	readme readme_static manual manual_options
+	readme examples readme_static manual manual_options

@@ -5,7 +5,7 @@
 # it, and the calls that it has pages for; beside tool_lib.sh.
 # $where: the prefix; $libs: its folder of libraries.
 
-symbols()	# of the map of LIBRARY
+exported()	# of the map of LIBRARY
 {
 	sed -nE 's/^\t(ktls_[a-z_0-9]+);$/\1/p' "lib/$1.map" | sort
 }
@@ -14,8 +14,8 @@ symbols()	# of the map of LIBRARY
 calls()	# BEFORE AFTER
 {
 	{
-		symbols libktls
-		symbols libktls-uring
+		exported libktls
+		exported libktls-uring
 		printf 'ktls_%s\n' conn_info hs_info probe uring_is_ours \
 			hs_{sign,cred,verify}_request
 	} | sed "s,.*,$1&$2,"
