@@ -69,6 +69,7 @@ static void forget(struct mitm *m)
 		frag_free(&m->frag[i]);
 		record_free(&m->open[i]);
 		record_free(&m->seal[i]);
+		wr_reset(&m->late[i]);
 		m->sealing[i] = m->opening[i] = m->tx_keys[i] =
 			(struct traffic_keys){ 0 };
 		m->flights[i] = m->messages[i] = 0;
@@ -102,8 +103,10 @@ void mitm_begin(struct mitm *m, const struct ktls_opts *client,
 void mitm_end(struct mitm *m)
 {
 	forget(m);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		ktls_config_put(m->config[i]);
+		wr_free(&m->late[i]);
+	}
 }
 
 /* ---- taking apart ------------------------------------------------------ */
@@ -284,10 +287,20 @@ void mitm_read(struct mitm *m, enum end from, struct flight *f)
 
 /* ---- putting together -------------------------------------------------- */
 
+/* It takes no more: its connection will */
+static bool is_done(const struct mitm *m, enum end to)
+{
+	return ktls_hs_wants(m->hs[to]) == KTLS_WANT_DONE;
+}
+
 int mitm_bytes(struct mitm *m, enum end to, const void *p, size_t len)
 {
 	struct feed f = { .hs = m->hs[to] };
 
+	if (is_done(m, to)) {
+		wr_bytes(&m->late[to], p, len);
+		return 0;
+	}
 	note_keys(m, to);
 	feed(&f, p, len, 0);
 	note_keys(m, to);
@@ -307,7 +320,8 @@ static struct record *sealing(struct mitm *m, enum end to)
 		ASSERT_OK(record_set_key(&m->seal[to], m->config[to]->crypto,
 					 hs->rx.suite, now, true));
 	}
-	m->seal[to].seq = hs->rx.seq;
+	if (!m->late[to].len)
+		m->seal[to].seq = hs->rx.seq;
 	return &m->seal[to];
 }
 
@@ -397,8 +411,8 @@ static void send_content(struct mitm *m, enum end to, const struct item *it,
 			wr_free(&out);
 		}
 		at += n;
-	} while (at < all->len &&
-		 ktls_hs_wants(m->hs[to]) & KTLS_WANT_RECV);
+	} while (at < all->len && (is_done(m, to) ||
+		 ktls_hs_wants(m->hs[to]) & KTLS_WANT_RECV));
 }
 
 static bool joins(const struct item *a, const struct item *b)
@@ -415,13 +429,14 @@ void mitm_send(struct mitm *m, enum end from, struct flight *f)
 	for (size_t i = 0; i < f->n; i++) {
 		struct item *it = &f->item[i];
 
-		if (!(ktls_hs_wants(m->hs[to]) & KTLS_WANT_RECV))
+		if (!is_done(m, to) &&
+		    !(ktls_hs_wants(m->hs[to]) & KTLS_WANT_RECV))
 			break;
 		if (it->raw) {
 			mitm_bytes(m, to, it->data.buf, it->data.len);
 			continue;
 		}
-		if (!all.len)
+		if (!all.len && !is_done(m, to))
 			item_fix(m, to, it);
 		wr_bytes(&all, it->data.buf, it->data.len);
 		if (i + 1 < f->n && joins(it, it + 1))
@@ -552,6 +567,8 @@ void mitm_agree(struct mitm *m)
 		ASSERT_TRUE(same_secrets(m));
 	else
 		two_agree(&two);
+	/* which, in 1.3, has passed over the tickets */
+	wr_reset(&m->late[CLIENT_END]);
 }
 
 void mitm_failed(struct mitm *m, enum end end, int err)
@@ -571,6 +588,9 @@ void mitm_join(struct mitm *m, struct joined *j)
 		ASSERT_OK(ktls_offload(&j->conn[i], m->hs[i], j->fd[i]));
 		m->hs[i] = NULL;
 	}
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(send(j->fd[1 - i], m->late[i].buf, m->late[i].len,
+			       MSG_NOSIGNAL | MSG_DONTWAIT), m->late[i].len);
 }
 
 void joined_end(struct joined *j)

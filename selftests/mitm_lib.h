@@ -86,6 +86,7 @@ struct mitm {
 	struct frag frag[2];
 	struct record seal[2];	/* for what this end gets */
 	struct record early;	/* for a server that refuses 0-RTT */
+	struct wr late[2];	/* for this end's connection: tickets of 1.3 */
 	bool in_early;		/* open[CLIENT_END] is that of 0-RTT */
 	struct traffic_keys sealing[2], opening[2];	/* of these two */
 	struct traffic_keys tx_keys[2];	/* of this end, the last it had */

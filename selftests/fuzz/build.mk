@@ -4,10 +4,15 @@
 # It is built by clang into build-fuzz/, the library and the tests' support
 # with it.  With AFL++: make build-fuzz/fuzz FUZZ_CC=afl-clang-fast.
 
-fuzz-targets := handshake post parse load cert config agent conf
+fuzz-targets := handshake post parse load cert config agent conf uring
 fuzz-src := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
+comma := ,
 fuzz-tools := agent_conf agent_cred agent_file agent_wire ini
 fuzz-obj := $(fuzz-src:%.c=$(O)/%.o) $(fuzz-tools:%=$(O)/tools/%.o)
+
+fuzz-libs := $(patsubst %,-Wl$(comma)--wrap=io_uring_%,submit \
+	register_buf_ring unregister_buf_ring) -lssl -lcrypto -luring -ldl \
+	-pthread
 
 TIME	?= 60
 FUZZ_CC	?= clang
@@ -24,16 +29,16 @@ ifeq ($(O),build-fuzz)
 $(O)/lib/session.o: CPPFLAGS += -Dclock_gettime=fuzz_clock_gettime
 endif
 
-$(O)/fuzz: $(fuzz-obj) $(O)/selftests/support.a $(O)/libktls.a
+$(O)/fuzz: $(fuzz-obj) $(O)/selftests/support.a $(O)/libktls-uring.a \
+		$(O)/libktls.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lssl -lcrypto -ldl \
-		-pthread
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(fuzz-libs)
 
 # Any compiler's: it runs files that are there
 $(O)/fuzz-replay: $(O)/selftests/fuzz/replay.o $(fuzz-obj) \
-		$(O)/selftests/support.a $(O)/libktls.a
+		$(O)/selftests/support.a $(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -ldl -pthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(fuzz-libs)
 
 fuzz-program:
 	$(Q)$(DEPS) fuzz

@@ -13,8 +13,6 @@
 #include "../post_lib.h"
 #include "fuzz_way.h"
 
-#define DEEDS_MAX	24
-
 struct after {
 	struct post post;
 	struct joined j;
@@ -199,7 +197,7 @@ void fuzz_post(const uint8_t *p, size_t len)
 	struct after a;
 
 	begin(&a, in_uint(&in, 1) % ways_count(), &in);
-	for (int i = 0; in_more(&in) && i < DEEDS_MAX; i++) {
+	for (int i = 0; in_more(&in) && i < EDITS_MAX; i++) {
 		struct edit e;
 		enum end end;
 

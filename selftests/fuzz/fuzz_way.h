@@ -23,7 +23,7 @@ struct edit {
 };
 
 /* Of an input, behind a byte of which the way is a part */
-#define EDITS_MAX	16
+#define EDITS_MAX	32
 
 /* The next of an input */
 void edit_read(struct input *in, struct edit *e);
