@@ -11,7 +11,7 @@ test-support := harness harness_check harness_run peer peer_ssl \
 # what is run on valgrind, and built by who runs it (ct_test.sh)
 test-watched := ct
 # what a shell test runs
-test-helpers := crowd model ticket_keys
+test-helpers := crowd model
 test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
 test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \

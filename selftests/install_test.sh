@@ -264,12 +264,12 @@ manual_options()
 {
 	local cmd known described
 
-	for cmd in serve get run connect probe; do
+	for cmd in serve get run connect ticket-keys probe; do
 		known=$("$ktls" "$cmd" --help | grep -oE -- '--[a-z]+[a-z-]*' |
 			sort -u)
 		described=$(tr -d '\\' <"lib/man/ktls.1" | awk -v c="$cmd" '
 			/^\.Ss/ { on = /Options of serve, get, run and connect/ &&
-				       c != "probe" || $0 == ".Ss ktls " c }
+				       c !~ "^(ticket-keys|probe)$" || $0 == ".Ss ktls " c }
 			on && /^\.It/ { print }' |
 			grep -oE 'F[l] -[a-z]+[a-z-]*' | sed 's/F[l] /-/' |
 			sort -u)

@@ -102,13 +102,12 @@ fleet()
 {
 	local one_url
 
-	"$build/selftests/ticket_keys" >"$dir/keys"
-	"$build/selftests/ticket_keys" >"$dir/others"
-	is size "$(wc -c <"$dir/keys")" 173
+	"$ktls" ticket-keys "$dir/keys"
+	"$ktls" ticket-keys "$dir/others"
 	serve_copy --ticket-keys "$dir/keys" "$www"
 	one_url=$url
 	resumes 0
-	cp "$dir/keys" "$dir/second"
+	cp -p "$dir/keys" "$dir/second"
 	serve_copy --ticket-keys "$dir/second" "$www"
 	# sessions are of a name and port: come by the other's
 	url=$one_url
@@ -116,23 +115,145 @@ fleet()
 	get -v --session-file "$dir/session2" \
 		--connect-to "127.0.0.1:$port" / >/dev/null 2>"$dir/get.log"
 	is "the other's" "$(grep -c resumed "$dir/get.log")" 1
-	cp "$dir/others" "$dir/second"
+	cp "$dir/session2" "$dir/before"
+	# a fleet's tool puts others there
+	cp -p "$dir/others" "$dir/second.new"
+	mv "$dir/second.new" "$dir/second"
+	takes_keys 1
+	resumes_here 1		# what was sealed before still opens
 	reloads 1
-	get -v --session-file "$dir/session2" \
-		--connect-to "127.0.0.1:$port" / >/dev/null 2>"$dir/get.log"
-	is "with other keys" "$(grep -c resumed "$dir/get.log")" 0
-	# bad ones
-	head -c 172 "$dir/keys" >"$dir/second"
-	reloads 2
-	has short "$(<"$log")" 'ticket keys of .*second'
-	ends 1 "$ktls" serve --ticket-keys "$dir/second" "$www"
+	cp "$dir/before" "$dir/session2"
+	resumes_here 0
 	ends 1 "$ktls" serve --ticket-keys "$dir/none" "$www"
 	has missing "$out" 'ticket keys of .*none: No such file'
 }
 
+# By the session of the other one
+resumes_here()	# WANTED
+{
+	get -v --session-file "$dir/session2" \
+		--connect-to "127.0.0.1:$port" / >/dev/null 2>"$dir/get.log"
+	is resumed "$(grep -c resumed "$dir/get.log")" "$1"
+}
+
+# By itself, from a file that has changed
+takes_keys()	# N: until that has been so often
+{
+	until_true eval "[ \"\$(grep -c ' new ticket keys' '$log')\" = $1 ]"
+}
+
+keeps_keys()	# N: ... until it has kept the old ones so often, or oftener
+{
+	until_true eval \
+		"[ \"\$(grep -c ' ticket keys of before' '$log')\" -ge $1 ]"
+}
+
+refuses_keys()	# N REASON
+{
+	keeps_keys "$1"
+	has why "$(<"$log")" "ticket keys of .*keys: $2"
+	resumes 1
+	ends 1 "$ktls" serve --ticket-keys "$dir/keys" "$www"
+	has why "$out" "ticket keys of .*keys: $2"
+}
+
+# What is wrong with the file changes nothing, and is said once.
+bad_keys()
+{
+	"$ktls" ticket-keys "$dir/keys"
+	cp -p "$dir/keys" "$dir/good"
+	serve_copy --ticket-keys "$dir/keys" "$www"
+	resumes 0
+	head -c 172 "$dir/good" >"$dir/short"
+	chmod 600 "$dir/short"
+	mv "$dir/short" "$dir/keys"
+	refuses_keys 1 'ticket keys are damaged'
+	(umask 077; cat "$dir/good" - <<<"" >"$dir/long")
+	mv "$dir/long" "$dir/keys"
+	refuses_keys 2 'ticket keys are damaged'
+	chmod 604 "$dir/keys"
+	refuses_keys 3 'others than its owner'
+	rm "$dir/keys"
+	refuses_keys 4 'No such file'
+	mkdir -m 700 "$dir/keys"
+	refuses_keys 5 'ticket keys are damaged'
+	rmdir "$dir/keys"
+	"$ktls" ticket-keys --period 60 "$dir/keys"
+	# of another period: by SIGHUP alone
+	keeps_keys 6
+	reloads 1
+	resumes 0
+	resumes 1
+	mv "$dir/good" "$dir/keys"
+	reloads 2
+	resumes 0
+}
+
+# What makes the files
+maker()
+{
+	local sum
+
+	umask 022
+	ends 0 "$ktls" ticket-keys --period 1000 "$dir/keys"
+	is mode "$(stat -c '%a %s' "$dir/keys")" '600 173'
+	is period "$(od -An -tu1 -j1 -N4 "$dir/keys")" '   0   0   3 232'
+	sum=$(sum "$dir/keys")
+	chmod 640 "$dir/keys"
+	ends 0 "$ktls" ticket-keys "$dir/keys"
+	is "not due" "$(sum "$dir/keys")" "$sum"
+	age_keys "$dir/keys" 1001
+	ends 0 "$ktls" ticket-keys "$dir/keys"
+	is silent "$out" ""
+	# the next one seals, and what sealed before it opens
+	is now "$(key_of "$dir/keys" 0)" "$(key_of "$dir/keys.old" 1)"
+	is next "$(key_of "$dir/keys" 1)" "$(key_of "$dir/keys.old" 2)"
+	[ "$(key_of "$dir/keys" 2)" != "$(key_of "$dir/keys.old" 0)" ]
+	is mode "$(stat -c %a "$dir/keys")" 640
+	age_keys "$dir/keys" 3001
+	ends 0 "$ktls" ticket-keys "$dir/keys"
+	has old "$out" 'too old'
+	is period "$(od -An -tu1 -j1 -N4 "$dir/keys")" '   0   0   3 232'
+	# no other file is overwritten, and nothing is left of it
+	cp "$pki/p256.key" "$dir/key"
+	chmod 600 "$dir/key"
+	ends 1 "$ktls" ticket-keys "$dir/key"
+	cmp "$dir/key" "$pki/p256.key"
+	ends 1 "$ktls" ticket-keys "$dir/no/keys"
+	ends 1 "$ktls" ticket-keys
+	ends 1 "$ktls" ticket-keys --period 604801 "$dir/new"
+	is files "$(ls "$dir")" "$(printf 'key\nkeys\nkeys.old')"
+}
+
+# As if they had been made so many seconds earlier; what was there: .old
+age_keys()	# FILE SECONDS
+{
+	cp -p "$1" "$1.old"
+	python3 - "$1" "$2" <<-'END'
+		import struct, sys
+		file, seconds = sys.argv[1], int(sys.argv[2])
+		keys = bytearray(open(file, "rb").read())
+		for at in range(5, len(keys), 56):
+		    when, = struct.unpack_from(">Q", keys, at)
+		    if when:
+		        struct.pack_into(">Q", keys, at, when - seconds)
+		open(file, "wb").write(keys)
+	END
+}
+
+key_of()	# FILE N: name and key of one of the three
+{
+	tail -c +$((6 + $2 * 56 + 8)) "$1" | head -c 48 | sha256sum
+}
+
 key_process()
 {
-	serve_copy --key-process "$www"
+	"$ktls" ticket-keys "$dir/keys"
+	serve_copy --key-process --ticket-keys "$dir/keys" "$www"
+	rm "$dir/keys"
+	until_true grep -q 'keys of before' "$log"
+	"$ktls" ticket-keys "$dir/keys"
+	takes_keys 1
 	reloads 1
 	has why "$(<"$log")" 'not reloaded: another process has the keys'
 	is page "$(get /)" page
@@ -170,4 +291,5 @@ per_address()
 	has complaint "$out" 'max-per-address 0: not a number'
 }
 
-run_tests certificate bad sessions fleet key_process per_address
+run_tests certificate bad sessions fleet bad_keys maker key_process \
+	per_address

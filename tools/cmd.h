@@ -27,6 +27,7 @@ extern const struct cmd cmd_kernel;
 extern const struct cmd cmd_probe;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_serve;
+extern const struct cmd cmd_ticket_keys;
 
 /* Print @cmd's help on stdout; STATUS_OK */
 int cmd_help(const struct cmd *cmd);

@@ -18,6 +18,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_agent,
 	&cmd_probe,
 	&cmd_kernel,
+	&cmd_ticket_keys,
 };
 
 #define CMDS (sizeof(cmds) / sizeof(*cmds))
@@ -44,7 +45,7 @@ static void print_usage(FILE *to)
 {
 	fputs(usage, to);
 	for (size_t i = 0; i < CMDS; i++)
-		fprintf(to, "  %-8s %s\n", cmds[i]->name, cmds[i]->summary);
+		fprintf(to, "  %-11s %s\n", cmds[i]->name, cmds[i]->summary);
 	fputs(examples, to);
 }
 

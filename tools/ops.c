@@ -20,7 +20,7 @@ int ops_option(struct ops *o, int opt, const char *arg)
 		complain("--metrics %s: not ADDR:PORT", arg);
 		return -1;
 	case OPT_TICKET_KEYS:
-		o->ticket_keys = arg;
+		o->ticket_keys.name = arg;
 		return 1;
 	case OPT_PER_ADDRESS:
 		return parse_number("--max-per-address", arg, 1, 1000000,

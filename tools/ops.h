@@ -6,12 +6,13 @@
 #include <stdbool.h>
 
 #include "net.h"
+#include "ticket_file.h"
 
 struct ops {
 	const char *access_log;	/* NULL: none */
 	struct net_host metrics;
 	bool has_metrics;
-	const char *ticket_keys;	/* NULL: of this process alone */
+	struct ticket_file ticket_keys;
 	unsigned int per_address;	/* 0: any number */
 };
 
@@ -36,7 +37,8 @@ enum {
 	"  --metrics ADDR:PORT    counters for Prometheus, at /metrics by\n" \
 	"                         plain HTTP\n"			\
 	"  --ticket-keys FILE     the keys of tickets, which servers may\n" \
-	"                         share; read again on SIGHUP\n"	\
+	"                         share; read again when it changes, and\n" \
+	"                         on SIGHUP ('ktls ticket-keys' makes it)\n" \
 	"  --max-per-address N    connections at once from an address of\n" \
 	"                         IPv4 or a /64 of IPv6; further ones are\n" \
 	"                         closed\n"

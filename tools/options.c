@@ -199,6 +199,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.raw_keys_file = o->peer_keys,
 		.raw_key_hashes = o->peer_key_hashes,
 		.tickets = o->tickets,
+		.ticket_period = o->ticket_period,
 		.early_data = o->early_data,
 		.error = why,
 		.error_size = sizeof(why)));

@@ -33,6 +33,7 @@ struct tls_options {
 	unsigned int flags;		/* KTLS_F_* */
 	unsigned int padding;		/* 0: none */
 	unsigned int tickets;		/* 0: as many as the library sends */
+	unsigned int ticket_period;	/* seconds; 0: the library's */
 	unsigned int early_data;	/* bytes; 0: none */
 	struct suppdata supp;
 	const char *user_principal, *user_domain;

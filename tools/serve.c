@@ -376,10 +376,10 @@ static int set_up_tls(struct service *v, struct serve *o)
 		err = keeper_start(o->tls.keeper, o->tls.creds,
 				   o->tls.creds_len);
 	if (!err)
-		err = reload(&v->config, NULL, &o->tls, o->ops.ticket_keys);
+		err = reload(&v->config, NULL, &o->tls, &o->ops.ticket_keys);
 	/* a new process for new keys cannot be forked beside threads */
 	v->tls = o->tls.keeper ? NULL : &o->tls;
-	v->ticket_keys = o->ops.ticket_keys;
+	v->ticket_keys = &o->ops.ticket_keys;
 	return err ? -1 : 0;
 }
 

@@ -16,6 +16,9 @@
 #include "reload.h"
 #include "server.h"
 #include "signals.h"
+#include "ticket_file.h"
+
+#define WATCH_MS	1000	/* between two looks at the ticket keys' file */
 
 /* ---- for servers ------------------------------------------------------- */
 
@@ -138,6 +141,20 @@ static void hang_up(struct service *v)
 	log_line("reloaded");
 }
 
+/*
+ * A fleet's tool has put another file there.  Connections of before have the
+ * keys, too, so that a cookie that is under way still opens.
+ */
+static void watch_keys(struct service *v)
+{
+	if (!ticket_file_changed(v->ticket_keys))
+		return;
+	if (ticket_file_take(v->ticket_keys, v->config))
+		log_line("going on with the ticket keys of before");
+	else
+		log_line("new ticket keys");
+}
+
 static void take_signals(struct service *v)
 {
 	int sig;
@@ -162,8 +179,9 @@ static void supervise(struct service *v)
 	};
 
 	while (atomic_load(&v->over) < v->servers_len) {
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 2, v->ticket_keys->name ? WATCH_MS : -1) < 0)
 			continue;
+		watch_keys(v);
 		if (p[0].revents)
 			take_signals(v);
 		if (p[1].revents)

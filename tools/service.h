@@ -28,6 +28,7 @@ enum deadline {
 
 struct engine;
 struct tls_options;
+struct ticket_file;
 struct server;
 
 struct service {
@@ -44,8 +45,8 @@ struct service {
 	bool verbose;		/* a line for each request */
 
 	/* what to make the config of again, on SIGHUP; NULL: it cannot be */
-	const struct tls_options *tls;
-	const char *ticket_keys;
+	struct tls_options *tls;
+	struct ticket_file *ticket_keys;
 	struct ktls_config *config;	/* see service_config() */
 	pthread_mutex_t config_lock;
 	atomic_uint clients_len;

@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "secret_file.h"
 
 #define SESSION_MAX	(128 * 1024)	/* the ticket has up to 65535 bytes */
 
@@ -45,26 +44,6 @@ int session_take(struct ktls_config *config, const char *file)
 	return err ? fail(file, err) : 0;
 }
 
-static int write_file(const char *file, const void *buf, size_t len)
-{
-	char *part;
-	int fd, err = 0;
-
-	if (asprintf(&part, "%s.XXXXXX", file) < 0)
-		return ENOMEM;
-	fd = mkostemp(part, O_CLOEXEC);		/* mode 0600 */
-	if (fd < 0 || write(fd, buf, len) != (ssize_t)len)
-		err = errno;
-	if (fd >= 0 && close(fd) && !err)
-		err = errno;
-	if (!err && rename(part, file))
-		err = errno;
-	if (err && fd >= 0)
-		unlink(part);
-	free(part);
-	return err;
-}
-
 int session_save(struct ktls_config *config, const char *server,
 		 const char *file)
 {
@@ -76,7 +55,7 @@ int session_save(struct ktls_config *config, const char *server,
 	if (n > SESSION_MAX)
 		err = ENOSPC;
 	else if (n > 0)
-		err = write_file(file, buf, (size_t)n);
+		err = secret_write(file, buf, (size_t)n, NULL);
 	if (buf)
 		explicit_bzero(buf, SESSION_MAX);
 	free(buf);

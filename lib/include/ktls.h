@@ -1201,8 +1201,21 @@ int ktls_session_import(struct ktls_config *config, const void *buf,
  * long as it was sealed under them.  They are never written anywhere by the
  * library.
  *
+ * The bytes, for who makes or looks at them elsewhere (integers big-endian):
+ *
+ *	u8	1
+ *	u32	ticket_period
+ *	three keys, which seal from a period before now, now, in the next one:
+ *		u64	when it begins to seal, seconds since the epoch; the
+ *			first: 0, and 48 zeros, if there is none
+ *		u8[16]	its name, random, which a ticket begins with
+ *		u8[32]	AES-256-GCM
+ *
+ * The third begins one ticket_period after the second.
+ *
  * Returns 0; -KTLS_E_STATE: no server; -KTLS_E_TICKET_KEYS: damaged, too old,
- * or of servers with another ticket_period.
+ * or of servers with another ticket_period.  What was imported before, or made
+ * here, is replaced, but the key that sealed until now opens on.
  */
 #define KTLS_TICKET_KEYS_SIZE	173
 int ktls_ticket_keys_export(struct ktls_config *config,

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_SECRET_FILE_H
+#define TOOLS_SECRET_FILE_H
+
+#include <stddef.h>
+
+struct stat;
+
+/*
+ * Put @buf under the name @file, in one step: 0 or an errno.  It is for its
+ * owner only, or has owner, group and mode of @like, but nothing for others.
+ */
+int secret_write(const char *file, const void *buf, size_t len,
+		 const struct stat *like);
+
+#endif
