@@ -22,7 +22,8 @@ $(O)/bench/uring_file: $(patsubst %,$(O)/bench/%.o,uring_file file links \
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(lib-libs) -luring
 
 # which counts what is allocated
-wrap-heap := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+wrap-heap := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free \
+	-Wl,--wrap=vault_alloc,--wrap=vault_free
 
 # one more to compare with, where it is
 gnutls-libs := $(shell pkg-config --libs gnutls 2>/dev/null)

@@ -5,6 +5,8 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "../lib/vault.h"
+
 static _Thread_local struct heap *account;
 
 void *__real_malloc(size_t n);
@@ -15,6 +17,10 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void __wrap_free(void *p);
+void *__real_vault_alloc(size_t n);
+void __real_vault_free(void *p, size_t n);
+void *__wrap_vault_alloc(size_t n);
+void __wrap_vault_free(void *p, size_t n);
 
 void heap_account(struct heap *h)
 {
@@ -29,27 +35,39 @@ static int64_t chunk(void *p)
 	return n < 32 ? 32 : n & ~15;
 }
 
-static void *took(enum heap_owner who, void *p, size_t n)
+static void add(enum heap_owner who, size_t n, int64_t room)
 {
 	struct heap_sum *s = account ? &account->of[who] : NULL;
 
-	if (!s || !p)
-		return p;
+	if (!s)
+		return;
 	s->calls++;
 	s->bytes += n;
 	s->blocks++;
-	s->live += chunk(p);
+	s->live += room;
 	if (s->live > s->peak)
 		s->peak = s->live;
+}
+
+static void drop(enum heap_owner who, int64_t room)
+{
+	if (!account)
+		return;
+	account->of[who].blocks--;
+	account->of[who].live -= room;
+}
+
+static void *took(enum heap_owner who, void *p, size_t n)
+{
+	if (p)
+		add(who, n, chunk(p));
 	return p;
 }
 
 static void gave(enum heap_owner who, void *p)
 {
-	if (!account || !p)
-		return;
-	account->of[who].blocks--;
-	account->of[who].live -= chunk(p);
+	if (p)
+		drop(who, chunk(p));
 }
 
 void *__wrap_malloc(size_t n)
@@ -72,6 +90,33 @@ void __wrap_free(void *p)
 {
 	gave(HEAP_OURS, p);
 	__real_free(p);
+}
+
+/* ---- the library's, for secrets ---------------------------------------- */
+
+/* What it gets itself for that does not count */
+void *__wrap_vault_alloc(size_t n)
+{
+	struct heap *was = account;
+	void *p;
+
+	account = NULL;
+	p = __real_vault_alloc(n);
+	account = was;
+	if (p)
+		add(HEAP_OURS, n, (int64_t)vault_room(n));
+	return p;
+}
+
+void __wrap_vault_free(void *p, size_t n)
+{
+	struct heap *was = account;
+
+	account = NULL;
+	__real_vault_free(p, n);
+	account = was;
+	if (p)
+		drop(HEAP_OURS, (int64_t)vault_room(n));
 }
 
 /* ---- libcrypto's ------------------------------------------------------- */

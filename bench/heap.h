@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is allocated, and by whom: the program with its library by malloc(3) and
- * its kin (linked with --wrap), libcrypto and libssl by libcrypto's hook.
+ * its kin, and in the library's vault (linked with --wrap), libcrypto and libssl
+ * by libcrypto's hook.
  */
 #ifndef BENCH_HEAP_H
 #define BENCH_HEAP_H

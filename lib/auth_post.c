@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "hs_cred.h"
+#include "vault.h"
 
 #define CONTEXT_LEN	32
 /* Of an answer, what is neither certificates nor their status */
@@ -102,7 +103,7 @@ void post_drop(struct post_auth *post, unsigned int i)
 static int begin(const struct ktls_conn *conn, struct ktls_hs **out)
 {
 	bool client = conn->config->role == KTLS_CLIENT;
-	struct ktls_hs *hs = calloc(1, sizeof(*hs));
+	struct ktls_hs *hs = vault_alloc(sizeof(*hs));
 	int err;
 
 	*out = hs;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "crypto.h"
+#include "vault.h"
 
 #define SHARDS_MAX	16	/* a power of two */
 
@@ -70,7 +71,7 @@ struct cache *cache_new(size_t max)
 
 static void entry_free(struct entry *e)
 {
-	wipe_free(e, sizeof(*e) + e->key_len + e->value_len);
+	vault_free(e, sizeof(*e) + e->key_len + e->value_len);
 }
 
 void cache_free(struct cache *cache)
@@ -181,7 +182,7 @@ static void thin_out(struct shard *s, uint64_t hash, struct slice key,
 static struct entry *entry_new(uint64_t hash, struct slice key,
 			       struct slice value, time_t expires)
 {
-	struct entry *e = malloc(sizeof(*e) + key.len + value.len);
+	struct entry *e = vault_alloc(sizeof(*e) + key.len + value.len);
 
 	if (!e)
 		return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth_post.h"
+#include "vault.h"
 
 /* ---- birth and death --------------------------------------------------- */
 
@@ -30,7 +31,7 @@ size_t conn_size(const struct suite *suite)
 struct ktls_conn *conn_new(struct ktls_config *config,
 			   const struct suite *suite, int fd)
 {
-	struct ktls_conn *conn = calloc(1, conn_size(suite));
+	struct ktls_conn *conn = vault_alloc(conn_size(suite));
 
 	if (!conn)
 		return NULL;
@@ -70,7 +71,7 @@ void ktls_conn_free(struct ktls_conn *conn)
 	post_free(conn->post);
 	free(conn->names);
 	ktls_config_put(conn->config);
-	wipe_free(conn, conn_size(conn->suite));
+	vault_free(conn, conn_size(conn->suite));
 }
 
 /* ---- secrets ----------------------------------------------------------- */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The handshake as bytes in, bytes out: records, and what is in them */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "hs.h"
 #include "name.h"
+#include "vault.h"
 
 /* ChangeCipherSpecs, user_canceled and the like: in a row */
 #define IDLE_RECORDS_MAX	32
@@ -66,7 +66,7 @@ static int start(struct ktls_hs *hs, const char *name)
 int ktls_hs_new(struct ktls_hs **out, struct ktls_config *config,
 		const char *server_name)
 {
-	struct ktls_hs *hs = calloc(1, sizeof(*hs));
+	struct ktls_hs *hs = vault_alloc(sizeof(*hs));
 	int err;
 
 	*out = NULL;
@@ -90,7 +90,7 @@ void ktls_hs_free(struct ktls_hs *hs)
 	wr_free(&hs->in);
 	wr_free(&hs->out);
 	ktls_config_put(hs->config);
-	wipe_free(hs, sizeof(*hs));
+	vault_free(hs, sizeof(*hs));
 }
 
 /* ---- what a record holds ----------------------------------------------- */

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "config.h"
 #include "sched13.h"
+#include "vault.h"
 
 #define PSKS_MAX	1024
 #define IDENTITY_MAX	1024
@@ -135,6 +135,8 @@ int psk_ext_new(struct psk_exts **out, const struct crypto *crypto,
 		const struct ktls_opts *o, struct text why)
 {
 	struct psk_exts *psks;
+	size_t size = sizeof(*psks) +
+		      o->psks_len * HASH_COUNT * sizeof(psks->psk[0]);
 	int err = 0;
 
 	if (!o->psks_len)
@@ -143,11 +145,11 @@ int psk_ext_new(struct psk_exts **out, const struct crypto *crypto,
 		text_set(why, "more than 1024 psks");
 		return -KTLS_E_OPTION;
 	}
-	psks = calloc(1, sizeof(*psks) +
-		      o->psks_len * HASH_COUNT * sizeof(psks->psk[0]));
+	psks = vault_alloc(size);
 	*out = psks;
 	if (!psks)
 		return -ENOMEM;
+	psks->size = size;
 	for (size_t i = 0; i < o->psks_len && !err; i++) {
 		const char *bad = check(&o->psks[i]);
 
@@ -166,7 +168,7 @@ void psk_ext_free(struct psk_exts *psks)
 		return;
 	for (size_t i = 0; i < psks->len; i++)
 		wr_free(&psks->psk[i].identity);
-	wipe_free(psks, sizeof(*psks) + psks->len * sizeof(psks->psk[0]));
+	vault_free(psks, psks->size);
 }
 
 const struct psk_ext *psk_ext_find(const struct psk_exts *psks,

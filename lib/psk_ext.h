@@ -23,6 +23,7 @@ struct psk_ext {
 
 struct psk_exts {
 	size_t len;
+	size_t size;			/* bytes of it all */
 	struct psk_ext psk[];
 };
 

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "config.h"
+#include "vault.h"
 
 #define FORMAT		1	/* of exported keys */
 #define NAME_LEN	16
@@ -34,10 +34,10 @@ struct tickets {
 
 struct tickets *tickets_new(const struct crypto *crypto, uint32_t period)
 {
-	struct tickets *t = calloc(1, sizeof(*t));
+	struct tickets *t = vault_alloc(sizeof(*t));
 
 	if (!t || pthread_mutex_init(&t->lock, NULL)) {
-		free(t);
+		vault_free(t, sizeof(*t));
 		return NULL;
 	}
 	t->crypto = crypto;
@@ -50,7 +50,7 @@ void tickets_free(struct tickets *t)
 	if (!t)
 		return;
 	pthread_mutex_destroy(&t->lock);
-	wipe_free(t, sizeof(*t));
+	vault_free(t, sizeof(*t));
 }
 
 /* ---- keys -------------------------------------------------------------- */

@@ -8,8 +8,9 @@ include selftests/fuzz/build.mk
 
 test-support := harness harness_check harness_run peer peer_ssl \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*_lib.c))
-# what is run on valgrind, and built by who runs it (ct_test.sh)
-test-watched := ct
+# what looks at the library as it is shipped, without sanitizers: it is built by
+# who runs it (ct_test.sh, dump_test.sh)
+test-watched := ct dump
 # what a shell test runs
 test-helpers := crowd model
 test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
@@ -17,7 +18,7 @@ test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
 	limit offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
-test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent serve_auth serve_body \
+test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent dump serve_auth serve_body \
 	run_tls probe)
 # ... and those that need a machine of their own, or more of its kernel
 test-kernel-sh += selftests/upcall_nfs.sh
@@ -100,7 +101,8 @@ $(O)/selftests/ct: test-libs = $(ct-calls:%=-Wl,--wrap=%)
 # ... whose submissions are made to fail
 $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
 
-$(tests) $(O)/selftests/ct: $(O)/selftests/%: $(O)/selftests/%.o $(O)/selftests/support.a \
+$(tests) $(test-watched:%=$(O)/selftests/%): $(O)/selftests/%: \
+		$(O)/selftests/%.o $(O)/selftests/support.a \
 		$(O)/libktls-uring.a $(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \

@@ -65,8 +65,8 @@ part()	# NAME CMD...
 run_host()
 {
 	must make -j"$(nproc)" SAN=1 all tests
-	# valgrind and ASan do not go together
-	must make -j"$(nproc)" build/selftests/ct build/selftests/pki/.stamp
+	# neither valgrind nor a look at all memory goes together with ASan
+	must make -j"$(nproc)" build/selftests/{ct,dump,pki/.stamp}
 	# shellcheck disable=SC2046	# a list of words
 	KTLS_TEST_SLOW=2 KTLS_TEST_BUILD=build-san \
 	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
@@ -132,10 +132,11 @@ for p in "${parts[@]}"; do
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests
+	     must make -j"$(nproc)" build/selftests/{dump,pki/.stamp}
 	     run_vm uml uml 2 1800 build-san ;;
 	qemu) must selftests/deps.sh build test vm-qemu
 	      must selftests/vm/fetch.sh qemu-6.12 >/dev/null
-	      must make -j"$(nproc)" all tests
+	      must make -j"$(nproc)" all tests build/selftests/dump
 	      run_vm qemu-6.12 qemu-6.12 10 2700 build ;;
 	crypto) must selftests/vm/fetch.sh openssl >/dev/null
 		must selftests/vm/fetch.sh lib25519 >/dev/null

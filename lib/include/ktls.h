@@ -29,6 +29,15 @@
  *   Growth         options carry their size, and what the library fills in is
  *                  cut to the caller's: a program keeps working with a newer
  *                  library, whose structs are longer.
+ *   Secrets        a config's (PSKs, the keys and sessions it keeps), a
+ *                  ktls_hs' and a ktls_conn's are wiped when they are freed,
+ *                  and lie in pages that the kernel leaves out of core dumps.
+ *                  Others are in them: libcrypto's private keys, its ciphers
+ *                  while a direction is the library's, what records and
+ *                  messages carry while it is in a buffer, and what the
+ *                  application has been given.  RLIMIT_CORE or
+ *                  PR_SET_DUMPABLE keeps these.  Nothing is locked against
+ *                  being paged out, and a child of fork(2) has all of it.
  *   Descriptors    the library never opens, closes or changes the mode of the
  *                  caller's socket; blocking and non-blocking both work.
  */
