@@ -8,6 +8,7 @@
 #   make fuzz TIME=SECONDS  every parser, and peers that do not play fair
 #   make coverage  the lines and branches that the tests reach
 #   make check-faults  each allocation and call made to fail in turn
+#   make check-tsan    threads that share everything, with ThreadSanitizer
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS
 #   make abi        what programs built with the last release miss in this one
@@ -74,7 +75,7 @@ uninstall: uninstall-lib uninstall-tools
 
 clean:
 	rm -rf build build-san build-clang build-san-clang build-fuzz \
-		build-cov
+		build-cov build-tsan
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
 

@@ -39,6 +39,10 @@ test-crypto  := crypto kex hs interop hs12 session13_ssl early_ssl $(test-new)
 test-only-25519 := x25519
 test-25519   := kex hs hs12 $(test-only-25519)
 
+# What threads share, once more with ThreadSanitizer
+test-tsan    := threads threads_hs replays single_use cache nonces session12 rekey_load
+test-tsan-sh := selftests/serve_load_test.sh selftests/serve_reload_test.sh
+
 # What takes its time: by a target of its own
 test-long    := faults
 
@@ -135,6 +139,17 @@ check-model: $(O)/selftests/model
 check-ct:
 	$(Q)selftests/ct_test.sh
 
+# Threads that share configs, on a build with ThreadSanitizer
+check-tsan:
+	$(Q)selftests/check.sh tsan
+# ... which does not see a memcpy() that gcc does itself
+tsan-san := -fsanitize=thread -fno-omit-frame-pointer -fno-builtin
+tsan:
+	+$(Q)$(MAKE) --no-print-directory O=build-tsan HARDEN= \
+		SANFLAGS='$(tsan-san)' all \
+		$(test-tsan:%=build-tsan/selftests/%) \
+		build-tsan/selftests/pki/.stamp
+
 # Each allocation and call that may fail does so in turn
 check-faults:
 	$(Q)$(MAKE) SAN=1 build-san/selftests/faults \
@@ -145,4 +160,5 @@ demo:
 	$(Q)selftests/demo.sh
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
-.PHONY: tests check check-host check-clients check-ct check-faults check-model demo
+.PHONY: tests check check-host check-clients check-ct check-faults check-model
+.PHONY: check-tsan tsan demo

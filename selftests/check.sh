@@ -8,6 +8,7 @@
 # over all parts.  Without arguments, all of them:
 #
 #	host	all but the kernel's tests, with ASan and UBSan
+#	tsan	those of threads, with ThreadSanitizer
 #	uml	the kernel's, with ASan and UBSan too, on User Mode Linux 7.x:
 #		kTLS with rekey
 #	qemu	... on Debian's 6.12: kTLS without rekey
@@ -25,7 +26,7 @@ log=build/selftests/log
 export KTLS_TEST_JOBS=${KTLS_TEST_JOBS:-$(nproc)}
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(host uml qemu crypto kmod clang)
+[ $# -gt 0 ] || parts=(host tsan uml qemu crypto kmod clang)
 
 must()
 {
@@ -71,6 +72,23 @@ run_host()
 	KTLS_TEST_SLOW=2 KTLS_TEST_BUILD=build-san \
 	part host selftests/run.sh -o "$log/host" selftests/*_test.sh \
 		$(programs build-san $(make_list test-host))
+}
+
+# ThreadSanitizer's own memory has its place, which more than 28 random bits of
+# the addresses may take (gcc before 14).  That one thread has written to a socket
+# and another has read from one puts nothing in order: io_sync.
+run_tsan()
+{
+	local how=()
+
+	must make -j"$(nproc)" tsan
+	[ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -le 28 ] ||
+		how=(setarch -R)
+	# shellcheck disable=SC2046
+	TSAN_OPTIONS=io_sync=0 KTLS_TEST_SLOW=5 KTLS_TEST_BUILD=build-tsan \
+	part tsan "${how[@]}" selftests/run.sh -o "$log/tsan" \
+		$(make_list test-tsan-sh) $(programs build-tsan \
+		$(make_list test-tsan))
 }
 
 run_vm()	# NAME KERNEL SLOW SECONDS DIR
@@ -129,6 +147,7 @@ mkdir -p "$log"
 for p in "${parts[@]}"; do
 	case $p in
 	host) must selftests/deps.sh build test deb model fuzz ct; run_host ;;
+	tsan) must selftests/deps.sh build test; run_tsan ;;
 	uml) must selftests/deps.sh build test vm-uml
 	     must selftests/vm/fetch.sh uml >/dev/null
 	     must make -j"$(nproc)" SAN=1 all tests
@@ -149,7 +168,7 @@ for p in "${parts[@]}"; do
 	      run_kmod ;;
 	clang) part clang selftests/run.sh -o "$log/clang" selftests/clang.sh \
 		selftests/ct_clang.sh ;;
-	*) echo "usage: ${0##*/} [host] [uml] [qemu] [crypto] [kmod]" \
+	*) echo "usage: ${0##*/} [host] [tsan] [uml] [qemu] [crypto] [kmod]" \
 	"[clang]" >&2
 	   exit 2 ;;
 	esac

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 static const char *pki_path(const char *name, const char *suffix)
 {
 	static char ring[64][512];
-	static unsigned int at;
+	static atomic_uint at;
 	const char *dir = getenv("KTLS_TEST_PKI");
 	char *path = ring[at++ % 64];
 	int n = snprintf(path, sizeof(ring[0]), "%s/%s%s",

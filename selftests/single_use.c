@@ -10,6 +10,8 @@
 
 FIXTURE(single) {
 	struct ktls_config *server, *client;
+	struct ktls_config *clients[THREADS];
+	atomic_size_t clients_len;
 	struct shelf shelf;
 	pthread_barrier_t start;
 	atomic_int resumed, full, failed;
@@ -51,11 +53,15 @@ FIXTURE_SETUP(single)
 				.arg = &self->shelf,
 				.session_store = variant->store ? &store :
 				NULL);
+	for (int i = 0; i < THREADS; i++)
+		self->clients[i] = CLIENT13();
 }
 
 FIXTURE_TEARDOWN(single)
 {
 	pthread_barrier_destroy(&self->start);
+	for (int i = 0; i < THREADS; i++)
+		ktls_config_put(self->clients[i]);
 	ktls_config_put(self->client);
 	ktls_config_put(self->server);
 }
@@ -64,7 +70,7 @@ FIXTURE_TEARDOWN(single)
 static void *use(void *arg)
 {
 	FIXTURE_DATA(single) *self = arg;
-	struct ktls_config *client = CLIENT13();
+	struct ktls_config *client = self->clients[self->clients_len++];
 	struct ktls_info info;
 	struct ktls_hs *c, *s;
 
@@ -85,7 +91,6 @@ static void *use(void *arg)
 	}
 	ktls_hs_free(c);
 	ktls_hs_free(s);
-	ktls_config_put(client);
 	return NULL;
 }
 
@@ -97,6 +102,7 @@ TEST_F(single, one_of_many)
 		ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
 		export_session(self->client, &self->session);
 		self->resumed = self->full = self->failed = 0;
+		self->clients_len = 0;
 		for (int i = 0; i < THREADS; i++)
 			ASSERT_EQ(pthread_create(&threads[i], NULL, use, self),
 				  0);

@@ -45,7 +45,6 @@ struct server {
 	int64_t now;		/* of net_clock(), once a turn */
 	int64_t accept_at;	/* out of descriptors until then, or 0 */
 	int64_t drain_end;
-	atomic_bool full;	/* wants to know when there is room again */
 	bool accepting;
 	bool starved;		/* ... not for lack of descriptors */
 	bool draining;
@@ -53,6 +52,11 @@ struct server {
 	struct listener listeners[NET_HOSTS_MAX];
 	struct filecache *files;
 	unsigned int hang_ups;	/* that @files knows of */
+	/*
+	 * Wants to know when there is room again: others' to write, too, hence
+	 * not beside bools, of which the compiler reads several at once
+	 */
+	atomic_bool full;
 	char buf[SERVER_BUF];
 };
 
