@@ -62,17 +62,20 @@ static void *pages_new(size_t len)
 	return NULL;
 }
 
-/* Twice as much has one that is aligned in it */
+/*
+ * Twice as much has one that is aligned in it.  The last one is taken: it meets
+ * the mapping above, which is the run before, and both are one to the kernel.
+ */
 static void *aligned_new(void)
 {
 	uint8_t *p = pages_new(2 * RUN_LEN);
-	size_t before = -(uintptr_t)p % RUN_LEN;
+	size_t before = RUN_LEN - (uintptr_t)p % RUN_LEN;
 
 	if (!p)
 		return NULL;
-	if (before)
-		munmap(p, before);
-	munmap(p + before + RUN_LEN, RUN_LEN - before);
+	munmap(p, before);
+	if (before < RUN_LEN)
+		munmap(p + before + RUN_LEN, RUN_LEN - before);
 	return p + before;
 }
 
