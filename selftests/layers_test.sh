@@ -32,6 +32,7 @@ layers()
 	wire	ext.*|frag|msg|msg12|usermap
 	base	suite	linux/tls
 	base	name	arpa/inet
+	base	vault	sys/mman
 	base	err|opts|pack|secret|wire
 	public	ktls|ktls_agent	sys/types
 	public	ktls_uring	liburing
