@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "mitm_lib.h"
 
 /* ---- whose order ------------------------------------------------------- */
 
@@ -24,6 +25,8 @@ FIXTURE_VARIANT(order) {
 
 #define GCM128	"TLS_AES_128_GCM_SHA256"
 #define GCM256	"TLS_AES_256_GCM_SHA384"
+#define GCM128_12	"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+#define GCM256_12	"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
 #define CHACHA	"TLS_CHACHA20_POLY1305_SHA256"
 
 FIXTURE_VARIANT_ADD(order, ours) {
@@ -74,6 +77,31 @@ TEST_F(order, chosen)
 	if (variant->group)
 		EXPECT_STREQ(ktls_group_name(info.group), variant->group);
 	EXPECT_EQ(info.retried, variant->retried);
+}
+
+/* In TLS 1.2 a list decides without shares */
+static void order12(unsigned int flags, const char *suite, const char *group)
+{
+	struct ktls_info info;
+	struct mitm m;
+
+	mitm_begin(&m, KTLS_OPTS(.ciphers = GCM128_12 ":" GCM256_12,
+				 .groups = "x25519:secp256r1"),
+		   KTLS_OPTS(.ciphers = GCM256_12 ":" GCM128_12,
+			     .groups = "secp256r1:x25519", .flags = flags),
+		   NULL);
+	mitm_run(&m, NULL, NULL);
+	mitm_agree(&m);
+	ktls_hs_info(m.hs[SERVER_END], &info);
+	EXPECT_STREQ(ktls_suite_name(info.suite), suite);
+	EXPECT_STREQ(ktls_group_name(info.group), group);
+	mitm_end(&m);
+}
+
+TEST(order_in_tls12)
+{
+	order12(0, GCM256_12, "secp256r1");
+	order12(KTLS_F_CLIENT_ORDER, GCM128_12, "x25519");
 }
 
 /* ---- nothing in common ------------------------------------------------- */
