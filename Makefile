@@ -75,7 +75,7 @@ uninstall: uninstall-lib uninstall-tools
 
 clean:
 	rm -rf build build-san build-clang build-san-clang build-fuzz \
-		build-cov build-tsan
+		build-afl build-cov build-tsan
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
 

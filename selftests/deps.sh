@@ -18,6 +18,7 @@ declare -A group=(
 	[kmod]='patchelf sparse'
 	[fuzz]='clang libclang-rt-14-dev|libclang-rt-dev openssl'
 	[ct]='valgrind'
+	[afl]='afl++'
 	[model]='spin gcc libc6-dev'
 	[clients]='curl wget wrk chromium openssl python3'
 	[bench]='nginx wrk curl openssl procps'

@@ -16,6 +16,8 @@ targets=$(make -s --no-print-directory \
 
 verdicts "$(wc -w <<<"$targets")"
 for target in $targets; do
+	# each of them is eight ends with all that they need
+	[ "$target" != diff ] || runs=1
 	if out=$(selftests/fuzz/run.sh "runs=$runs" "$target" 2>&1); then
 		echo "# $out"
 		verdict "$target" ""

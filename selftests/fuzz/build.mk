@@ -2,9 +2,12 @@
 #
 # One program with all targets: FUZZ_TARGET in its environment says which.
 # It is built by clang into build-fuzz/, the library and the tests' support
-# with it.  With AFL++: make build-fuzz/fuzz FUZZ_CC=afl-clang-fast.
+# with it.  With AFL++ (package afl++) into build-afl/, for afl-fuzz:
+#
+#	make afl FUZZ=handshake TIME=600
 
-fuzz-targets := handshake post parse load cert config agent conf uring
+fuzz-targets := handshake post parse load cert config agent conf uring \
+	diff
 fuzz-src := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
 comma := ,
 fuzz-tools := agent_conf agent_cred agent_file agent_wire ini
@@ -15,16 +18,18 @@ fuzz-libs := $(patsubst %,-Wl$(comma)--wrap=io_uring_%,submit \
 	-pthread
 
 TIME	?= 60
-FUZZ_CC	?= clang
 FUZZ	?= $(fuzz-targets)
 fuzz-san := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
-fuzz-make = $(MAKE) --no-print-directory O=build-fuzz CC=$(FUZZ_CC) HARDEN= \
+fuzz-make = $(MAKE) --no-print-directory O=build-fuzz CC=clang HARDEN= \
 	SANFLAGS='$(fuzz-san)' DEPS='$(DEPS)'
+# afl-clang-fast marks what it compiles by itself
+afl-make = $(MAKE) --no-print-directory O=build-afl CC=afl-clang-fast HARDEN= \
+	SANFLAGS='$(subst fuzzer-no-link$(comma),,$(fuzz-san))' DEPS='$(DEPS)'
 
 $(fuzz-obj) $(O)/selftests/fuzz/replay.o: CPPFLAGS += -Ilib/include
 
-ifeq ($(O),build-fuzz)
+ifneq ($(filter build-fuzz build-afl,$(O)),)
 # the time of day is the program's to say; its driver's is the machine's
 $(O)/lib/session.o: CPPFLAGS += -Dclock_gettime=fuzz_clock_gettime
 endif
@@ -48,6 +53,11 @@ fuzz-program:
 fuzz: fuzz-program
 	$(Q)selftests/fuzz/run.sh $(TIME) $(FUZZ)
 
+afl:
+	$(Q)$(DEPS) fuzz afl
+	+$(Q)$(afl-make) build-afl/fuzz build-afl/selftests/pki/.stamp
+	$(Q)selftests/fuzz/afl.sh $(TIME) $(FUZZ)
+
 # ... or the seeds and some changes to them, the same ones each time
 check-fuzz:
 	$(Q)selftests/fuzz_test.sh
@@ -64,4 +74,4 @@ coverage:
 	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) \
 		$(test-host:%=build-cov/selftests/%)
 
-.PHONY: fuzz fuzz-program check-fuzz coverage
+.PHONY: afl fuzz fuzz-program check-fuzz coverage
