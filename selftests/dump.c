@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../lib/conn.h"
+#include "../lib/sched12.h"
 #include "../lib/vault.h"
 #include "hs_lib.h"
 #include "mode_lib.h"
@@ -208,6 +209,35 @@ static void know_session(struct ktls_config *client)
 	wipe_free(out, sizeof(*out));
 }
 
+/* What encrypts, once only the kernel does: else libcrypto has it, anywhere */
+static void know_keys(const struct ktls_conn *conn)
+{
+	struct key_block b = { 0 };
+	struct secret s[2];
+	uint8_t randoms[64];
+
+	if (ktls_conn_kernel(conn) != (KTLS_TX | KTLS_RX))
+		return;
+	conn_randoms(conn, randoms);
+	if (conn->suite->version == KTLS_TLS12) {
+		conn_secret(conn, CONN_EXPORTER, &s[0]);
+		ASSERT_OK(key_block(conn->config->crypto, conn->suite, &s[0],
+				    (struct slice){ randoms, 32 },
+				    (struct slice){ randoms + 32, 32 }, &b));
+	} else {
+		conn_secret(conn, CONN_TX, &s[0]);
+		conn_secret(conn, CONN_RX, &s[1]);
+		ASSERT_OK(traffic_keys(conn->config->crypto, conn->suite,
+				       &s[0], &b.client));
+		ASSERT_OK(traffic_keys(conn->config->crypto, conn->suite,
+				       &s[1], &b.server));
+	}
+	look_for("key", b.client.key);
+	look_for("key", b.server.key);
+	wipe(&b, sizeof(b));
+	wipe(s, sizeof(s));
+}
+
 /* At each step: while it runs, with keys that were changed, its session */
 TEST_F(dump, connection)
 {
@@ -221,6 +251,7 @@ TEST_F(dump, connection)
 			  getenv("KTLS_VM") ? KTLS_TX | KTLS_RX : 0);
 		exchange(self->p.client, self->p.server, 20000);
 		exchange(self->p.server, self->p.client, 20000);
+		know_keys(self->p.client);
 		check(variant->secret);
 		check("ticket key");
 		pair_close(&self->p);
