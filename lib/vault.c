@@ -31,7 +31,7 @@ struct slot {
 	struct slot *next;
 };
 
-/* Slots of one size; it stands at its beginning, and is aligned to its length */
+/* Slots of one size; it stands before them, aligned to its length */
 struct run {
 	struct run *next, *prev;	/* with room, and slots of this size */
 	struct slot *free;

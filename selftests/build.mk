@@ -56,9 +56,10 @@ pki	:= $(O)/selftests/pki
 $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
 # not for others: they wrap what those do
+ct-parts := ct_lib ct_parts_lib
 faults-parts := faults_lib faults_run_lib faults_sys_lib
 test-objs := $(patsubst %,$(O)/selftests/%.o, \
-	$(filter-out $(faults-parts) ct_lib, $(test-support)))
+	$(filter-out $(faults-parts) $(ct-parts), $(test-support)))
 
 # an archive: a program is linked with what it uses, and with its libraries
 $(O)/selftests/support.a: $(test-objs)
@@ -100,7 +101,7 @@ $(O)/selftests/faults: test-libs = $(faults-sys:%=-Wl,--wrap=%) \
 # ... where what is secret is marked as such
 ct-calls := secret_eq aead_seal aead_open kex_finish kex_respond \
 	EVP_PKEY_derive psk_bind sig_sign sig_verify
-$(O)/selftests/ct: $(O)/selftests/ct_lib.o
+$(O)/selftests/ct: $(ct-parts:%=$(O)/selftests/%.o)
 $(O)/selftests/ct: test-libs = $(ct-calls:%=-Wl,--wrap=%)
 # ... whose submissions are made to fail
 $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit

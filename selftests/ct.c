@@ -4,43 +4,15 @@
  * in the open?  Run by ct_test.sh, on valgrind, as it is shipped; what that is
  * asked is in ct_lib.h.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "../lib/config.h"
-#include "../lib/record.h"
-#include "../lib/ticket.h"
 #include "ct_lib.h"
 #include "hs_lib.h"
 #include "post_lib.h"
 #include "session_lib.h"
 
-/* ---- what every test has ------------------------------------------------ */
-
-/* Since the last look: nothing reported, and @secret compares seen */
-struct watch {
-	unsigned int errors, compares;
-};
-
-static void watch_begin(struct watch *w)
-{
-	ASSERT_TRUE(ct_watched());
-	*w = (struct watch){ ct_errors(), ct_compares };
-}
-
-static void watch_end(struct watch *w, unsigned int compares)
-{
-	EXPECT_EQ(ct_errors() - w->errors, 0);
-	EXPECT_EQ(ct_compares - w->compares, compares);
-	watch_begin(w);
-}
-
-#define EACH_FINISHED	2	/* one compare at each end, */
-#define EACH_AGREED	2	/* ... and of x25519's result with zeros */
+/* ---- two ends ----------------------------------------------------------- */
 
 struct ends {
 	struct watch watch;
@@ -53,40 +25,6 @@ static void ends_close(struct ends *e)
 	pair_close(&e->p);
 	for (int i = 0; i < 2; i++)
 		ktls_config_put(e->config[i]);
-}
-
-/* What a server seals with, from now on */
-static void hide_ticket_keys(struct ktls_config *server)
-{
-	enum { FROM = 8, NAME = 16, ROW = FROM + NAME + AEAD_KEY_MAX };
-	uint8_t keys[KTLS_TICKET_KEYS_SIZE];
-
-	ASSERT_OK(ktls_ticket_keys_export(server, keys));
-	for (size_t at = 1 + 4; at < sizeof(keys); at += ROW)
-		ct_secret(keys + at + FROM + NAME, AEAD_KEY_MAX);
-	ASSERT_OK(ktls_ticket_keys_import(server, keys));
-}
-
-/* In user space, one credential, and tickets under keys that are secret */
-static struct ktls_config *make(struct ktls_opts o, enum ktls_role role,
-				const char *cert)
-{
-	struct ktls_cred cred = pki_cred(cert ? cert : "p256");
-	struct ktls_config *cfg;
-
-	o.size = sizeof(o);
-	o.role = role;
-	o.tx = o.rx = KTLS_PATH_USER;
-	if (!o.groups)
-		o.groups = "secp256r1";
-	if (role == KTLS_SERVER || cert) {
-		o.creds = &cred;
-		o.creds_len = 1;
-	}
-	cfg = config(&o);
-	if (role == KTLS_SERVER && cfg->tickets)
-		hide_ticket_keys(cfg);
-	return cfg;
 }
 
 /* Data that is secret arrives as such, and as it was */
@@ -164,8 +102,8 @@ FIXTURE_SETUP(suite)
 		.padding = s->version == KTLS_TLS13 ? 64 : 0,
 	};
 
-	self->e.config[0] = make(o, KTLS_CLIENT, NULL);
-	self->e.config[1] = make(o, KTLS_SERVER, cert_of(s));
+	self->e.config[0] = ct_config(o, KTLS_CLIENT, NULL);
+	self->e.config[1] = ct_config(o, KTLS_SERVER, cert_of(s));
 	watch_begin(&self->e.watch);
 }
 
@@ -201,12 +139,11 @@ static void version_make(struct ends *e, uint16_t version,
 {
 	client.min_version = client.max_version = version;
 	server.min_version = server.max_version = version;
-	e->config[0] = make(client, KTLS_CLIENT, cert);
-	e->config[1] = make(server, KTLS_SERVER, NULL);
+	e->config[0] = ct_config(client, KTLS_CLIENT, cert);
+	e->config[1] = ct_config(server, KTLS_SERVER, NULL);
 	watch_begin(&e->watch);
 }
 
-#define OPTS(...)	((struct ktls_opts){ __VA_ARGS__ })
 #define MAKE(client, server, cert)					\
 	version_make(&self->e, variant->version, client, server, cert)
 
@@ -347,8 +284,8 @@ FIXTURE_TEARDOWN(one)
 static void one_make(FIXTURE_DATA(one) *self, struct ktls_opts client,
 		     struct ktls_opts server)
 {
-	self->two.client_config = make(client, KTLS_CLIENT, NULL);
-	self->two.server_config = make(server, KTLS_SERVER, NULL);
+	self->two.client_config = ct_config(client, KTLS_CLIENT, NULL);
+	self->two.server_config = ct_config(server, KTLS_SERVER, NULL);
 	watch_begin(&self->watch);
 }
 
@@ -458,99 +395,6 @@ TEST(post_handshake_auth)
 	watch_end(&w, 1);
 	post_close(&t);
 	watch_end(&w, 0);
-}
-
-/* ---- a part at a time --------------------------------------------------- */
-
-/* What was changed on its way is refused, for its tag and nothing before */
-TEST(tickets_that_do_not_open)
-{
-	struct ktls_config *server = make(OPTS(.alpn = NULL), KTLS_SERVER,
-					  NULL);
-	uint8_t state[64] = { 0 };
-	struct slice aad = slice_str("aad");
-	struct wr sealed = { 0 }, out = { 0 };
-	struct watch w;
-	uint64_t until;
-	bool old;
-
-	ct_secret(state, sizeof(state));
-	watch_begin(&w);
-	ASSERT_OK(ticket_seal(server->tickets, aad,
-			      (struct slice){ state, sizeof(state) },
-			      &sealed, &until));
-	for (size_t i = 0; i <= sealed.len; i++) {
-		struct slice s = { sealed.buf, sealed.len };
-
-		if (i < sealed.len)
-			sealed.buf[i] ^= 1;
-		ASSERT_EQ(ticket_open(server->tickets, aad, s, &out, &old),
-			  i == sealed.len);
-		if (i < sealed.len)
-			sealed.buf[i] ^= 1;
-	}
-	EXPECT_EQ(out.len, sizeof(state));
-	EXPECT_TRUE(ct_is_secret(out.buf, out.len));
-	wr_free(&sealed);
-	wr_free(&out);
-	ktls_config_put(server);
-	watch_end(&w, 0);
-}
-
-/* Of a record: the padding and the type are looked at, the content is not */
-TEST(records_that_do_not_open)
-{
-	const struct suite *suite = suite_find(0x1301);
-	struct record tx = { .pad = 32 }, rx = { 0 };
-	struct traffic_keys keys = { 0 };
-	struct crypto *crypto;
-	struct slice content;
-	struct wr out = { 0 };
-	uint8_t data[40] = { 0 }, type;
-	struct watch w;
-
-	ASSERT_OK(crypto_new(&crypto));
-	ct_secret(&keys, sizeof(keys));
-	ct_secret(data, sizeof(data));
-	watch_begin(&w);
-	ASSERT_OK(record_set_key(&tx, crypto, suite, &keys, true));
-	ASSERT_OK(record_set_key(&rx, crypto, suite, &keys, false));
-	ASSERT_OK(record_seal(&tx, 0x0303, CT_DATA, data, sizeof(data),
-			      &out));
-	for (size_t i = RECORD_HEADER; i < out.len; i++) {
-		uint8_t copy[256];
-
-		ASSERT_LE(out.len, sizeof(copy));
-		memcpy(copy, out.buf, out.len);
-		copy[i] ^= 1;
-		ASSERT_EQ(record_open(&rx, copy, out.len, &type, &content),
-			  -KTLS_E_RECORD_MAC);
-	}
-	ASSERT_OK(record_open(&rx, out.buf, out.len, &type, &content));
-	EXPECT_EQ(content.len, sizeof(data));
-	EXPECT_TRUE(ct_is_secret(content.p, content.len));
-	watch_end(&w, 0);
-	wr_free(&out);
-	record_free(&tx);
-	record_free(&rx);
-	crypto_free(crypto);
-}
-
-/* Found: a secret that goes out in the open */
-TEST(found_in_the_open)
-{
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	uint8_t data[16] = { 0 };
-	struct watch w;
-
-	ASSERT_OK(fd);
-	watch_begin(&w);
-	ASSERT_EQ(write(fd, data, sizeof(data)), sizeof(data));
-	watch_end(&w, 0);
-	ct_secret(data, sizeof(data));
-	ASSERT_EQ(write(fd, data, sizeof(data)), sizeof(data));
-	EXPECT_EQ(ct_errors() - w.errors, 1);
-	close(fd);
 }
 
 HARNESS_MAIN

@@ -9,6 +9,8 @@
 #include <valgrind/memcheck.h>
 
 #include "../lib/hs.h"
+#include "harness.h"
+#include "peer.h"
 
 unsigned int ct_compares;
 bool ct_naive;
@@ -45,6 +47,55 @@ bool ct_is_secret(const void *p, size_t len)
 			return true;
 	}
 	return false;
+}
+
+/* ---- what every test has ------------------------------------------------ */
+
+void watch_begin(struct watch *w)
+{
+	ASSERT_TRUE(ct_watched());
+	*w = (struct watch){ ct_errors(), ct_compares };
+}
+
+void watch_end(struct watch *w, unsigned int compares)
+{
+	EXPECT_EQ(ct_errors() - w->errors, 0);
+	EXPECT_EQ(ct_compares - w->compares, compares);
+	watch_begin(w);
+}
+
+/* What a server seals with, from now on */
+static void hide_ticket_keys(struct ktls_config *server)
+{
+	enum { FROM = 8, NAME = 16, ROW = FROM + NAME + AEAD_KEY_MAX };
+	uint8_t keys[KTLS_TICKET_KEYS_SIZE];
+
+	ASSERT_OK(ktls_ticket_keys_export(server, keys));
+	for (size_t at = 1 + 4; at < sizeof(keys); at += ROW)
+		ct_secret(keys + at + FROM + NAME, AEAD_KEY_MAX);
+	ASSERT_OK(ktls_ticket_keys_import(server, keys));
+}
+
+/* In user space, one credential, and tickets under keys that are secret */
+struct ktls_config *ct_config(struct ktls_opts o, enum ktls_role role,
+			      const char *cert)
+{
+	struct ktls_cred cred = pki_cred(cert ? cert : "p256");
+	struct ktls_config *cfg;
+
+	o.size = sizeof(o);
+	o.role = role;
+	o.tx = o.rx = KTLS_PATH_USER;
+	if (!o.groups)
+		o.groups = "secp256r1";
+	if (role == KTLS_SERVER || cert) {
+		o.creds = &cred;
+		o.creds_len = 1;
+	}
+	cfg = config(&o);
+	if (role == KTLS_SERVER && cfg->tickets)
+		hide_ticket_keys(cfg);
+	return cfg;
 }
 
 /* ---- what is sealed ------------------------------------------------------

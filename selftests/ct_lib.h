@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../lib/include/ktls.h"
+
 void ct_secret(void *p, size_t len);
 void ct_public(void *p, size_t len);
 /* Is a bit of it secret? */
@@ -33,5 +35,24 @@ bool ct_watched(void);
 extern unsigned int ct_compares;
 /* They stop at the first difference, as they must not */
 extern bool ct_naive;
+
+/* Since it began, or the last end: nothing reported, and @compares seen */
+struct watch {
+	unsigned int errors, compares;
+};
+
+#define EACH_FINISHED	2	/* one compare at each end, */
+#define EACH_AGREED	2	/* ... and of x25519's result with zeros */
+
+void watch_begin(struct watch *w);
+void watch_end(struct watch *w, unsigned int compares);
+
+/*
+ * As config(), with records in user space, and tickets under keys that are
+ * secret; @cert: of either end, NULL: of a server alone
+ */
+struct ktls_config *ct_config(struct ktls_opts opts, enum ktls_role role,
+			      const char *cert);
+#define OPTS(...)	((struct ktls_opts){ __VA_ARGS__ })
 
 #endif /* SELFTESTS_CT_LIB_H */
