@@ -179,6 +179,7 @@ static void check_suspended(struct ktls_hs *hs, unsigned int want)
 	struct ktls_sign_request s;
 	struct ktls_cred_request c;
 	struct ktls_verify_request v;
+	const struct app *a = ktls_hs_data(hs);
 	size_t len;
 
 	EXPECT_EQ(ktls_hs_wants(hs), want);
@@ -190,13 +191,20 @@ static void check_suspended(struct ktls_hs *hs, unsigned int want)
 		EXPECT_EQ(ktls_hs_sign_answer(hs, "x", 1), -KTLS_E_STATE);
 		EXPECT_EQ(ktls_hs_sign_request(hs, &s), -KTLS_E_STATE);
 	}
+	/* what it waits for is what the hook was told */
 	if (want != KTLS_WANT_CRED) {
 		EXPECT_EQ(ktls_hs_cred_answer(hs, 0), -KTLS_E_STATE);
 		EXPECT_EQ(ktls_hs_cred_request(hs, &c), -KTLS_E_STATE);
+	} else {
+		ASSERT_OK(ktls_hs_cred_request(hs, &c));
+		EXPECT_MEMEQ(&c, &a->choose, sizeof(c));
 	}
 	if (want != KTLS_WANT_VERIFY) {
 		EXPECT_EQ(ktls_hs_verify_answer(hs, 0), -KTLS_E_STATE);
 		EXPECT_EQ(ktls_hs_verify_request(hs, &v), -KTLS_E_STATE);
+	} else {
+		ASSERT_OK(ktls_hs_verify_request(hs, &v));
+		EXPECT_MEMEQ(&v, &a->verify, sizeof(v));
 	}
 	EXPECT_EQ(ktls_hs_error(hs), 0);
 }

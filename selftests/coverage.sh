@@ -4,7 +4,8 @@
 # coverage.sh DIR SECONDS TEST...: runs what was built with --coverage into DIR,
 # for so long at most, and what the fuzzer has found in build-fuzz/corpus, if it
 # has; then prints lines and branches of lib/, by file.  A branch is covered
-# when it was taken.  What is killed, or ends by _exit(2), counts for nothing.
+# when it was taken.  What is killed counts for nothing, as does a process of the
+# program ktls that ends by _exit(2).
 
 set -euo pipefail
 cd "$(dirname "$0")/.."

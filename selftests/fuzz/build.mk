@@ -65,13 +65,13 @@ check-fuzz:
 # Which lines and branches of lib/ the tests reach that run here, and what
 # 'make fuzz' has left; in COVERAGE_TIME seconds at most
 COVERAGE_TIME ?= 900
+cov-tests = $(patsubst %,build-cov/selftests/%,$(test-host) $(test-long))
 coverage:
 	$(Q)$(DEPS) build test
-	+$(Q)$(MAKE) --no-print-directory O=build-cov CFLAGS='-O0 -g' HARDEN= \
+	+$(Q)$(MAKE) --no-print-directory O=build-cov HARDEN= \
+		CFLAGS='-O0 -g -DKTLS_COVERAGE' \
 		SANFLAGS='--coverage -fprofile-update=atomic' all \
-		$(test-host:%=build-cov/selftests/%) build-cov/fuzz-replay \
-		build-cov/selftests/pki/.stamp
-	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) \
-		$(test-host:%=build-cov/selftests/%)
+		$(cov-tests) build-cov/fuzz-replay build-cov/selftests/pki/.stamp
+	$(Q)selftests/coverage.sh build-cov $(COVERAGE_TIME) $(cov-tests)
 
 .PHONY: afl fuzz fuzz-program check-fuzz coverage
