@@ -104,5 +104,5 @@ int ktls_conn_send_tickets(struct ktls_conn *conn, unsigned int count)
 		n += !err;
 	} while (n < count && !err && !conn_saying(conn));
 	wipe(&s, sizeof(s));
-	return n ? (int)n : err;
+	return n || err == -ENOENT ? (int)n : err;
 }

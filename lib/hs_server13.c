@@ -412,7 +412,8 @@ static int send_tickets(struct ktls_hs *hs)
 		err = session13_write_ticket(hs->config, &hs->session,
 					     &hs->resumption, hs->tickets,
 					     &hs->flight);
-	return err ? err : hs_flush(hs);
+	/* what cannot be kept cannot be resumed, and that is all */
+	return err && err != -ENOENT ? err : hs_flush(hs);
 }
 
 /* The client is accepted */

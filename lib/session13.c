@@ -186,10 +186,9 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 				  w, &until);
 	} else if (!err) {
 		err = crypto_random(name, sizeof(name));
-		if (!err)
-			err = store_put(cfg, (struct slice){ name, NAME_LEN },
-					content(&state),
-					s->made + s->lifetime);
+		if (!err && store_put(cfg, (struct slice){ name, NAME_LEN },
+				      content(&state), s->made + s->lifetime))
+			err = -ENOENT;
 		wr_bytes(w, name, sizeof(name));
 	}
 	wr_free(&state);

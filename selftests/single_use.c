@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A ticket that is good for one use (RFC 9846 8.1), used by many at once */
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "harness.h"
@@ -118,6 +119,19 @@ TEST_F(single, one_of_many)
 		ktls_config_put(self->client);
 		self->client = CLIENT13();
 	}
+}
+
+/* A store that does not keep them: no tickets, and nothing else is missing */
+TEST_F(single, not_kept)
+{
+	self->shelf.store_error = -EIO;
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	ASSERT_EQ(shake13(self->client, self->server, NULL),
+		  variant->store ? FULL : RESUMED);
+	self->shelf.store_error = 0;
+	ASSERT_EQ(shake13(self->client, self->server, NULL),
+		  variant->store ? FULL : RESUMED);
+	ASSERT_EQ(shake13(self->client, self->server, NULL), RESUMED);
 }
 
 HARNESS_MAIN

@@ -684,7 +684,8 @@ struct ktls_hooks {
 
 /*
  * A server's sessions by id (TLS 1.2; TLS 1.3 with KTLS_F_SINGLE_USE), kept by
- * the application in place of the library's own cache: in a store that several processes or machines share.
+ * the application in place of the library's own cache: in a store that several
+ * processes or machines share.
  * There is no cache of ours in front of it, so that a session which another
  * process has to forget (RFC 5246 7.2.2) is gone here as well.
  *
@@ -1893,8 +1894,9 @@ ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf,
  * no other thread may send meanwhile.  Returns how many were sent, fewer if the
  * socket is full: what it has not taken of the last one goes out as with
  * ktls_conn_request_auth() (KTLS_EV_FLUSH; no raw write(2) before that).  0 if
- * this client takes none or tickets are not given; -EAGAIN, and none was sent;
- * or a failure as of ktls_send().
+ * this client takes none, tickets are not given, or their sessions cannot be
+ * kept (KTLS_F_SINGLE_USE); -EAGAIN, and none was sent; or a failure as of
+ * ktls_send().
  */
 int ktls_conn_send_tickets(struct ktls_conn *conn,
 			   unsigned int count) KTLS_MUST_CHECK;
