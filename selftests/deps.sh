@@ -9,9 +9,11 @@ set -euo pipefail
 declare -A group=(
 	# a|b: either will do, the first is installed
 	[build]='gcc make pkgconf|pkg-config libc6-dev libssl-dev liburing-dev
-		libhttp-parser-dev libnl-genl-3-dev libkeyutils-dev'
+		libhttp-parser-dev libnl-genl-3-dev libkeyutils-dev
+		libhiredis-dev'
 	[test]='openssl curl e2fsprogs gnutls-bin libgnutls28-dev iproute2 procps python3 binutils g++ jq mandoc gdb
-		zlib1g libbrotli1 libzstd1 keyutils python3-yaml'
+		zlib1g libbrotli1 libzstd1 keyutils python3-yaml
+		redis-server|valkey-server'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
 	[deb]='build-essential dpkg-dev debhelper dh-dkms lintian fakeroot git
 		systemd'

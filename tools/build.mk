@@ -4,7 +4,8 @@
 
 tools-src  := $(sort $(wildcard tools/*.c))
 tools-obj  := $(tools-src:%.c=$(O)/%.o)
-tools-libs := -lhttp_parser -luring -lnl-genl-3 -lnl-3 -lkeyutils -pthread
+tools-libs := -lhttp_parser -luring -lnl-genl-3 -lnl-3 -lkeyutils -lhiredis \
+	-pthread
 
 tools: $(O)/ktls
 

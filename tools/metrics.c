@@ -169,6 +169,14 @@ void metrics_reload(bool good)
 		add(&c->reloads[good], 1);
 }
 
+void metrics_store(enum metrics_store result)
+{
+	struct counters *c = own();
+
+	if (c)
+		add(&c->store[result], 1);
+}
+
 /* ---- adding up --------------------------------------------------------- */
 
 static void add_handshakes(struct counters *sum, const struct counters *c)

@@ -24,6 +24,21 @@ enum metrics_timeout {
 	TIMEOUTS,
 };
 
+/* What came of asking the store of a fleet */
+enum metrics_store {
+	STORE_HIT,
+	STORE_MISS,
+	STORE_KEPT,
+	STORE_FORGOTTEN,
+	STORE_FIRST,		/* early data of a hello that is new */
+	STORE_SEEN,		/* ... or is not */
+	STORE_YOUNG,		/* ... or the store may have forgotten it */
+	STORE_ERROR,
+	STORE_TIMEOUT,
+	STORE_SKIPPED,		/* it is down: not asked */
+	STORE_RESULTS,
+};
+
 /* Serve them at @at, by a thread: 0, or -1 after a complaint */
 int metrics_start(const struct net_host *at);
 /* When all threads that count are gone */
@@ -45,5 +60,6 @@ void metrics_file(bool hit);
 void metrics_timeout(enum metrics_timeout kind);
 void metrics_log_lost(void);
 void metrics_reload(bool good);
+void metrics_store(enum metrics_store result);
 
 #endif

@@ -122,6 +122,27 @@ static void write_traffic(struct text *t, const struct counters *c)
 	     false);
 }
 
+static void write_store(struct text *t, const struct counters *c)
+{
+	static const char *const results[STORE_RESULTS] = {
+		[STORE_HIT] = "hit",
+		[STORE_MISS] = "miss",
+		[STORE_KEPT] = "kept",
+		[STORE_FORGOTTEN] = "forgotten",
+		[STORE_FIRST] = "first",
+		[STORE_SEEN] = "seen",
+		[STORE_YOUNG] = "young",
+		[STORE_ERROR] = "error",
+		[STORE_TIMEOUT] = "timeout",
+		[STORE_SKIPPED] = "skipped",
+	};
+
+	head(t, "ktls_store_total", "counter",
+	     "What the store of a fleet was asked, by what came of it.");
+	each(t, "ktls_store_total", "result", results, STORE_RESULTS, c->store,
+	     false);
+}
+
 static void write_process(struct text *t)
 {
 	unsigned long long n = 0;
@@ -162,5 +183,6 @@ void metrics_write(struct text *t, const struct counters *c)
 	     "Files looked up: known, or looked at anew.");
 	each(t, "ktls_file_cache_total", "result", results, 2, c->files,
 	     false);
+	write_store(t, c);
 	write_process(t);
 }

@@ -39,6 +39,7 @@ struct counters {
 	_Atomic uint64_t timeouts[TIMEOUTS];
 	_Atomic uint64_t reloads[2];
 	_Atomic uint64_t files[2];	/* missed, hit in the cache */
+	_Atomic uint64_t store[STORE_RESULTS];
 	struct handshakes handshakes[HANDSHAKES];
 	struct counters *next;
 };

@@ -105,7 +105,7 @@ char *net_name(const union net_addr *addr, char *buf)
 	return buf;
 }
 
-static struct addrinfo *resolve(const struct net_host *host, int flags)
+struct addrinfo *net_resolve(const struct net_host *host, int flags)
 {
 	const struct addrinfo hints = {
 		.ai_flags = flags,
@@ -191,7 +191,7 @@ static int listen_any(const struct addrinfo *list, bool any, enum share share)
 
 int net_listen(const struct net_host *at, bool shared, union net_addr *addr)
 {
-	struct addrinfo *list = resolve(at, AI_PASSIVE);
+	struct addrinfo *list = net_resolve(at, AI_PASSIVE);
 	socklen_t len = sizeof(*addr);
 	int fd;
 
@@ -238,7 +238,7 @@ int net_wait(int fd, short events, int ms)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-static int connect_at(const struct addrinfo *ai, int ms)
+int net_connect_at(const struct addrinfo *ai, int ms)
 {
 	const int on = 1;
 	int err = 0, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
@@ -263,7 +263,7 @@ static int connect_at(const struct addrinfo *ai, int ms)
 
 int net_connect(const struct net_host *to, int ms, union net_addr *addr)
 {
-	struct addrinfo *list = resolve(to, AI_ADDRCONFIG);
+	struct addrinfo *list = net_resolve(to, AI_ADDRCONFIG);
 	int64_t end = net_clock() + ms;
 	char name[NET_NAME_MAX];
 	int fd = -1;
@@ -277,7 +277,7 @@ int net_connect(const struct net_host *to, int ms, union net_addr *addr)
 		if (ai->ai_next)
 			left /= 2;
 		memcpy(addr, ai->ai_addr, ai->ai_addrlen);
-		fd = connect_at(ai, left > 0 ? (int)left : 0);
+		fd = net_connect_at(ai, left > 0 ? (int)left : 0);
 		if (fd >= 0)
 			break;
 		complain("cannot connect to %s (%s): %s", to->host,

@@ -2,6 +2,7 @@
 #ifndef TOOLS_NET_H
 #define TOOLS_NET_H
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,6 +60,11 @@ int net_listen_too(const union net_addr *addr);
  * after the other, and whom it reached; -1 after a complaint.
  */
 int net_connect(const struct net_host *to, int ms, union net_addr *addr);
+
+/* By getaddrinfo(), whose flags these are; NULL after a complaint */
+struct addrinfo *net_resolve(const struct net_host *host, int flags);
+/* ... the first of them alone, and in silence: the socket, or -errno */
+int net_connect_at(const struct addrinfo *ai, int ms);
 
 /* Wait for POLLIN or POLLOUT: 0, -ETIMEDOUT (@ms: -1 waits for ever), -errno */
 int net_wait(int fd, short events, int ms);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "fleet.h"
 #include "net.h"
 #include "ticket_file.h"
 
@@ -13,6 +14,7 @@ struct ops {
 	struct net_host metrics;
 	bool has_metrics;
 	struct ticket_file ticket_keys;
+	struct fleet_options fleet;
 	unsigned int per_address;	/* 0: any number */
 };
 
@@ -22,12 +24,18 @@ enum {
 	OPT_METRICS,
 	OPT_TICKET_KEYS,
 	OPT_PER_ADDRESS,
+	OPT_STORE,
+	OPT_STORE_AUTH,
+	OPT_STORE_TIMEOUT,
 };
 
 #define OPS_LONG_OPTIONS						\
 	{ "access-log", required_argument, NULL, OPT_ACCESS_LOG },	\
 	{ "metrics", required_argument, NULL, OPT_METRICS },		\
 	{ "ticket-keys", required_argument, NULL, OPT_TICKET_KEYS },	\
+	{ "store", required_argument, NULL, OPT_STORE },		\
+	{ "store-auth", required_argument, NULL, OPT_STORE_AUTH },	\
+	{ "store-timeout", required_argument, NULL, OPT_STORE_TIMEOUT },	\
 	{ "max-per-address", required_argument, NULL, OPT_PER_ADDRESS }
 
 #define OPS_HELP							\
@@ -39,6 +47,12 @@ enum {
 	"  --ticket-keys FILE     the keys of tickets, which servers may\n" \
 	"                         share; read again when it changes, and\n" \
 	"                         on SIGHUP ('ktls ticket-keys' makes it)\n" \
+	"  --store URL            sessions that have no ticket, and 0-RTT,\n" \
+	"                         shared with others by Valkey or Redis at\n" \
+	"                         redis://HOST[:PORT] or unix:/PATH\n"	\
+	"  --store-auth FILE      ... with the password in FILE, which may\n" \
+	"                         have the user's name in a line before it\n" \
+	"  --store-timeout S      seconds to wait for it (0.05)\n"	\
 	"  --max-per-address N    connections at once from an address of\n" \
 	"                         IPv4 or a /64 of IPv6; further ones are\n" \
 	"                         closed\n"

@@ -168,6 +168,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 	if (o->keeper)
 		hooks.sign = keeper_sign;
 	hooks.verify = o->peer;
+	hooks.early_first = o->early_first;
 	err = ktls_config_new(config, KTLS_OPTS(
 		.role = role,
 		/* both programs ignore that signal */
@@ -198,6 +199,7 @@ int tls_config(struct ktls_config **config, enum ktls_role role,
 		.sigalgs_cert = o->sigalgs_cert,
 		.raw_keys_file = o->peer_keys,
 		.raw_key_hashes = o->peer_key_hashes,
+		.session_store = o->store,
 		.tickets = o->tickets,
 		.ticket_period = o->ticket_period,
 		.early_data = o->early_data,

@@ -35,6 +35,10 @@ struct tls_options {
 	unsigned int tickets;		/* 0: as many as the library sends */
 	unsigned int ticket_period;	/* seconds; 0: the library's */
 	unsigned int early_data;	/* bytes; 0: none */
+	/* what a server shares with others; NULL: nothing */
+	const struct ktls_session_store *store;
+	int (*early_first)(void *arg, const void *id, size_t id_len,
+			   uint64_t until);
 	struct suppdata supp;
 	const char *user_principal, *user_domain;
 	/* as ktls_hooks.verify; NULL: none */

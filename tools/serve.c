@@ -370,6 +370,10 @@ static int set_up_tls(struct service *v, struct serve *o)
 {
 	int err = 0;
 
+	if (o->ops.fleet.url) {
+		o->tls.store = &fleet_sessions;
+		o->tls.early_first = fleet_first;
+	}
 	if (!o->tls.creds_len)
 		err = throw_away_cert(o, &o->cert);
 	if (!err && o->tls.keeper)
