@@ -259,6 +259,58 @@ TEST_F(tickets, short_records)
 	resumes(self->config, KEPT);
 }
 
+/* ---- not kept ---------------------------------------------------------- */
+
+static int keep_none(void *arg, const void *id, size_t id_len,
+		     const void *session, size_t len, uint64_t expires)
+{
+	(void)id, (void)id_len, (void)session, (void)len, (void)expires;
+	++*(int *)arg;
+	return -EIO;
+}
+
+static ssize_t fetch_none(void *arg, const void *id, size_t id_len, void *buf,
+			  size_t size)
+{
+	(void)arg, (void)id, (void)id_len, (void)buf, (void)size;
+	return -EIO;
+}
+
+static void forget_none(void *arg, const void *id, size_t id_len)
+{
+	(void)arg, (void)id, (void)id_len;
+}
+
+/* By a store that is down: no ticket, and the connection goes on */
+TEST_F(tickets, not_kept)
+{
+	static const struct ktls_session_store down = {
+		.store = keep_none,
+		.fetch = fetch_none,
+		.forget = forget_none,
+	};
+	struct pair *p = &self->p;
+	int asked = 0;
+	char c;
+
+	pair_close(p);
+	ktls_config_put(self->config[1]);
+	self->config[1] = mode_config(&variant->mode, KTLS_SERVER,
+		&(struct ktls_opts){ .size = sizeof(struct ktls_opts),
+				     .flags = KTLS_F_SINGLE_USE,
+				     .sessions = 64,
+				     .session_store = &down,
+				     .arg = &asked });
+	open_in(p, self->config);
+	EXPECT_GT(asked, 0);		/* in the handshake */
+	asked = 0;
+	ASSERT_EQ(ktls_conn_send_tickets(p->server, 3), 0);
+	EXPECT_EQ(asked, 1);
+	ASSERT_EQ(ktls_send(p->server, "x", 1, 0), 1);
+	ASSERT_EQ(ktls_recv(p->client, &c, 1, 0), 1);
+	resumes(self->config, 0);
+}
+
 /* ---- when the socket is full ------------------------------------------- */
 
 /* On with the stream until the socket takes no more, nor does later */
