@@ -370,18 +370,28 @@ static bool path_fits(enum ktls_path path, bool kernel)
 	       (path == KTLS_PATH_KERNEL) == kernel;
 }
 
+/* The kernel has said whether it is so: it is to be @wanted */
+static int expect(int said, int wanted)
+{
+	if (said < 0)
+		return said;
+	return said == wanted ? 0 : -KTLS_E_CONN_SOCKET;
+}
+
 /* The keys that were saved must be those of the socket, or become ours */
 static int take_direction(struct ktls_conn *conn, unsigned int direction)
 {
 	struct record *rec = conn_user_record(conn, direction);
 	struct traffic_keys keys;
-	int err;
+	int err = 0;
 
 	if (!path_fits(direction == KTLS_TX ? conn->config->tx :
 		       conn->config->rx, !rec))
 		return -KTLS_E_CONN_SAVED;
-	if (rec && offload_has_keys(conn->fd, direction))
-		return -KTLS_E_CONN_SOCKET;
+	if (rec)
+		err = expect(offload_has_keys(conn->fd, direction), 0);
+	if (err)
+		return err;
 	err = keys_of(conn, direction, &keys);
 	if (!err && rec) {
 		uint64_t seq = rec->seq;
@@ -389,9 +399,9 @@ static int take_direction(struct ktls_conn *conn, unsigned int direction)
 		err = record_set_key(rec, conn->config->crypto, conn->suite,
 				     &keys, direction == KTLS_TX);
 		rec->seq = seq;
-	} else if (!err && !offload_is(conn->fd, direction, conn->suite,
-				       &keys)) {
-		err = -KTLS_E_CONN_SOCKET;
+	} else if (!err) {
+		err = expect(offload_is(conn->fd, direction, conn->suite,
+					&keys), 1);
 	}
 	wipe(&keys, sizeof(keys));
 	return err;

@@ -130,29 +130,39 @@ int offload_seq(int fd, unsigned int direction, const struct suite *suite,
 	return err;
 }
 
-bool offload_has_keys(int fd, unsigned int direction)
+/* No keys, those of another cipher, or no socket that could have any */
+static bool says_no(int err)
+{
+	return err == -EBUSY || err == -EINVAL || err == -ENOPROTOOPT ||
+	       err == -EOPNOTSUPP || err == -ENOTSOCK || err == -EBADF;
+}
+
+int offload_has_keys(int fd, unsigned int direction)
 {
 	struct tls_crypto_info info;
 	socklen_t size = sizeof(info);
 
-	return !getsockopt(fd, SOL_TLS, option(direction), &info, &size);
+	if (!getsockopt(fd, SOL_TLS, option(direction), &info, &size))
+		return 1;
+	return says_no(-errno) ? 0 : -errno;
 }
 
-bool offload_is(int fd, unsigned int direction, const struct suite *suite,
-		const struct traffic_keys *keys)
+int offload_is(int fd, unsigned int direction, const struct suite *suite,
+	       const struct traffic_keys *keys)
 {
 	union crypto_info info, want;
 	socklen_t size;
-	bool same = !get_info(fd, direction, suite, &info, &size);
+	int err = get_info(fd, direction, suite, &info, &size);
+	bool same = false;
 
-	if (same) {
+	if (!err) {
 		/* the explicit part goes with the number, in 1.2 */
 		offload_info(&want, suite, keys, info_seq(&info, suite));
 		same = secret_eq(&info, &want, size);
 	}
 	wipe(&info, sizeof(info));
 	wipe(&want, sizeof(want));
-	return same;
+	return says_no(err) ? 0 : err ? err : same;
 }
 
 int offload_resume(int fd, const struct suite *suite)

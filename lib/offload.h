@@ -45,11 +45,11 @@ int offload_max_payload(int fd, uint16_t len);
 /* The live number of the direction's next record; 0 or -errno */
 int offload_seq(int fd, unsigned int direction, const struct suite *suite,
 		uint64_t *seq);
-/* Has the kernel keys of the direction, whatever they are? */
-bool offload_has_keys(int fd, unsigned int direction);
-/* Are they these? */
-bool offload_is(int fd, unsigned int direction, const struct suite *suite,
-		const struct traffic_keys *keys);
+/* Has the kernel keys of the direction, whatever they are? 1, 0 or -errno */
+int offload_has_keys(int fd, unsigned int direction);
+/* Are they these? 1, 0 or -errno */
+int offload_is(int fd, unsigned int direction, const struct suite *suite,
+	       const struct traffic_keys *keys);
 /*
  * Undo a pause that the kernel fell into without cause: it takes a handshake
  * record that begins with 0x18 for a KeyUpdate, even in the middle of a longer
