@@ -132,6 +132,21 @@ static int try_options(const struct sockaddr_in *addr,
 	return 0;
 }
 
+/* Which says nothing of the kernel, and may be otherwise the next time */
+static int lacked_memory(const struct ktls_caps *caps)
+{
+	bool lacked = caps->ulp_error == ENOMEM ||
+		      caps->rekey_tx_error == ENOMEM ||
+		      caps->rekey_rx_error == ENOMEM ||
+		      caps->max_payload_error == ENOMEM ||
+		      caps->no_pad_error == ENOMEM;
+
+	for (unsigned int i = 0; i < caps->caps_len; i++)
+		lacked |= caps->caps[i].tx_error == ENOMEM ||
+			  caps->caps[i].rx_error == ENOMEM;
+	return lacked ? -ENOMEM : 0;
+}
+
 static int try_all(struct ktls_caps *caps)
 {
 	static const uint16_t versions[] = { KTLS_TLS12, KTLS_TLS13 };
@@ -155,14 +170,14 @@ static int try_all(struct ktls_caps *caps)
 				 &caps->caps[caps->caps_len++]);
 	}
 	close(listener);
-	return err;
+	return err ? err : lacked_memory(caps);
 }
 
 int ktls_probe_size(struct ktls_caps *caps, size_t size)
 {
 	int err = 0;
 
-	/* what failed for want of descriptors or a network is tried again */
+	/* what failed for want of descriptors, a network, memory: once more */
 	pthread_mutex_lock(&probed.lock);
 	if (!probed.done) {
 		probed.caps = (struct ktls_caps){ 0 };

@@ -1257,7 +1257,8 @@ struct ktls_caps {
 /*
  * Learn what this kernel does, by trying it on a loopback connection; the
  * result is kept for the life of the process.  Returns 0 (also when there is
- * no kTLS: see @ulp_error), or -errno when no loopback connection can be had.
+ * no kTLS: see @ulp_error), or -errno when no loopback connection can be had,
+ * or memory lacked: that is tried again by the next call.
  */
 int ktls_probe_size(struct ktls_caps *caps, size_t size) KTLS_MUST_CHECK;
 KTLS_MUST_CHECK
