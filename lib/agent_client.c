@@ -313,10 +313,11 @@ static int ask(struct ktls_conn **conn, int fd, enum ktls_role role,
 	if (!o.credential || o.timeout_ms < 0)
 		return -EINVAL;
 	agent = reach(o.path ? o.path : KTLS_AGENT_PATH, o.timeout_ms);
-	if (agent < 0)
-		return agent;
-	err = talk(conn, agent, fd, role, config, &o);
-	close(agent);
+	err = agent;
+	if (agent >= 0) {
+		err = talk(conn, agent, fd, role, config, &o);
+		close(agent);
+	}
 	if (err && o.error && o.error_size && !*o.error)
 		say(&o, slice_str(ktls_strerror(err)));
 	return err;
