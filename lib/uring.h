@@ -154,6 +154,8 @@ void hs_tx_done(struct ktls_stream *s, int res);
 void rx_step(struct ktls_stream *s);
 void rx_done(struct ktls_stream *s, const struct io_uring_cqe *cqe);
 void rx_forget(struct ktls_stream *s);
+/* Nothing more is to be expected, unless that is known already */
+void rx_end(struct ktls_stream *s, int err);
 
 /* sending, and closing (uring_tx.c) */
 void tx_step(struct ktls_stream *s);

@@ -28,6 +28,12 @@ static void end(struct ktls_stream *s, int err)
 	s->ops->end(s, err);
 }
 
+void rx_end(struct ktls_stream *s, int err)
+{
+	if (!s->ended)
+		end(s, err);
+}
+
 /* What the library says to a record: go on, closed, or failed */
 static void verdict(struct ktls_stream *s, int rc)
 {

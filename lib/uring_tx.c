@@ -419,6 +419,12 @@ static void out_done(struct ktls_stream *s, int res)
 	}
 	/* what was sealed was somebody's: nothing is sent any more */
 	s->tx_error = res;
+	/*
+	 * Nor does anything come of a peer who waits for it.  One who is gone
+	 * may have said why, and then that is the end.
+	 */
+	if (res != -EPIPE && res != -ECONNRESET)
+		rx_end(s, res);
 }
 
 void tx_done(struct ktls_stream *s, int res)

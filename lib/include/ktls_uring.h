@@ -109,7 +109,9 @@ struct ktls_stream_ops {
 	void (*event)(struct ktls_stream *s, unsigned int events);
 	/*
 	 * Nothing more is received: 0, the peer has closed; or why, as of
-	 * ktls_recv().  Data may still be sent after 0.  Once, at most.
+	 * ktls_recv(), or because what was sealed can no longer be sent, for
+	 * which the peer would wait.  Data may still be sent after 0.  Once,
+	 * at most.
 	 */
 	void (*end)(struct ktls_stream *s, int err);
 	/*
