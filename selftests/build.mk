@@ -39,15 +39,15 @@ test-crypto  := crypto kex hs interop hs12 session13_ssl early_ssl $(test-new)
 test-only-25519 := x25519
 test-25519   := kex hs hs12 $(test-only-25519)
 
+# ... on User Mode Linux alone: an emulated CPU takes too long for them
+test-uml     := faults
+
 # What threads share, once more with ThreadSanitizer
 test-tsan    := threads threads_hs replays single_use cache nonces session12 rekey_load
 test-tsan-sh := selftests/serve_load_test.sh selftests/serve_reload_test.sh
 
-# What takes its time: by a target of its own
-test-long    := faults
-
 test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new) \
-	$(test-only-25519) $(test-long), $(test-names))
+	$(test-only-25519), $(test-names))
 
 tests	:= $(patsubst %,$(O)/selftests/%,$(test-names) $(test-helpers))
 pki	:= $(O)/selftests/pki
@@ -57,7 +57,8 @@ $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
 # not for others: they wrap what those do
 ct-parts := ct_lib ct_parts_lib
-faults-parts := faults_lib faults_run_lib faults_sys_lib
+faults-parts := faults_lib faults_sys_lib faults_run_lib faults_wire_lib \
+	faults_life_lib faults_call_lib faults_uring_lib
 test-objs := $(patsubst %,$(O)/selftests/%.o, \
 	$(filter-out $(faults-parts) $(ct-parts), $(test-support)))
 
@@ -84,8 +85,10 @@ faults-never := _free$$|_cmp$$|_get0_|_is_a$$|_pop_|_sk_(num|value|set)$$|^ERR_|
 	^CRYPTO_|^X509_(get|check|STORE_(set|CTX_(get|set)))_|_STRING_|_up_ref$$|\
 	^X509_VERIFY_PARAM_set_|^SHA|^BN_num|_eq$$|_signed$$|_count$$|_get_(size|bits|security_bits)$$|\
 	^EVP_sha|^EVP_default|^OBJ_|^ASN1_|^BIO_s_|_reason_|_string$$|_status
-faults-sys := malloc calloc free send sendmsg recv recvmsg sendfile read pread \
-	open setsockopt getsockopt shutdown poll mmap pthread_mutex_init
+faults-sys := malloc calloc aligned_alloc free send sendmsg recv recvmsg sendfile \
+	read pread open socket connect setsockopt getsockopt shutdown poll mmap \
+	pthread_mutex_init io_uring_submit io_uring_register_buf_ring \
+	__recv_chk __read_chk __pread_chk
 $(O)/selftests/faults.calls: $(O)/libktls.a
 	$(Q)mkdir -p $(@D)
 	$(Q)nm -u $< | awk '$$1 == "U" { print $$2 }' | sort -u | \
@@ -96,7 +99,7 @@ $(O)/selftests/faults_calls.h: $(O)/selftests/faults.calls
 $(O)/selftests/faults_lib.o: $(O)/selftests/faults_calls.h
 $(O)/selftests/faults_lib.o: CPPFLAGS += -I$(O)/selftests
 $(O)/selftests/faults: $(faults-parts:%=$(O)/selftests/%.o)
-$(O)/selftests/faults: test-libs = $(faults-sys:%=-Wl,--wrap=%) \
+$(O)/selftests/faults: test-libs = -luring $(faults-sys:%=-Wl,--wrap=%) \
 	$$(sed 's/^/-Wl,--wrap=/' $(O)/selftests/faults.calls)
 # ... where what is secret is marked as such
 ct-calls := secret_eq aead_seal aead_open kex_finish kex_respond \
@@ -151,11 +154,13 @@ tsan:
 		$(test-tsan:%=build-tsan/selftests/%) \
 		build-tsan/selftests/pki/.stamp
 
-# Each allocation and call that may fail does so in turn
+# Each allocation and call that may fail does so in turn, here and with kTLS
 check-faults:
 	$(Q)$(MAKE) SAN=1 build-san/selftests/faults \
 		build-san/selftests/pki/.stamp
 	$(Q)build-san/selftests/faults
+	$(Q)KTLS_TEST_SLOW=2 selftests/vm/vm.sh -k uml -t 1800 -- \
+		build-san/selftests/faults
 
 demo:
 	$(Q)selftests/demo.sh

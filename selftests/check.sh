@@ -24,6 +24,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 log=build/selftests/log
 export KTLS_TEST_JOBS=${KTLS_TEST_JOBS:-$(nproc)}
+export KTLS_FAULTS_FEW=1	# 'make check-faults' is for the others
 
 parts=("$@")
 [ $# -gt 0 ] || parts=(host tsan uml qemu crypto kmod clang)
@@ -98,7 +99,8 @@ run_vm()	# NAME KERNEL SLOW SECONDS DIR
 	part "$1" selftests/vm/vm.sh -k "$2" -t "$4" -- \
 		selftests/run.sh -o "$log/$1" $(make_list test-kernel-sh) \
 		$(make_list "test-$1-sh") \
-		$(programs "$5" $(make_list test-kernel))
+		$(programs "$5" $(make_list test-kernel) \
+			$(make_list "test-$1"))
 }
 
 # A program of its own for each NAME, by the way of CMD

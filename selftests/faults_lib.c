@@ -19,10 +19,12 @@ static const struct {
 	[FAULT_CRYPTO] = { "crypto", 0 },
 	[FAULT_SHORT] = { "short", 0 },
 	[FAULT_END] = { "end", 0 },
+	[FAULT_CTRUNC] = { "ctrunc", 0 },
 #define ERRNO(e) [FAULT_##e] = { #e, e }
 	ERRNO(EINTR), ERRNO(EAGAIN), ERRNO(ECONNRESET), ERRNO(EPIPE),
 	ERRNO(ENOMEM), ERRNO(EIO), ERRNO(ENOENT), ERRNO(ENOPROTOOPT),
-	ERRNO(EINVAL),
+	ERRNO(EINVAL), ERRNO(EBUSY), ERRNO(EEXIST), ERRNO(EBADMSG),
+	ERRNO(EMFILE), ERRNO(ENOBUFS), ERRNO(ECANCELED),
 #undef ERRNO
 };
 
@@ -31,7 +33,7 @@ static struct {
 	int paused;
 	enum fault kind;
 	unsigned int left;
-	const char *where;
+	const char *where, *only;
 } armed;
 
 const char *fault_name(enum fault kind)
@@ -53,9 +55,19 @@ void fault_arm(enum fault kind, unsigned int n)
 	armed.on = true;
 }
 
+void fault_only(const char *where)
+{
+	armed.only = where;
+}
+
 bool fault_disarm(void)
 {
 	armed.on = false;
+	return armed.taken;
+}
+
+bool fault_taken(void)
+{
 	return armed.taken;
 }
 
@@ -72,7 +84,8 @@ void fault_pause(int by)
 enum fault fault_due(unsigned int allowed, const char *where)
 {
 	if (!armed.on || armed.paused || armed.taken ||
-	    !(allowed & 1u << armed.kind) || --armed.left)
+	    !(allowed & 1u << armed.kind) ||
+	    (armed.only && strcmp(armed.only, where)) || --armed.left)
 		return FAULT_KINDS;
 	armed.taken = true;
 	armed.where = where;
@@ -171,9 +184,11 @@ struct blocks fault_blocks(void)
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
+void *__real_aligned_alloc(size_t align, size_t n);
 void __real_free(void *p);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
 
 static void *took(void *p)
@@ -191,6 +206,12 @@ void *__wrap_calloc(size_t n, size_t size)
 {
 	return denied(FAULT_ALLOC, "calloc") ? NULL :
 	       took(__real_calloc(n, size));
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return denied(FAULT_ALLOC, "aligned_alloc") ? NULL :
+	       took(__real_aligned_alloc(align, n));
 }
 
 void __wrap_free(void *p)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum fault {
 	FAULT_ALLOC,		/* malloc(), calloc(), of the library */
@@ -18,6 +19,7 @@ enum fault {
 	FAULT_CRYPTO,		/* a call of libcrypto says 0 or NULL */
 	FAULT_SHORT,		/* one byte is sent or received */
 	FAULT_END,		/* 0 bytes are received, for good */
+	FAULT_CTRUNC,		/* what came with them is lost */
 	FAULT_EINTR,
 	FAULT_EAGAIN,
 	FAULT_ECONNRESET,
@@ -27,6 +29,12 @@ enum fault {
 	FAULT_ENOENT,
 	FAULT_ENOPROTOOPT,
 	FAULT_EINVAL,
+	FAULT_EBUSY,
+	FAULT_EEXIST,
+	FAULT_EBADMSG,
+	FAULT_EMFILE,
+	FAULT_ENOBUFS,
+	FAULT_ECANCELED,
 	FAULT_KINDS
 };
 
@@ -36,8 +44,11 @@ int fault_errno(enum fault kind);
 
 /* From now on the @n-th chance of @kind is taken, and no other */
 void fault_arm(enum fault kind, unsigned int n);
+/* ... of what is called so; NULL: of all */
+void fault_only(const char *where);
 /* Has one been?  None is, from now on */
 bool fault_disarm(void);
+bool fault_taken(void);
 /* What was made to fail last: "send" */
 const char *fault_where(void);
 /* No chances meanwhile: for the test's own calls (it nests) */
@@ -67,12 +78,22 @@ const char *secret_freed(void);
 /* Which one is in @p (of any alignment, a stack too), or NULL */
 const char *secret_find(const void *p, size_t len);
 
-/* Never seen in what is sent on a socket whose sending is not the kernel's */
-#define FAULT_MARK	"-- in plaintext on the wire? --"
-unsigned int mark_sent(void);
+/* ---- where the library waits -------------------------------------------- */
+
+/*
+ * Called before poll(2) does, with nothing armed: brings about what is waited
+ * for, in the one thread that there is.  NULL: nothing is called.
+ */
+void fault_on_poll(void (*fn)(void *arg), void *arg);
+
+/* It never waits: it is interrupted, or finds each time what is not so */
+enum storm { STORM_NONE, STORM_EINTR, STORM_READY };
+void fault_storm(enum storm storm);
 
 /* ---- as they are, whatever is armed ------------------------------------- */
 
 int __real_shutdown(int fd, int how);
+ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __real_recv(int fd, void *buf, size_t len, int flags);
 
 #endif /* SELFTESTS_FAULTS_LIB_H */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is done while something fails */
+/* What is done while something fails: up to a connection */
 #include "faults_run_lib.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "../lib/config.h"
+#include "../lib/offload.h"
 #include "../lib/sched13.h"
 #include "harness.h"
 #include "mode_lib.h"
@@ -70,8 +70,7 @@ void learn_ticket_keys(struct run *r)
 
 /* ---- what is done ------------------------------------------------------- */
 
-/* Takes note of a failure, the first one; is @n none? */
-static bool good(struct run *r, ssize_t n, const char *what)
+bool good(struct run *r, ssize_t n, const char *what)
 {
 	if (n >= 0)
 		return true;
@@ -81,8 +80,6 @@ static bool good(struct run *r, ssize_t n, const char *what)
 	}
 	return false;
 }
-
-#define TRY(r, call)	good(r, (call), #call)
 
 bool make_configs(struct run *r)
 {
@@ -118,13 +115,23 @@ void free_configs(struct run *r)
 	}
 }
 
+bool has_ktls(void)
+{
+	static int has = -1;
+	int fd[2];
+
+	if (has >= 0)
+		return has;
+	tcp_pair(fd);
+	has = !offload_attach(fd[0]);
+	close(fd[0]);
+	close(fd[1]);
+	return has;
+}
+
 void open_sockets(struct run *r)
 {
-	tcp_pair(r->fd);
-	for (int i = 0; i < 2; i++) {
-		set_socket(r->fd[i]);
-		set_nonblock(r->fd[i]);
-	}
+	wire_open(&r->wire, r->fd);
 }
 
 void close_all(struct run *r)
@@ -136,12 +143,12 @@ void close_all(struct run *r)
 		r->hs[i] = NULL;
 		close(r->fd[i]);
 	}
+	wire_close(&r->wire);
 }
 
-/* Where there is nothing to be had now, or the fault has said so */
-static void wait_socket(int fd)
+void wait_end(struct run *r, int end)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = r->fd[end], .events = POLLIN };
 	const struct timespec most = { .tv_nsec = 20000000 };
 
 	ppoll(&p, 1, &most, NULL);
@@ -165,154 +172,11 @@ bool shake_hands(struct run *r)
 			done[i] = done[i] || n <= 0;
 			if (!good(r, n, i ? "server" : "client"))
 				__real_shutdown(r->fd[i], SHUT_WR);
-			else if (n && rounds > 4)
-				wait_socket(r->fd[i]);
+			if (!wire_pump(&r->wire) && n > 0 && rounds > 4)
+				wait_end(r, i);
 		}
 	}
 	return !r->err;
-}
-
-static bool hand_over(struct run *r)
-{
-	for (int i = 0; i < 2; i++) {
-		if (!TRY(r, ktls_offload(&r->conn[i], r->hs[i], r->fd[i])))
-			return false;
-		r->hs[i] = NULL;
-	}
-	return true;
-}
-
-/* The call, until it says something else than that it shall be repeated */
-#define UNTIL(fd, call)							\
-	({								\
-		ssize_t n_;						\
-		int tries_ = 0;						\
-									\
-		while (((n_ = (call)) == -EAGAIN || n_ == -EINTR) &&	\
-		       tries_++ < 50)					\
-			if (tries_ > 3)					\
-				wait_socket(fd);			\
-		n_;							\
-	})
-
-static bool take(struct run *r, int to, size_t len)
-{
-	char got[sizeof(FAULT_MARK)];
-	size_t at = 0;
-
-	while (at < len) {
-		ssize_t n = UNTIL(r->fd[to], ktls_recv(r->conn[to], got + at,
-						       len - at, 0));
-
-		/* nobody has closed it */
-		if (!good(r, n ? n : -EPROTO, "recv"))
-			return false;
-		at += (size_t)n;
-	}
-	EXPECT_MEMEQ(got, FAULT_MARK, len);
-	return true;
-}
-
-static bool say(struct run *r, int from)
-{
-	size_t at = 0, len = sizeof(FAULT_MARK) - 1;
-
-	while (at < len) {
-		ssize_t n = UNTIL(r->fd[from],
-				  ktls_send(r->conn[from], &FAULT_MARK[at],
-					    len - at, 0));
-
-		if (!good(r, n, "send"))
-			return false;
-		at += (size_t)n;
-	}
-	return good(r, UNTIL(r->fd[from], ktls_flush(r->conn[from])),
-		    "flush") && take(r, !from, len);
-}
-
-static bool say_file(struct run *r, int from)
-{
-	size_t len = sizeof(FAULT_MARK) - 1;
-	off_t at = 0;
-
-	while ((size_t)at < len)
-		if (!good(r, UNTIL(r->fd[from],
-				   ktls_sendfile(r->conn[from], r->file, &at,
-						 len - (size_t)at)),
-			  "sendfile"))
-			return false;
-	return good(r, UNTIL(r->fd[from], ktls_flush(r->conn[from])),
-		    "flush") && take(r, !from, len);
-}
-
-static bool talk(struct run *r)
-{
-	return say(r, CLIENT_END) && say(r, SERVER_END);
-}
-
-#define DO(r, end, call)						\
-	good(r, UNTIL((r)->fd[end], call((r)->conn[end])), #call)
-
-static bool rekey_and_tickets(struct run *r)
-{
-	struct ktls_conn *client = r->conn[CLIENT_END];
-	struct ktls_conn *server = r->conn[SERVER_END];
-	ssize_t n = UNTIL(r->fd[CLIENT_END],
-			  ktls_conn_rekey(client, KTLS_REKEY_BOTH));
-
-	/* a kernel that cannot says so, or has been made to */
-	if (n != -KTLS_E_NO_REKEY && !good(r, n, "rekey"))
-		return false;
-	return talk(r) &&
-	       good(r, UNTIL(r->fd[SERVER_END],
-			     ktls_conn_send_tickets(server, 2)), "tickets") &&
-	       DO(r, SERVER_END, ktls_flush) && talk(r);
-}
-
-/* As another process would, with the same socket */
-static bool save_and_load(struct run *r, int end)
-{
-	uint8_t buf[65536];
-	struct ktls_conn *now;
-	ssize_t n = UNTIL(r->fd[end], ktls_conn_save(r->conn[end], buf,
-						     sizeof(buf), 0));
-	int err;
-
-	if (!good(r, n, "save"))
-		return false;
-	err = ktls_conn_load(&now, r->cfg[end], r->fd[end], buf, (size_t)n, 0);
-	wipe(buf, sizeof(buf));
-	if (!good(r, err, "load"))
-		return false;
-	ktls_conn_free(r->conn[end]);
-	r->conn[end] = now;
-	return true;
-}
-
-static bool end_it(struct run *r)
-{
-	for (int i = 0; i < 2; i++) {
-		char c;
-
-		if (!DO(r, i, ktls_conn_shutdown) ||
-		    !good(r, UNTIL(r->fd[!i], ktls_recv(r->conn[!i], &c, 1,
-							0)), "end"))
-			return false;
-	}
-	return true;
-}
-
-bool live(struct run *r)
-{
-	uint8_t key[32];
-
-	return hand_over(r) && talk(r) && say_file(r, SERVER_END) &&
-	       TRY(r, ktls_conn_export(r->conn[0], "EXPORTER-x", NULL, 0, key,
-				       sizeof(key))) &&
-	       (r->s->client.max_version == KTLS_TLS12 ||
-		rekey_and_tickets(r)) &&
-	       save_and_load(r, SERVER_END) && talk(r) &&
-	       save_and_load(r, CLIENT_END) && talk(r) && end_it(r);
 }
 
 void go_on(struct run *r)

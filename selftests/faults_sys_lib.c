@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tls.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -13,10 +12,6 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
 
 #define MAY(e)		(1u << FAULT_##e)
 #define AGAIN		(MAY(EINTR) | MAY(EAGAIN))
@@ -27,31 +22,6 @@
 	type __real_##name(__VA_ARGS__);				\
 	type __wrap_##name(__VA_ARGS__);				\
 	type __wrap_##name(__VA_ARGS__)
-
-static unsigned int marks;
-
-unsigned int mark_sent(void)
-{
-	unsigned int n = marks;
-
-	marks = 0;
-	return n;
-}
-
-int __real_getsockopt(int fd, int level, int name, void *v, socklen_t *len);
-
-/* What is sent where the kernel does not encrypt */
-static void look_at(int fd, const void *buf, size_t len)
-{
-	struct tls12_crypto_info_aes_gcm_128 info;
-	socklen_t size = sizeof(info);
-	int err = errno;
-
-	if (memmem(buf, len, FAULT_MARK, sizeof(FAULT_MARK) - 1) &&
-	    __real_getsockopt(fd, SOL_TLS, TLS_TX, &info, &size))
-		marks++;
-	errno = err;
-}
 
 /* A connection that is gone is gone for its peer, too */
 static ssize_t fail(int fd, enum fault f)
@@ -78,21 +48,20 @@ static ssize_t fail(int fd, enum fault f)
 
 WRAP(ssize_t, send, int fd, const void *buf, size_t len, int flags)
 {
-	look_at(fd, buf, len);
 	IO(fd, AGAIN | GONE | MAY(ENOMEM) | MAY(SHORT), "send", len = 1);
 	return __real_send(fd, buf, len, flags);
 }
 
+/* With something typed or attached the kernel takes all of it or nothing */
 WRAP(ssize_t, sendmsg, int fd, const struct msghdr *msg, int flags)
 {
 	struct iovec iov = msg->msg_iov[0];
 	struct msghdr less = *msg;
 
-	for (size_t i = 0; i < msg->msg_iovlen; i++)
-		look_at(fd, msg->msg_iov[i].iov_base, msg->msg_iov[i].iov_len);
 	less.msg_iov = &iov;
 	less.msg_iovlen = 1;
-	IO(fd, AGAIN | GONE | MAY(ENOMEM) | MAY(SHORT), "sendmsg", {
+	IO(fd, AGAIN | GONE | MAY(ENOMEM) |
+	   (msg->msg_control ? 0 : MAY(SHORT)), "sendmsg", {
 		iov.iov_len = 1;
 		return __real_sendmsg(fd, &less, flags);
 	});
@@ -101,17 +70,24 @@ WRAP(ssize_t, sendmsg, int fd, const struct msghdr *msg, int flags)
 
 WRAP(ssize_t, recv, int fd, void *buf, size_t len, int flags)
 {
-	IO(fd, AGAIN | MAY(ECONNRESET) | MAY(ENOMEM) | MAY(SHORT) | MAY(END),
-	   "recv", len = 1);
+	/* a message whose length is asked for comes whole, and its head */
+	IO(fd, AGAIN | MAY(ECONNRESET) | MAY(ENOMEM) | MAY(END) |
+	   (flags & (MSG_TRUNC | MSG_PEEK) ? 0 : MAY(SHORT)), "recv", len = 1);
 	return __real_recv(fd, buf, len, flags);
 }
 
 WRAP(ssize_t, recvmsg, int fd, struct msghdr *msg, int flags)
 {
-	struct iovec *iov = msg->msg_iov;
+	enum fault f = fault_due(AGAIN | MAY(ECONNRESET) | MAY(ENOMEM) |
+				 MAY(SHORT) | MAY(END) | MAY(EBADMSG) |
+				 MAY(CTRUNC), "recvmsg");
 
-	IO(fd, AGAIN | MAY(ECONNRESET) | MAY(ENOMEM) | MAY(SHORT) | MAY(END),
-	   "recvmsg", iov->iov_len = 1);
+	if (f == FAULT_SHORT)
+		msg->msg_iov->iov_len = 1;
+	else if (f == FAULT_CTRUNC || f == FAULT_END)
+		msg->msg_controllen = 0;
+	if (f != FAULT_KINDS && f != FAULT_SHORT && f != FAULT_CTRUNC)
+		return fail(fd, f);
 	return __real_recvmsg(fd, msg, flags);
 }
 
@@ -136,6 +112,27 @@ WRAP(ssize_t, pread, int fd, void *buf, size_t len, off_t at)
 	return __real_pread(fd, buf, len, at);
 }
 
+/* As optimized code with _FORTIFY_SOURCE has them */
+WRAP(ssize_t, __recv_chk, int fd, void *buf, size_t len, size_t room,
+     int flags)
+{
+	return len <= room ? __wrap_recv(fd, buf, len, flags) :
+			     __real___recv_chk(fd, buf, len, room, flags);
+}
+
+WRAP(ssize_t, __read_chk, int fd, void *buf, size_t len, size_t room)
+{
+	return len <= room ? __wrap_read(fd, buf, len) :
+			     __real___read_chk(fd, buf, len, room);
+}
+
+WRAP(ssize_t, __pread_chk, int fd, void *buf, size_t len, off_t at,
+     size_t room)
+{
+	return len <= room ? __wrap_pread(fd, buf, len, at) :
+			     __real___pread_chk(fd, buf, len, at, room);
+}
+
 /* Without something in between */
 #define DENY(allowed, name)						\
 	do {								\
@@ -158,14 +155,15 @@ WRAP(int, open, const char *path, int flags, ...)
 WRAP(int, setsockopt, int fd, int level, int name, const void *v,
      socklen_t len)
 {
-	DENY(MAY(ENOENT) | MAY(ENOPROTOOPT) | MAY(EINVAL) | MAY(ENOMEM),
-	     "setsockopt");
+	DENY(MAY(ENOENT) | MAY(ENOPROTOOPT) | MAY(EINVAL) | MAY(ENOMEM) |
+	     MAY(EBUSY) | MAY(EEXIST), "setsockopt");
 	return __real_setsockopt(fd, level, name, v, len);
 }
 
 WRAP(int, getsockopt, int fd, int level, int name, void *v, socklen_t *len)
 {
-	DENY(MAY(ENOPROTOOPT) | MAY(EINVAL) | MAY(ENOMEM), "getsockopt");
+	DENY(MAY(ENOPROTOOPT) | MAY(EINVAL) | MAY(ENOMEM) | MAY(EBUSY),
+	     "getsockopt");
 	return __real_getsockopt(fd, level, name, v, len);
 }
 
@@ -175,9 +173,53 @@ WRAP(int, shutdown, int fd, int how)
 	return __real_shutdown(fd, how);
 }
 
+WRAP(int, socket, int family, int type, int protocol)
+{
+	DENY(MAY(EMFILE) | MAY(ENOMEM) | MAY(ENOBUFS), "socket");
+	return __real_socket(family, type, protocol);
+}
+
+WRAP(int, connect, int fd, const struct sockaddr *to, socklen_t len)
+{
+	DENY(AGAIN | MAY(ENOENT) | MAY(ENOMEM), "connect");
+	return __real_connect(fd, to, len);
+}
+
+static struct {
+	void (*fn)(void *arg);
+	void *arg;
+	enum storm storm;
+} polling;
+
+void fault_on_poll(void (*fn)(void *arg), void *arg)
+{
+	polling.fn = fn;
+	polling.arg = arg;
+}
+
+void fault_storm(enum storm storm)
+{
+	polling.storm = storm;
+}
+
+/* Of one descriptor; with a time of 0 it is a look, and no waiting */
 WRAP(int, poll, struct pollfd *p, nfds_t n, int ms)
 {
 	DENY(MAY(EINTR) | MAY(ENOMEM) | MAY(EINVAL), "poll");
+	if (!ms)
+		return __real_poll(p, n, ms);
+	if (polling.storm == STORM_READY) {
+		p->revents = p->events;
+		return 1;
+	}
+	if (polling.storm == STORM_EINTR) {
+		errno = EINTR;
+		return -1;
+	}
+	fault_pause(1);
+	if (polling.fn)
+		polling.fn(polling.arg);
+	fault_pause(-1);
 	return __real_poll(p, n, ms);
 }
 
