@@ -156,6 +156,37 @@ static struct ktls_config *our_config(const struct side *s, bool server)
 	});
 }
 
+/* What its context does not have; @session, which is taken, may be NULL */
+static SSL *ssl_begin(struct ssl_end *end, const struct side *s,
+		      SSL_SESSION *session)
+{
+	SSL *ssl = ssl_end_ssl(end);
+
+	ASSERT_EQ(SSL_set_min_proto_version(ssl, s->min), 1);
+	ASSERT_EQ(SSL_set_max_proto_version(ssl, s->max), 1);
+	ASSERT_EQ(SSL_set_cipher_list(ssl, s->suites12[SSLS]), 1);
+	ASSERT_EQ(SSL_set_session_id_context(ssl, (const uint8_t *)"d", 1), 1);
+	if (!s->client_order)
+		SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	if (session)
+		ASSERT_EQ(SSL_set_session(ssl, session), 1);
+	SSL_SESSION_free(session);
+	return ssl;
+}
+
+/* The next connection of it */
+static SSL *ssl_again(struct ssl_end *end, const struct side *s)
+{
+	SSL *ssl = ssl_end_ssl(end);
+	bool server = SSL_is_server(ssl);
+	SSL_SESSION *session = server ? NULL : SSL_get1_session(ssl);
+
+	/* else it forgets the session of a connection that was cut */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	ssl_end_again(end, server ? NULL : "localhost");
+	return ssl_begin(end, s, session);
+}
+
 static struct ssl_end *ssl_side(const struct side *s, bool server)
 {
 	const bool asks = !server || s->verify != KTLS_VERIFY_NONE;
@@ -167,13 +198,8 @@ static struct ssl_end *ssl_side(const struct side *s, bool server)
 		.alpn = or_null(s->alpn[SSLS]),
 		.name = server ? NULL : "localhost",
 	});
-	SSL *ssl = ssl_end_ssl(end);
 
-	ASSERT_EQ(SSL_set_min_proto_version(ssl, s->min), 1);
-	ASSERT_EQ(SSL_set_max_proto_version(ssl, s->max), 1);
-	ASSERT_EQ(SSL_set_cipher_list(ssl, s->suites12[SSLS]), 1);
-	if (!s->client_order)
-		SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	ssl_begin(end, s, NULL);
 	return end;
 }
 
@@ -206,6 +232,12 @@ static void ssl_outcome(SSL *ssl, struct outcome *o)
 	snprintf(o->alpn, sizeof(o->alpn), "%.*s", (int)alpn_len, alpn);
 }
 
+/* A second time: sessions of 1.3 come with the data, which there is none of */
+static bool again(const struct outcome *o)
+{
+	return o->done && o->version == KTLS_TLS12;
+}
+
 /* ---- libssl at both ends ----------------------------------------------- */
 
 /* What one has sent: bytes moved */
@@ -221,11 +253,9 @@ static int carry(SSL *from, SSL *to)
 	return all;
 }
 
-static void both_ssl(const struct side *c, const struct side *s,
-		     struct outcome *o)
+/* To the end: are both well? */
+static bool run_ssl(SSL *ssl[2])
 {
-	struct ssl_end *end[2] = { ssl_side(c, false), ssl_side(s, true) };
-	SSL *ssl[2] = { ssl_end_ssl(end[0]), ssl_end_ssl(end[1]) };
 	int moved, ret[2];
 
 	do {
@@ -235,9 +265,23 @@ static void both_ssl(const struct side *c, const struct side *s,
 			moved += carry(ssl[i], ssl[1 - i]);
 		}
 	} while (moved);
-	if (ret[0] == 1 && ret[1] == 1)
-		ssl_outcome(ssl[1], o);
 	ERR_clear_error();
+	return ret[0] == 1 && ret[1] == 1;
+}
+
+static void both_ssl(const struct side *c, const struct side *s,
+		     struct outcome *o)
+{
+	struct ssl_end *end[2] = { ssl_side(c, false), ssl_side(s, true) };
+	SSL *ssl[2] = { ssl_end_ssl(end[0]), ssl_end_ssl(end[1]) };
+
+	if (run_ssl(ssl))
+		ssl_outcome(ssl[1], o);
+	if (again(o)) {
+		ssl[0] = ssl_again(end[0], c);
+		ssl[1] = ssl_again(end[1], s);
+		o->resumed = run_ssl(ssl) && SSL_session_reused(ssl[1]);
+	}
 	ssl_end_free(end[0]);
 	ssl_end_free(end[1]);
 }
@@ -249,37 +293,63 @@ static struct ktls_hs *our_hs(struct ktls_config *cfg, bool server)
 	struct ktls_hs *hs;
 
 	ASSERT_OK(ktls_hs_new(&hs, cfg, server ? NULL : "localhost"));
-	ktls_config_put(cfg);
 	return hs;
+}
+
+static bool resumed(const struct ktls_hs *hs)
+{
+	struct ktls_info info;
+
+	ktls_hs_info(hs, &info);
+	return info.resumed;
 }
 
 static void one_ours(const struct side *ours, const struct side *theirs,
 		     bool server, struct outcome *o, char *why, size_t size)
 {
-	struct ktls_hs *hs = our_hs(our_config(ours, server), server);
+	struct ktls_config *cfg = our_config(ours, server);
+	struct ktls_hs *hs = our_hs(cfg, server);
 	struct ssl_end *end = ssl_side(theirs, !server);
 
 	if (!ssl_pump(end, hs, 0))
 		our_outcome(hs, o);
+	if (again(o)) {
+		ktls_hs_free(hs);
+		hs = our_hs(cfg, server);
+		ssl_again(end, theirs);
+		o->resumed = !ssl_pump(end, hs, 0) && resumed(hs);
+	}
 	snprintf(why, size, "ours: %s; libssl: %s", ktls_hs_error_text(hs),
 		 ssl_end_error(end));
 	ERR_clear_error();
 	ssl_end_free(end);
 	ktls_hs_free(hs);
+	ktls_config_put(cfg);
 }
 
 static void both_ours(const struct side *c, const struct side *s,
 		      struct outcome *o, char *why, size_t size)
 {
-	struct ktls_hs *hs[2] = { our_hs(our_config(c, false), false),
-				  our_hs(our_config(s, true), true) };
+	struct ktls_config *cfg[2] = { our_config(c, false),
+				       our_config(s, true) };
+	struct ktls_hs *hs[2] = { our_hs(cfg[0], false),
+				  our_hs(cfg[1], true) };
 
 	if (!pump(hs[0], hs[1], 0))
 		our_outcome(hs[1], o);
+	if (again(o)) {
+		for (int i = 0; i < 2; i++) {
+			ktls_hs_free(hs[i]);
+			hs[i] = our_hs(cfg[i], i);
+		}
+		o->resumed = !pump(hs[0], hs[1], 0) && resumed(hs[1]);
+	}
 	snprintf(why, size, "client: %s; server: %s",
 		 ktls_hs_error_text(hs[0]), ktls_hs_error_text(hs[1]));
-	ktls_hs_free(hs[0]);
-	ktls_hs_free(hs[1]);
+	for (int i = 0; i < 2; i++) {
+		ktls_hs_free(hs[i]);
+		ktls_config_put(cfg[i]);
+	}
 }
 
 /* ---- where they may differ --------------------------------------------- */
@@ -309,8 +379,8 @@ static bool same(const struct outcome *a, const struct outcome *b)
 {
 	if (a->done != b->done || !a->done)
 		return a->done == b->done;
-	return a->version == b->version && !strcmp(a->suite, b->suite) &&
-	       !strcmp(a->alpn, b->alpn) &&
+	return a->version == b->version && a->resumed == b->resumed &&
+	       !strcmp(a->suite, b->suite) && !strcmp(a->alpn, b->alpn) &&
 	       /* in 1.2 an end of libssl does not always know */
 	       (a->version == KTLS_TLS12 || !strcasecmp(a->group, b->group));
 }
@@ -337,9 +407,9 @@ static void show_side(const char *name, const struct side *s)
 
 static void show(const char *name, const struct outcome *o)
 {
-	fprintf(stderr, "%s: %s %x %s %s %s\n", name,
+	fprintf(stderr, "%s: %s %x %s %s %s%s\n", name,
 		o->done ? "done" : "failed", o->version, o->suite, o->group,
-		o->alpn);
+		o->alpn, o->resumed ? ", then resumed" : "");
 }
 
 void fuzz_diff(const uint8_t *p, size_t len)
