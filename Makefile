@@ -8,6 +8,7 @@
 #   make fuzz TIME=SECONDS  every parser, and peers that do not play fair
 #   make coverage  the lines and branches that the tests reach
 #   make check-faults  each allocation and call made to fail in turn
+#   make check-hostile  peers that flood, stall, cut and replay
 #   make check-tsan    threads that share everything, with ThreadSanitizer
 #   make vm CMD=…   run a command on a kernel with kTLS
 #   make bench      what it costs, here; make bench-vm: with kTLS

@@ -77,8 +77,14 @@ $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
 $(O)/selftests/keyring: $(O)/tools/keyring.o
 $(O)/selftests/keyring: test-libs := -lkeyutils
 # ... where what is allocated is counted
-$(O)/selftests/footprint: $(O)/bench/heap.o
-$(O)/selftests/footprint: test-libs := $(wrap-heap)
+comma := ,
+test-heap := footprint hostile hostile_cost
+$(test-heap:%=$(O)/selftests/%): $(O)/bench/heap.o
+$(test-heap:%=$(O)/selftests/%): test-libs := $(wrap-heap)
+# ... and what is dear of libcrypto's
+$(O)/selftests/hostile_cost: test-libs += $(patsubst %,-Wl$(comma)--wrap=%, \
+	EVP_PKEY_keygen EVP_PKEY_derive EVP_DigestSign EVP_DigestVerify \
+	X509_verify_cert)
 # ... whose every request is made to fail: what the library calls of libcrypto
 # and may fail with 0, and of the system
 faults-never := _free$$|_cmp$$|_get0_|_is_a$$|_pop_|_sk_(num|value|set)$$|^ERR_|\
@@ -143,6 +149,18 @@ check-model: $(O)/selftests/model
 check-ct:
 	$(Q)selftests/ct_test.sh
 
+# Peers that flood, stall, cut and replay: what they cost, and what is left; of
+# handshakes as many as KTLS_HOSTILE_HANDSHAKES says
+hostile := hostile hostile_cost replays early attack12 attack_renego renego \
+	hs_edge hs_limit control reasons post_attack tickets close
+hostile-sh := $(patsubst %,selftests/%_test.sh,hostile_serve bounds crowd)
+check-hostile: $(hostile:%=$(O)/selftests/%) $(O)/selftests/crowd all \
+		$(pki)/.stamp
+	$(Q)KTLS_TEST_BUILD=$(O) \
+	KTLS_HOSTILE_HANDSHAKES=$${KTLS_HOSTILE_HANDSHAKES:-100100} \
+		selftests/run.sh -t 1800 -o $(O)/selftests/log/hostile \
+		$(hostile-sh) $(hostile:%=$(O)/selftests/%)
+
 # Threads that share configs, on a build with ThreadSanitizer
 check-tsan:
 	$(Q)selftests/check.sh tsan
@@ -167,4 +185,4 @@ demo:
 
 .SECONDARY: $(tests:%=%.o) $(test-objs)
 .PHONY: tests check check-host check-clients check-ct check-faults check-model
-.PHONY: check-tsan tsan demo
+.PHONY: check-hostile check-tsan tsan demo

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a stranger can make an end do, counted: operations with public keys, and
+ * bytes of memory, for what he has sent.  The documented bounds: SECURITY.md.
+ */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "../bench/heap.h"
+#include "harness.h"
+#include "hs_lib.h"
+#include "session_lib.h"
+
+/* ---- counted ------------------------------------------------------------ */
+
+static struct costs {	/* of whom it is; NULL: nobody */
+	unsigned int keys, secrets, signs, verifies, chains;
+} *costs;
+
+#define COUNTED(count, ret, name, params, args)				\
+	ret __real_##name params;					\
+	ret __wrap_##name params;					\
+	ret __wrap_##name params					\
+	{								\
+		if (costs)						\
+			costs->count++;					\
+		return __real_##name args;				\
+	}
+
+COUNTED(keys, int, EVP_PKEY_keygen, (EVP_PKEY_CTX *ctx, EVP_PKEY **key),
+	(ctx, key))
+COUNTED(secrets, int, EVP_PKEY_derive,
+	(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *len), (ctx, key, len))
+COUNTED(signs, int, EVP_DigestSign,
+	(EVP_MD_CTX *ctx, unsigned char *sig, size_t *sig_len,
+	 const unsigned char *p, size_t len), (ctx, sig, sig_len, p, len))
+COUNTED(verifies, int, EVP_DigestVerify,
+	(EVP_MD_CTX *ctx, const unsigned char *sig, size_t sig_len,
+	 const unsigned char *p, size_t len), (ctx, sig, sig_len, p, len))
+COUNTED(chains, int, X509_verify_cert, (X509_STORE_CTX *ctx), (ctx))
+
+/* ---- by what was sent --------------------------------------------------- */
+
+/*
+ * Flights of the client that the server gets; the byte @changed from the end of
+ * the last is another one
+ */
+struct row {
+	uint16_t version;
+	const char *groups;
+	unsigned int flags;
+	enum ktls_verify verify;
+	unsigned int flights;
+	size_t first;		/* bytes of the first; 0: all */
+	size_t changed;
+	int err;
+	struct costs costs;
+};
+
+FIXTURE(server) {
+	struct ktls_config *client, *server;
+};
+FIXTURE_VARIANT(server) { struct row row; };
+
+#define V12	KTLS_TLS12
+#define V13	KTLS_TLS13
+#define OPTIONAL KTLS_VERIFY_OPTIONAL
+#define ROW(name, ...)							\
+	FIXTURE_VARIANT_ADD(server, name) { { __VA_ARGS__ } }
+
+ROW(nothing, V13, .flights = 0);
+ROW(half_a_hello, V13, .flights = 1, .first = 100);
+ROW(no_common_group, V13, .groups = "secp384r1", .flights = 1,
+    .err = -KTLS_E_NO_GROUP);
+ROW(with_a_cookie, V13, .flags = KTLS_F_COOKIE, .flights = 1);
+ROW(hello12, V12, .flights = 1, .costs = { .keys = 1, .signs = 1 });
+ROW(hello13, V13, .flights = 1,
+    .costs = { .keys = 1, .secrets = 1, .signs = 1 });
+ROW(finished13, V13, .flights = 2, .changed = 1, .err = -KTLS_E_RECORD_MAC,
+    .costs = { .keys = 1, .secrets = 1, .signs = 1 });
+ROW(finished12, V12, .flights = 2, .changed = 1, .err = -KTLS_E_RECORD_MAC,
+    .costs = { .keys = 1, .secrets = 1, .signs = 1 });
+/* a certificate: its chain, and then one signature */
+ROW(certificate12, V12, .verify = OPTIONAL, .flights = 2,
+    .costs = { .keys = 1, .secrets = 1, .signs = 1, .verifies = 1,
+	       .chains = 1 });
+ROW(certificate13, V13, .verify = OPTIONAL, .flights = 2,
+    .costs = { .keys = 1, .secrets = 1, .signs = 1, .verifies = 1,
+	       .chains = 1 });
+
+FIXTURE_SETUP(server)
+{
+	const struct row *row = &variant->row;
+	struct ktls_cred cred = pki_cred("client");
+
+	self->client = config(KTLS_OPTS(.role = KTLS_CLIENT, .creds = &cred,
+		.creds_len = 1, .max_version = row->version,
+		.groups = row->groups ? row->groups : "secp256r1"));
+	self->server = config(KTLS_OPTS(.role = KTLS_SERVER,
+		.flags = row->flags, .verify = row->verify,
+		.groups = "secp256r1"));
+}
+
+FIXTURE_TEARDOWN(server)
+{
+	ktls_config_put(self->client);
+	ktls_config_put(self->server);
+}
+
+static void check_costs(const struct costs *is, const struct costs *want)
+{
+	EXPECT_EQ(is->keys, want->keys);
+	EXPECT_EQ(is->secrets, want->secrets);
+	EXPECT_EQ(is->signs, want->signs);
+	EXPECT_EQ(is->verifies, want->verifies);
+	EXPECT_EQ(is->chains, want->chains);
+}
+
+/* More than a handshake of two that mean well, by no more than a record */
+#define FLIGHT_BYTES	(16384 + 16384)
+
+TEST_F(server, costs)
+{
+	static struct bytes flight;
+	const struct row *row = &variant->row;
+	struct heap heap = { 0 };
+	struct costs sum = { 0 };
+	struct ktls_hs *c, *s;
+
+	ASSERT_OK(ktls_hs_new(&c, self->client, "localhost"));
+	heap_account(&heap);
+	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
+	for (unsigned int i = 1; i <= row->flights; i++) {
+		struct feed f = { .hs = s };
+
+		heap_account(NULL);
+		flight.len = 0;
+		bytes_take(&flight, c);
+		if (i == row->flights && row->changed)
+			flight.b[flight.len - row->changed] ^= 1;
+		heap_account(&heap);
+		costs = &sum;
+		feed(&f, flight.b, row->first ? row->first : flight.len, 0);
+		costs = NULL;
+		heap_account(NULL);
+		pump_one(s, c, SIZE_MAX);
+	}
+	EXPECT_EQ(ktls_hs_error(s), row->err);
+	check_costs(&sum, &row->costs);
+	EXPECT_LE(heap.of[HEAP_OURS].peak, FLIGHT_BYTES);
+	heap_account(NULL);
+	ktls_hs_free(s);
+	ktls_hs_free(c);
+}
+
+/* ---- the longest message ------------------------------------------------ */
+
+#define MESSAGE	65536		/* max_message, when nothing is said */
+
+/* A ClientHello of @len bytes, its header not counted, in records as long as may be */
+static int longest(struct ktls_config *cfg, size_t len, struct heap *heap)
+{
+	const size_t all = len + 4;
+	static uint8_t record[5 + 16384];
+	struct feed f = { .hs = NULL };
+	size_t left = all;
+	int err;
+
+	heap_account(heap);
+	ASSERT_OK(ktls_hs_new(&f.hs, cfg, NULL));
+	while (left && !ktls_hs_error(f.hs)) {
+		size_t n = left < 16384 ? left : 16384;
+		const uint8_t head[] = { 22, 3, 1, (uint8_t)(n >> 8),
+					 (uint8_t)n };
+
+		memset(record, 0, sizeof(record));
+		memcpy(record, head, 5);
+		if (left == all) {
+			record[5] = 1;
+			record[6] = (uint8_t)(len >> 16);
+			record[7] = (uint8_t)(len >> 8);
+			record[8] = (uint8_t)len;
+		}
+		feed(&f, record, 5 + n, 0);
+		left -= n;
+	}
+	err = ktls_hs_error(f.hs);
+	ktls_hs_free(f.hs);
+	heap_account(NULL);
+	return err;
+}
+
+TEST(longest_message)
+{
+	struct ktls_config *cfg = server_config();
+	struct heap most = { 0 }, more = { 0 };
+
+	/* all of it is looked at, and is no hello */
+	EXPECT_EQ(longest(cfg, MESSAGE, &most), -KTLS_E_DECODE);
+	EXPECT_LE(most.of[HEAP_OURS].peak, 4 * MESSAGE);
+	EXPECT_GT(most.of[HEAP_OURS].peak, MESSAGE);
+	/* for what only claims to be longer there is no room made */
+	EXPECT_EQ(longest(cfg, MESSAGE + 1, &more), -KTLS_E_MESSAGE_SIZE);
+	EXPECT_LE(more.of[HEAP_OURS].peak, FLIGHT_BYTES);
+	EXPECT_EQ(most.of[HEAP_OURS].live, 0);
+	EXPECT_EQ(more.of[HEAP_OURS].live, 0);
+	TH_LOG("at the limit: %ld bytes", (long)most.of[HEAP_OURS].peak);
+	ktls_config_put(cfg);
+}
+
+HARNESS_MAIN
