@@ -207,7 +207,8 @@ TEST_TIMEOUT(nothing_is_left_of_many, 1200)
 		many_begin(&m);
 		for (unsigned int i = 0; i < each; i++)
 			for (int kind = 0; kind < KINDS; kind++, n++)
-				ASSERT_EQ(shake_once(&m, kind), wants[kind])
+				ASSERT_EQ(shake_once(&m, (enum kind)kind),
+					  wants[kind])
 					TH_LOG("kind %d, %u", kind, n);
 		EXPECT_GE(m.resumed[BY_ID], each / 2);
 		EXPECT_GE(m.resumed[BY_TICKET12], each - 1);
