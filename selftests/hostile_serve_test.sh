@@ -112,6 +112,41 @@ no_place()
 	exec 7>&-
 }
 
+cpu()	# centiseconds
+{
+	awk '{ print $14 + $15 }' "/proc/$server/stat"
+}
+
+answers()
+{
+	[ "$(get --timeout $((20 * slow)) /)" = page ]
+}
+
+# No descriptor is left, as the limit that it began with was lowered: the
+# listener stays readable, and nobody turns in it
+no_descriptors()
+{
+	local before used
+
+	each=15
+	serve_p256 --threads 2 --timeout $((3 * slow)) "$www"
+	warm
+	before=$(fds) used=$(cpu)
+	prlimit --pid "$server" --nofile=$((before + 20)):
+	flood hold
+	# when the time of others is over
+	until_true answers
+	used=$(($(cpu) - used))
+	# (a request of the ring has the limit of when it was made)
+	[ "$engine" = uring ] ||
+		has log "$(<"$log")" 'accept: Too many open files; waiting'
+	echo "CPU: $used cs"
+	[ "$used" -lt $((100 * slow)) ]
+	exec 7>&-
+	until_true fds_are "$before"
+	is after "$(get /)" page
+}
+
 resets()
 {
 	local before
@@ -126,4 +161,4 @@ resets()
 }
 
 both_engines
-run_tests silent no_place resets
+run_tests silent no_place no_descriptors resets
