@@ -45,7 +45,9 @@ static bool still_holds(const struct ktls_hs *hs,
 {
 	const struct session *s = &hs->session;
 
-	return session_fits(hs->config, s) && u16s_have(m->suites, s->suite) &&
+	/* what a ticket of 1.3 names stands in the same store */
+	return s->version == KTLS_TLS12 && session_fits(hs->config, s) &&
+	       u16s_have(m->suites, s->suite) &&
 	       /* RFC 6066 3 */
 	       !strcmp(s->server_name, hs->info.server_name) &&
 	       name_known(hs) &&

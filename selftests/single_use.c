@@ -134,4 +134,24 @@ TEST_F(single, not_kept)
 	ASSERT_EQ(shake13(self->client, self->server, NULL), RESUMED);
 }
 
+/* Its name is no id of TLS 1.2, by which it would be good again and again */
+TEST_F(single, not_by_id)
+{
+	static const uint8_t all[] = { 0x13, 0x01, 0x13, 0x02, 0x13, 0x03 };
+	struct client_hello m = { .suites = { all, sizeof(all) } };
+	struct ktls_hs *s;
+
+	if (!variant->store)
+		return;
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	ASSERT_GT(self->shelf.at[0].len, (size_t)0);
+	m.session_id = (struct slice){ self->shelf.at[0].id, 32 };
+	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
+	strcpy(s->info.server_name, "localhost");
+	EXPECT_FALSE(session_resume(s, &m));
+	EXPECT_EQ(self->shelf.fetched, 1);
+	ktls_hs_free(s);
+	ASSERT_EQ(shake13(self->client, self->server, NULL), RESUMED);
+}
+
 HARNESS_MAIN
