@@ -182,11 +182,12 @@ static bool first_time(const struct ktls_hs *hs, uint64_t now)
 	const uint8_t *id = hs->psk.binder.b;
 	uint64_t until = now / 1000 + 2 * REPLAY_WINDOW / 1000 + 1;
 
-	if (cfg->flags & KTLS_F_SINGLE_USE)
-		return true;	/* the ticket is gone from the store */
+	/* of tickets for one use, too: a store may bring back what it gave */
 	if (cfg->hooks.early_first)
 		return cfg->hooks.early_first(cfg->arg, id, REPLAY_ID_LEN,
 					      until) == 1;
+	if (cfg->flags & KTLS_F_SINGLE_USE)
+		return true;	/* the ticket is gone from the store */
 	/* who made the ticket is the one that may accept early data with it */
 	return !memcmp(hs->session.maker, cfg->maker, MAKER_LEN) &&
 	       replay_first(cfg->replay, id, now);

@@ -493,6 +493,42 @@ TEST_F(early, replayed_to_another)
 	}
 }
 
+struct fleet {
+	struct shelf shelf;	/* first: it is the argument of both */
+	struct seen seen;
+};
+
+static int fleet_first(void *arg, const void *id, size_t len, uint64_t until)
+{
+	return first(&((struct fleet *)arg)->seen, id, len, until);
+}
+
+/* The ticket was used, and then the store is as it was before that */
+TEST_F(early, replayed_to_a_store_that_was_brought_back)
+{
+	static const struct ktls_hooks asks = { .early_first = fleet_first };
+	struct fleet fleet = { .seen.n = 0 };
+	struct shelved before[SHELF_MAX];
+
+	if (variant->strategy != SINGLE_USE)
+		return;
+	pthread_mutex_init(&fleet.shelf.lock, NULL);
+	use_server(self, SERVER13(.early_data = MAX, .arg = &fleet,
+				  .session_store = &shelf_store,
+				  .hooks = &asks,
+				  .flags = KTLS_F_SINGLE_USE));
+	ktls_config_put(self->client);
+	self->client = CLIENT13(.early_data = MAX);
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	record(self);
+	memcpy(before, fleet.shelf.at, sizeof(before));
+	EXPECT_TRUE(play(self, self->server));
+	EXPECT_FALSE(play(self, self->server));
+	EXPECT_EQ(fleet.seen.n, 1);
+	memcpy(fleet.shelf.at, before, sizeof(before));
+	EXPECT_FALSE(play(self, self->server));
+}
+
 /* A server that has started again has forgotten, and knows it */
 TEST_F(early, replayed_to_one_that_started_again)
 {

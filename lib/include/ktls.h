@@ -988,12 +988,13 @@ struct ktls_opts {
 	 *    for it (RFC 9846 8.3);
 	 *  - with KTLS_F_SINGLE_USE, once for each ticket (8.1), for all that
 	 *    share the session_store, which needs @take then;
-	 *  - else, with hooks.early_first, as that says, for all that share
-	 *    what it asks;
-	 *  - else only with tickets that this very config has made, by memory
-	 *    of those it has accepted (8.2), 24,576 in 20 s: other servers with
-	 *    the same ticket keys, and this one when it has started again,
-	 *    resume the session and reject the early data.
+	 *  - with hooks.early_first, as that says, for all that share what it
+	 *    asks: also of tickets for one use, which a store that loses what
+	 *    it did last would give out again;
+	 *  - with neither, only with tickets that this very config has made,
+	 *    by memory of those it has accepted (8.2), 24,576 in 20 s: other
+	 *    servers with the same ticket keys, and this one when it has
+	 *    started again, resume the session and reject the early data.
 	 */
 	size_t early_data;
 
