@@ -119,15 +119,22 @@ static void let_go(void)
 	pthread_mutex_unlock(&vault.lock);
 }
 
+/*
+ * Else a child would wait for a thread that it does not have.  At load, for
+ * there may be one already that takes the lock when first something is kept.
+ */
+__attribute__((constructor)) static void see_forks(void)
+{
+	if (!vault.forks)
+		vault.forks = !pthread_atfork(hold, let_go, let_go);
+}
+
 static struct run *run_new(size_t size)
 {
 	struct run *r;
 
-	/* else a child would wait for a thread that it does not have */
-	if (!vault.forks && pthread_atfork(hold, let_go, let_go))
-		return NULL;
-	vault.forks = true;
-	r = aligned_new();
+	see_forks();	/* if memory lacked at load */
+	r = vault.forks ? aligned_new() : NULL;
 	if (!r)
 		return NULL;
 	r->size = (uint32_t)size;
