@@ -449,6 +449,16 @@ static int probe_apart(enum fault kind, unsigned int n,
 	return WEXITSTATUS(status);
 }
 
+TEST(lists)
+{
+	fault_arm(FAULT_ALLOC, 1);
+	EXPECT_TRUE(!ktls_suite_list(0));
+	EXPECT_TRUE(fault_disarm());
+	EXPECT_TRUE(ktls_suite_list(0));
+	EXPECT_TRUE(ktls_group_list(0));
+	EXPECT_TRUE(ktls_sigalg_list(0));
+}
+
 TEST_TIMEOUT(probe, 120)
 {
 	static const enum fault kinds[] = { FAULT_ENOMEM, FAULT_EMFILE };

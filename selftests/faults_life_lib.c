@@ -182,7 +182,6 @@ bool live(struct run *r)
 	       save_and_load(r, CLIENT_END) && talk(r) && end_it(r);
 }
 
-
 bool live_whole(struct run *r)
 {
 	return shake_hands(r) && live(r);
