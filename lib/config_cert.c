@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+/* 9846 4.5.1.1: @status and @sct are of the end entity's alone */
 void cred_write(struct wr *w, struct slice context, const struct cred *cred,
 		struct slice status, struct slice sct)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Options about sessions: what is resumed, for how long, and where it is kept */
+/* Options about sessions: what is resumed, how long, and where it is kept */
 #include "config.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@
 
 /*
  * What is asked of the peer's certificate, and whom; of its status, too, which
- * a server of TLS 1.2 does not get.  A server's is the same whether or not it requires
- * a certificate.
+ * a server of TLS 1.2 does not get.  A server's is the same whether or not it
+ * requires a certificate.
  */
 static uint8_t asked(const struct ktls_config *cfg)
 {

@@ -112,7 +112,6 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 
 /* ---- Certificate (4.5.1) ----------------------------------------------- */
 
-/* 4.5.1.1: @status and @sct are of the end entity's alone */
 int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 {
 	int sent = compress_send(hs, context);
@@ -124,8 +123,8 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 	sct_answer(hs, &answer);
 	m = hs_open(hs, HT_CERTIFICATE);
 	cred_write(&hs->flight, context, hs->cred,
-			     (struct slice){ hs->status.buf, hs->status.len },
-			     answer.sct);
+		   (struct slice){ hs->status.buf, hs->status.len },
+		   answer.sct);
 	return hs_close(hs, &m);
 }
 
