@@ -147,6 +147,11 @@ int mitm_record(struct mitm *m, enum end to, uint8_t type, const void *p,
 /* Bytes for @to as they stand */
 int mitm_bytes(struct mitm *m, enum end to, const void *p, size_t len);
 
+static inline bool mitm_tls12(const struct mitm *m, enum end end)
+{
+	return m->hs[end]->info.version == KTLS_TLS12;
+}
+
 static inline bool mitm_done(const struct mitm *m)
 {
 	return ktls_hs_wants(m->hs[CLIENT_END]) == KTLS_WANT_DONE &&
