@@ -18,8 +18,8 @@ test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
 	limit offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
-test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent dump serve_auth serve_body \
-	run_tls probe)
+test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent dump serve_auth \
+	serve_body run_tls probe)
 # ... and those that need a machine of their own, or more of its kernel
 test-kernel-sh += selftests/upcall_nfs.sh
 test-qemu-6.12-sh := selftests/upcall_nvme.sh
@@ -43,7 +43,8 @@ test-25519   := kex hs hs12 $(test-only-25519)
 test-uml     := faults
 
 # What threads share, once more with ThreadSanitizer
-test-tsan    := threads threads_hs replays single_use cache nonces session12 rekey_load
+test-tsan    := threads threads_hs replays single_use cache nonces session12 \
+	rekey_load
 test-tsan-sh := selftests/serve_load_test.sh selftests/serve_reload_test.sh
 
 test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new) \
@@ -77,7 +78,6 @@ $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
 $(O)/selftests/keyring: $(O)/tools/keyring.o
 $(O)/selftests/keyring: test-libs := -lkeyutils
 # ... where what is allocated is counted
-comma := ,
 test-heap := footprint hostile hostile_cost
 $(test-heap:%=$(O)/selftests/%): $(O)/bench/heap.o
 $(test-heap:%=$(O)/selftests/%): test-libs := $(wrap-heap)
@@ -151,8 +151,9 @@ check-ct:
 
 # Peers that flood, stall, cut and replay: what they cost, and what is left; of
 # handshakes as many as KTLS_HOSTILE_HANDSHAKES says
-hostile := hostile hostile_cost replays early attack12 attack_renego renego \
-	hs_edge hs_limit control reasons post_attack tickets close
+hostile := hostile hostile_cost hostile_slow replays early attack12 \
+	attack_renego renego hs_auth hs_edge hs_limit control reasons \
+	post_attack tickets close
 hostile-sh := $(patsubst %,selftests/%_test.sh,hostile_serve bounds crowd)
 check-hostile: $(hostile:%=$(O)/selftests/%) $(O)/selftests/crowd all \
 		$(pki)/.stamp
