@@ -17,8 +17,8 @@ targets=$(make -s --no-print-directory \
 verdicts "$(wc -w <<<"$targets")"
 for target in $targets; do
 	# each of them is eight ends with all that they need
-	[ "$target" != diff ] || runs=1
-	if out=$(selftests/fuzz/run.sh "runs=$runs" "$target" 2>&1); then
+	[ "$target" = diff ] && changes=1 || changes=$runs
+	if out=$(selftests/fuzz/run.sh "runs=$changes" "$target" 2>&1); then
 		echo "# $out"
 		verdict "$target" ""
 	else

@@ -53,19 +53,19 @@ fuzz-program:
 fuzz: fuzz-program
 	$(Q)selftests/fuzz/run.sh $(TIME) $(FUZZ)
 
+# ... or the seeds and some changes to them, the same ones each time
+check-fuzz:
+	$(Q)selftests/fuzz_test.sh
+
 afl:
 	$(Q)$(DEPS) fuzz afl
 	+$(Q)$(afl-make) build-afl/fuzz build-afl/selftests/pki/.stamp
 	$(Q)selftests/fuzz/afl.sh $(TIME) $(FUZZ)
 
-# ... or the seeds and some changes to them, the same ones each time
-check-fuzz:
-	$(Q)selftests/fuzz_test.sh
-
 # Which lines and branches of lib/ the tests reach that run here, and what
 # 'make fuzz' has left; in COVERAGE_TIME seconds at most
 COVERAGE_TIME ?= 900
-cov-tests = $(patsubst %,build-cov/selftests/%,$(test-host) $(test-long))
+cov-tests = $(patsubst %,build-cov/selftests/%,$(test-host))
 coverage:
 	$(Q)$(DEPS) build test
 	+$(Q)$(MAKE) --no-print-directory O=build-cov HARDEN= \

@@ -247,17 +247,21 @@ static void settle(struct machine *m)
 
 /* ---- what happens ------------------------------------------------------ */
 
+/* A request that does not wait for another: false, it is none such */
+static bool choose(struct machine *m, const struct edit *e, size_t *i)
+{
+	__wrap_io_uring_submit(&m->ring);
+	*i = m->n ? e->at % m->n : 0;
+	return m->n && !m->at[*i].waits;
+}
+
 static void request(struct machine *m, enum end end, const struct edit *e)
 {
 	size_t max = e->data.len && e->data.p[0] ? e->data.p[0] : SIZE_MAX;
 	size_t i;
 
 	(void)end;
-	__wrap_io_uring_submit(&m->ring);
-	if (!m->n)
-		return;
-	i = e->at % m->n;
-	if (!m->at[i].waits)
+	if (choose(m, e, &i))
 		perform(m, i, max);
 }
 
@@ -270,11 +274,7 @@ static void failure(struct machine *m, enum end end, const struct edit *e)
 	size_t i;
 
 	(void)end;
-	__wrap_io_uring_submit(&m->ring);
-	if (!m->n)
-		return;
-	i = e->at % m->n;
-	if (m->at[i].waits || m->at[i].sqe.opcode == IORING_OP_ASYNC_CANCEL)
+	if (!choose(m, e, &i) || m->at[i].sqe.opcode == IORING_OP_ASYNC_CANCEL)
 		return;
 	m->honest = false;
 	complete(m, i, -errors[(e->data.len ? e->data.p[0] : 0u) %
