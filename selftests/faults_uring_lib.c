@@ -13,7 +13,7 @@
 #include "mode_lib.h"
 
 #define MARK_LEN	(sizeof(FAULT_MARK) - 1)
-#define TURNS		100		/* until it is taken to hang */
+#define TURNS		harness_ms(100)	/* until it is taken to hang */
 
 struct end {
 	struct run *r;

@@ -297,10 +297,7 @@ static void job(struct machine *m, enum end end, const struct edit *e)
 
 static void hold(struct machine *m, enum end end, const struct edit *e)
 {
-	if (e->at & 1)
-		ktls_stream_resume(m->end[end].s);
-	else
-		ktls_stream_pause(m->end[end].s);
+	(e->at & 1 ? ktls_stream_resume : ktls_stream_pause)(m->end[end].s);
 }
 
 static void rekey(struct machine *m, enum end end, const struct edit *e)
