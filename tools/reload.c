@@ -26,11 +26,13 @@ int reload(struct ktls_config **config, struct ktls_config *old,
 	struct ktls_config *fresh;
 	int err = 0;
 
-	if (keys->name && ticket_file_look(keys, &tls->ticket_period))
+	if (keys && !keys->name)
+		keys = NULL;
+	if (keys && ticket_file_look(keys, &tls->ticket_period))
 		return -1;
 	if (tls_config(&fresh, KTLS_SERVER, tls))
 		return -1;
-	if (keys->name)
+	if (keys)
 		err = ticket_file_take(keys, fresh);
 	else if (old)
 		err = keep_keys(fresh, old);
