@@ -317,6 +317,12 @@ static bool still_holds(const struct ktls_hs *hs, const struct session *s)
 	       !strcmp(s->alpn, hs->info.alpn);
 }
 
+/* Of a store it is by somebody who has shown nothing yet, and all wait */
+static bool may_ask(const struct ktls_config *cfg, uint16_t index)
+{
+	return index < NAMES_TRIED || !(cfg->flags & KTLS_F_SINGLE_USE);
+}
+
 static bool find_psk(struct ktls_hs *hs, const struct exts *e)
 {
 	bool bad = false;
@@ -329,7 +335,8 @@ static bool find_psk(struct ktls_hs *hs, const struct exts *e)
 		hs->psk.age = rd_u32(&list);
 		hs->psk.index = i;
 		hs->psk.ext = NULL;
-		if (session13_open(hs->config, identity, &hs->session) &&
+		if (may_ask(hs->config, i) &&
+		    session13_open(hs->config, identity, &hs->session) &&
 		    still_holds(hs, &hs->session))
 			return true;
 		wipe(&hs->session, sizeof(hs->session));

@@ -12,6 +12,7 @@
 /* What a client offers at most, and what a server looks at */
 #define PSKS_OFFERED	4
 #define PSKS_TRIED	8
+#define NAMES_TRIED	2	/* ... of tickets that are in a store */
 
 struct session;
 

@@ -31,6 +31,7 @@ static ssize_t take(void *arg, const void *id, size_t id_len, void *buf,
 
 	EXPECT_EQ(size, KTLS_SESSION_SIZE);
 	pthread_mutex_lock(&s->lock);
+	s->fetched++;
 	for (size_t i = 0; i < SHELF_MAX && id_len == 32; i++) {
 		if (!s->at[i].len || memcmp(s->at[i].id, id, 32))
 			continue;
@@ -152,6 +153,30 @@ TEST_F(single, not_by_id)
 	EXPECT_EQ(self->shelf.fetched, 1);
 	ktls_hs_free(s);
 	ASSERT_EQ(shake13(self->client, self->server, NULL), RESUMED);
+}
+
+/* A store is not asked for all that somebody makes up */
+TEST_F(single, not_all_names)
+{
+	static const uint8_t mode = 1;	/* psk_dhe_ke */
+	uint8_t identities[8 * (2 + 32 + 4)] = { 0 };
+	struct client_hello m = {
+		.exts.set = EXT_BIT(EXT_PRE_SHARED_KEY),
+		.exts.psk_modes = { &mode, 1 },
+		.exts.psk_identities = { identities, sizeof(identities) },
+	};
+	struct ktls_hs *s;
+
+	if (!variant->store)
+		return;
+	for (size_t i = 0; i < 8; i++)
+		identities[i * (2 + 32 + 4) + 1] = 32;
+	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
+	s->group = self->server->groups[0];
+	ASSERT_OK(psk_choose(s, &m));
+	EXPECT_FALSE(s->psk.chosen);
+	EXPECT_EQ(self->shelf.fetched, 2);
+	ktls_hs_free(s);
 }
 
 HARNESS_MAIN

@@ -1150,7 +1150,8 @@ struct ktls_opts {
 #define KTLS_F_PSK_KE		(1u << 16)
 /*
  * server, TLS 1.3: tickets are the names of sessions that are kept here, or in
- * session_store, and each is good for one use (RFC 9846 8.1).
+ * session_store, and each is good for one use (RFC 9846 8.1).  Of those that a
+ * client offers, the first two are looked for.
  */
 #define KTLS_F_SINGLE_USE	(1u << 17)
 /*
