@@ -94,6 +94,30 @@ def replay(file, *ports):
         s.close()
 
 
+# ---- a store that is told what to say --------------------------------------
+
+def tell(path, uptime):
+    """It runs for so long, all is new, and it repeats what it does not know."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(16)
+    while True:
+        client, _ = listener.accept()
+        threading.Thread(target=talk, args=(client, uptime.encode()),
+                         daemon=True).start()
+
+
+def talk(client, uptime):
+    info = b"# Server\r\nuptime_in_seconds:" + uptime + b"\r\n"
+    while command := client.recv(4096):
+        words = command.split(b"\r\n")[2::2]
+        client.sendall({
+            b"INFO": b"$%d\r\n%s\r\n" % (len(info), info),
+            b"SET": b"+OK\r\n",
+        }.get(words[0], b"-ERR unknown command, with args beginning with: "
+              + b" ".join(words[1:2]) + b"\r\n"))
+
+
 # ---- stores that lie -------------------------------------------------------
 
 LIES = [
@@ -142,5 +166,5 @@ def lie(path):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (port, rotate, record, replay, lie)}[
+    {f.__name__: f for f in (port, rotate, record, replay, tell, lie)}[
         sys.argv[1]](*sys.argv[2:])

@@ -195,9 +195,10 @@ int fleet_first(void *arg, const void *id, size_t id_len, uint64_t until)
 	if (!err) {
 		err = first(loan.redis, loan.due, &key, ms, &a, &result);
 		/* a refusal is an answer, and the connection is good */
-		pool_return(&loan, err == -EACCES ? 0 : err, &a);
+		err = err == -EACCES ? 0 : err;
+		pool_return(&loan, err, &a);
 	}
-	if (!answered(err == -EACCES ? 0 : err, &a))
+	if (!answered(err, &a))
 		return 0;
 	metrics_store(result);
 	return result == STORE_FIRST;

@@ -185,8 +185,8 @@ int redis_ask(struct redis *r, const struct redis_arg *args, size_t n,
 }
 
 /*
- * A connection is to one process, so it is asked once.  The number is not above
- * the truth at the moment when the answer was written.
+ * A connection is to one process, so it is asked once.  What it tells is by how
+ * much two clocks of whole seconds differ: up to one more than the truth.
  */
 int redis_age(struct redis *r, int64_t due, struct redis_answer *answer,
 	      int64_t *age)
@@ -209,7 +209,7 @@ int redis_age(struct redis *r, int64_t due, struct redis_answer *answer,
 			answer->kind = REDIS_REFUSED;
 			return -EACCES;
 		}
-		r->since = net_clock() - (int64_t)seconds * 1000;
+		r->since = net_clock() - ((int64_t)seconds - 1) * 1000;
 	}
 	*age = net_clock() - r->since;
 	return 0;
@@ -223,6 +223,19 @@ bool redis_fresh(const struct redis *r)
 
 	return recv(r->fd, &c, 1, MSG_DONTWAIT | MSG_PEEK) < 0 &&
 	       errno == EAGAIN;
+}
+
+/* Of why AUTH is refused, the first word: others may be the password */
+static void leave_kind(struct redis_answer *answer)
+{
+	static const char of[] = "AUTH: ";
+	size_t len = strcspn(answer->text, " "), at = sizeof(of) - 1;
+
+	if (len > 32)
+		len = 32;
+	memmove(answer->text + at, answer->text, len);
+	memcpy(answer->text, of, at);
+	answer->text[at + len] = '\0';
 }
 
 static int log_in(struct redis *r, const struct redis_place *place,
@@ -240,7 +253,12 @@ static int log_in(struct redis *r, const struct redis_place *place,
 	args[n++] = (struct redis_arg){ place->password,
 					strlen(place->password) };
 	err = redis_ask(r, args, n, due, answer);
-	return err || answer->kind == REDIS_TEXT ? err : -EACCES;
+	if (err || answer->kind == REDIS_TEXT)
+		return err;
+	if (answer->kind != REDIS_REFUSED)
+		return -EPROTO;
+	leave_kind(answer);
+	return -EACCES;
 }
 
 int redis_open(struct redis **redis, const struct redis_place *place,
