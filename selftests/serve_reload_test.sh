@@ -212,7 +212,7 @@ maker()
 	is mode "$(stat -c %a "$dir/keys")" 640
 	age_keys "$dir/keys" 3001
 	ends 0 "$ktls" ticket-keys "$dir/keys"
-	has old "$out" 'too old'
+	has old "$out" 'none of its keys is good'
 	is period "$(od -An -tu1 -j1 -N4 "$dir/keys")" '   0   0   3 232'
 	# no other file is overwritten, and nothing is left of it
 	cp "$pki/p256.key" "$dir/key"

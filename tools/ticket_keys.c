@@ -89,7 +89,7 @@ static int next_keys(const uint8_t *old, unsigned int period,
 	if (err)
 		return err;
 	if (old && ktls_ticket_keys_import(config, old))
-		complain("%s: too old, all its keys are replaced", file);
+		complain("%s: none of its keys is good, all are replaced", file);
 	err = ktls_ticket_keys_export(config, keys);
 	ktls_config_put(config);
 	return err;
