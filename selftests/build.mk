@@ -45,7 +45,8 @@ test-uml     := faults
 # What threads share, once more with ThreadSanitizer
 test-tsan    := threads threads_hs replays single_use cache nonces session12 \
 	rekey_load
-test-tsan-sh := selftests/serve_load_test.sh selftests/serve_reload_test.sh
+test-tsan-sh := $(patsubst %,selftests/%_test.sh,serve_load serve_reload \
+	serve_fleet)
 
 test-host    := $(test-both) $(filter-out $(test-kernel) $(test-new) \
 	$(test-only-25519), $(test-names))
