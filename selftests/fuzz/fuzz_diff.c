@@ -367,10 +367,28 @@ static bool client_curve(const struct side *c, const struct side *s,
 	       ours->version == KTLS_TLS12;
 }
 
+/*
+ * Who asks for another share (HelloRetryRequest) heeds whose order it is, if it
+ * is ours; libssl's server then always takes its own first
+ */
+static bool retry_order(const struct side *c, const struct side *s,
+			const struct outcome *libssl,
+			const struct outcome *ours)
+{
+	char share[LIST_MAX];
+
+	snprintf(share, sizeof(share), "%s", c->groups[OURS]);
+	share[strcspn(share, ":")] = '\0';
+	return s->client_order && !strstr(s->groups[OURS], share) &&
+	       libssl->version == KTLS_TLS13 && ours->version == KTLS_TLS13 &&
+	       !strcmp(libssl->suite, ours->suite) &&
+	       !strcmp(libssl->alpn, ours->alpn);
+}
+
 static bool (*const differences[])(const struct side *c, const struct side *s,
 				   const struct outcome *libssl,
 				   const struct outcome *ours) = {
-	client_curve,
+	client_curve, retry_order,
 };
 
 /* ---- comparing --------------------------------------------------------- */
