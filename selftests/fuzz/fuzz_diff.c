@@ -355,16 +355,17 @@ static void both_ours(const struct side *c, const struct side *s,
 /* ---- where they may differ --------------------------------------------- */
 
 /*
- * libssl's server wants the curve of a client's certificate among its own groups
- * (as RFC 8422 5.1.1 says of a server's); ours takes what it can verify
+ * libssl's server wants the curve of a client's certificate among the groups of
+ * both (as RFC 8422 5.1.1 says of a server's); ours takes what it can verify
  */
 static bool client_curve(const struct side *c, const struct side *s,
 			 const struct outcome *libssl,
 			 const struct outcome *ours)
 {
 	return c->cert && s->verify != KTLS_VERIFY_NONE &&
-	       !strstr(s->groups[OURS], "secp256r1") && !libssl->done &&
-	       ours->version == KTLS_TLS12;
+	       !(strstr(s->groups[OURS], "secp256r1") &&
+		 strstr(c->groups[OURS], "secp256r1")) &&
+	       !libssl->done && ours->version == KTLS_TLS12;
 }
 
 /*
