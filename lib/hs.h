@@ -457,6 +457,8 @@ int client13_server_hello(struct ktls_hs *hs, struct server_hello *m);
 int client12_server_hello(struct ktls_hs *hs, struct server_hello *m);
 /* Our share for hs->group, and the premaster secret from it and theirs */
 int client12_agree(struct ktls_hs *hs, struct slice share);
+size_t server_suites(const struct ktls_config *cfg, struct slice theirs,
+		     uint16_t version, const struct suite *common[SUITES_MAX]);
 int server_choose_alpn(struct ktls_hs *hs, const struct exts *e);
 const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,

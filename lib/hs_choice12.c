@@ -59,29 +59,6 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
 	       ecdh_curve_known(hs->cred, e) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
-/* What both have, in the order that counts; returns how many */
-static size_t common_suites(const struct ktls_config *cfg, struct slice theirs,
-			    const struct suite *common[SUITES_MAX])
-{
-	bool theirs_first = cfg->flags & KTLS_F_CLIENT_ORDER;
-	size_t n = 0;
-
-	for (size_t i = 0; !theirs_first && i < cfg->suites_len; i++)
-		if (u16s_have(theirs, cfg->suites[i]->id))
-			common[n++] = cfg->suites[i];
-	for (size_t i = 0; theirs_first && i + 1 < theirs.len; i += 2) {
-		uint16_t id = (uint16_t)(theirs.p[i] << 8 | theirs.p[i + 1]);
-		bool known = !u16s_have(cfg->suites_wire, id);
-
-		/* a list may name one many times */
-		for (size_t k = 0; k < n && !known; k++)
-			known = common[k]->id == id;
-		if (!known)
-			common[n++] = suite_find(id);
-	}
-	return n;
-}
-
 /*
  * Suite, group and credential go together: the first that fit; @known: and
  * whose certificate the client says that it can verify (RFC 6066 6)
@@ -89,17 +66,14 @@ static size_t common_suites(const struct ktls_config *cfg, struct slice theirs,
 static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 {
 	const struct suite *common[SUITES_MAX];
-	size_t n = common_suites(hs->config, m->suites, common);
+	size_t n = server_suites(hs->config, m->suites, KTLS_TLS12, common);
 	int err = -KTLS_E_NO_SUITE;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct suite *s = common[i];
 		bool named;
-		int lacks;
+		int lacks = choose_for(hs, s, &m->exts, &named);
 
-		if (s->version != KTLS_TLS12)
-			continue;
-		lacks = choose_for(hs, s, &m->exts, &named);
 		/* what the best of them lacks: numbered in that order */
 		if (lacks < err)
 			err = lacks;

@@ -18,6 +18,32 @@ static uint16_t choose_version(const struct ktls_hs *hs,
 	return 0;
 }
 
+/* Of @version, what both have, in the order that counts; returns how many */
+size_t server_suites(const struct ktls_config *cfg, struct slice theirs,
+		     uint16_t version, const struct suite *common[SUITES_MAX])
+{
+	struct slice first = cfg->suites_wire, second = theirs;
+	uint32_t tried = 0;	/* a list may name a suite many times */
+	size_t n = 0;
+
+	if (cfg->flags & KTLS_F_CLIENT_ORDER) {
+		first = theirs;
+		second = cfg->suites_wire;
+	}
+	for (size_t i = 0; i + 1 < first.len; i += 2) {
+		uint16_t id = (uint16_t)(first.p[i] << 8 | first.p[i + 1]);
+		const struct suite *suite = suite_find(id);
+
+		if (!suite || suite->version != version ||
+		    tried & 1u << (suite - suites))
+			continue;
+		tried |= 1u << (suite - suites);
+		if (u16s_have(second, id))
+			common[n++] = suite;
+	}
+	return n;
+}
+
 /*
  * The first common group for which there is a share; a round trip is spent
  * only where it buys something: the hybrid, or any common group at all.

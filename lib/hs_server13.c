@@ -54,32 +54,19 @@ static int check_hello(const struct client_hello *m)
 
 /* ---- choosing ---------------------------------------------------------- */
 
-/* Of any hash, or of @psk's */
-static bool suite_fits(const struct suite *suite, const struct psk_ext *psk)
-{
-	return suite->version == KTLS_TLS13 &&
-	       (!psk || suite->hash == psk->hash);
-}
-
+/* The first, or the first of @psk's hash */
 static const struct suite *choose_suite(const struct ktls_config *cfg,
 					struct slice theirs,
 					const struct psk_ext *psk)
 {
-	bool theirs_first = cfg->flags & KTLS_F_CLIENT_ORDER;
+	const struct suite *common[SUITES_MAX];
+	size_t n = server_suites(cfg, theirs, KTLS_TLS13, common);
 
-	for (size_t i = 0; theirs_first && i + 1 < theirs.len; i += 2) {
-		uint16_t id = (uint16_t)(theirs.p[i] << 8 | theirs.p[i + 1]);
-
-		if (u16s_have(cfg->suites_wire, id) &&
-		    suite_fits(suite_find(id), psk))
-			return suite_find(id);
-	}
-	for (size_t i = 0; !theirs_first && i < cfg->suites_len; i++)
-		if (suite_fits(cfg->suites[i], psk) &&
-		    u16s_have(theirs, cfg->suites[i]->id))
-			return cfg->suites[i];
+	for (size_t i = 0; psk && i < n; i++)
+		if (common[i]->hash == psk->hash)
+			return common[i];
 	/* 4.3.11: a key that both have is worth another suite, not none */
-	return psk ? choose_suite(cfg, theirs, NULL) : NULL;
+	return n ? common[0] : NULL;
 }
 
 static bool any_group(const struct group *group)
