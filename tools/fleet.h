@@ -18,10 +18,6 @@ struct fleet_options {
 
 #define FLEET_TIMEOUT	50
 
-/* Before any thread that handshakes; 0, or -1 after a complaint */
-int fleet_start(const struct fleet_options *o);
-void fleet_stop(void);
-
 /* For the options of a config, whatever their argument is */
 extern const struct ktls_session_store fleet_sessions;
 int fleet_first(void *arg, const void *id, size_t id_len, uint64_t until);

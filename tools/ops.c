@@ -6,6 +6,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
+#include "pool.h"
 
 int ops_option(struct ops *o, int opt, const char *arg)
 {
@@ -45,7 +46,7 @@ static int start_fleet(const struct ops *o)
 	if (!o->fleet.url && !o->fleet.auth && !o->fleet.timeout)
 		return 0;
 	if (o->fleet.url && o->ticket_keys.name)
-		return fleet_start(&o->fleet);
+		return pool_start(&o->fleet);
 	complain(o->fleet.url ? "--store needs --ticket-keys" :
 		 "--store-auth and --store-timeout need --store");
 	return -1;
@@ -64,7 +65,7 @@ int ops_start(const struct ops *o)
 void ops_stop(void)
 {
 	metrics_stop();
-	fleet_stop();
+	pool_stop();
 	access_log_close();
 }
 

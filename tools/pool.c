@@ -127,13 +127,13 @@ void pool_return(struct loan *loan, int err, const struct redis_answer *answer)
 
 /* ---- beginning --------------------------------------------------------- */
 
-int fleet_start(const struct fleet_options *o)
+int pool_start(const struct fleet_options *o)
 {
 	pool.timeout = o->timeout ? o->timeout : FLEET_TIMEOUT;
 	return place_open(&pool.place, o);
 }
 
-void fleet_stop(void)
+void pool_stop(void)
 {
 	while (pool.idle_len)
 		redis_close(pool.idle[--pool.idle_len]);

@@ -20,6 +20,10 @@ struct loan {
 	bool probe;		/* the one that tries a store that is down */
 };
 
+/* Before any thread that handshakes; 0, or -1 after a complaint */
+int pool_start(const struct fleet_options *o);
+void pool_stop(void);
+
 /*
  * 0; -EBUSY: it is down, and it is not for us to try; or -errno: it is down.
  * @answer is room for what it takes to connect.
