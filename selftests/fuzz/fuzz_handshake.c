@@ -19,19 +19,43 @@ struct plan {
 	bool changed;		/* a message is another, or not there */
 };
 
-/* All messages as one; HelloRequest is no part of a transcript (5246 7.4.1.1) */
-static void stream(struct wr *w, const struct flight *f)
+/*
+ * A server may send HelloRequest at any time, and it is no part of the
+ * transcript (5246 7.4.1.1): out with it, wherever a message may begin.
+ */
+static void drop_hello_requests(struct wr *w)
 {
 	static const uint8_t hello_request[MSG_HEADER];
+	size_t at = 0, len;
 
+	while (w->len - at >= MSG_HEADER) {
+		uint8_t *p = w->buf + at;
+
+		len = MSG_HEADER + ((size_t)p[1] << 16 |
+				    (size_t)p[2] << 8 | p[3]);
+		if (len > w->len - at)
+			break;
+		if (memcmp(p, hello_request, MSG_HEADER)) {
+			at += len;
+			continue;
+		}
+		w->len -= MSG_HEADER;
+		memmove(p, p + MSG_HEADER, w->len - at);
+	}
+}
+
+/* All messages as one */
+static void stream(struct wr *w, const struct mitm *m, enum end from,
+		   const struct flight *f)
+{
 	for (size_t i = 0; i < f->n; i++) {
 		const struct wr *d = &f->item[i].data;
 
-		if (f->item[i].type == CT_HANDSHAKE && !f->item[i].raw &&
-		    (d->len != MSG_HEADER ||
-		     memcmp(d->buf, hello_request, MSG_HEADER)))
+		if (f->item[i].type == CT_HANDSHAKE && !f->item[i].raw)
 			wr_bytes(w, d->buf, d->len);
 	}
+	if (from == SERVER_END && m->hs[from]->info.version == KTLS_TLS12)
+		drop_hello_requests(w);
 }
 
 /* Who it reaches shall believe it: where it makes sense */
@@ -84,7 +108,7 @@ static void alter(struct mitm *m, enum end from, struct flight *f, void *arg)
 	struct wr before = { 0 }, after = { 0 };
 	bool done = item_is(&f->item[f->n - 1], HT_FINISHED);
 
-	stream(&before, f);
+	stream(&before, m, from, f);
 	if (p->repair)
 		repair(m, from, f);
 	for (size_t e = 0; e < p->edits; e++) {
@@ -100,7 +124,7 @@ static void alter(struct mitm *m, enum end from, struct flight *f, void *arg)
 	/* 0.5-RTT, once, as soon as it may be sent */
 	p->answered = p->answered ||
 		      ktls_hs_answer(m->hs[SERVER_END], "answer", 6) > 0;
-	stream(&after, f);
+	stream(&after, m, from, f);
 	if (ktls_hs_wants(m->hs[OTHER(from)]) & KTLS_WANT_RECV)
 		p->changed |= differs(&before, &after, done);
 	wr_free(&before);
