@@ -7,6 +7,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <net/sock.h>
 
@@ -140,13 +141,14 @@ static void kc_conn_settle(struct kc_conn *conn)
 	while (READ_ONCE(sk->sk_state) != TCP_CLOSE &&
 	       !READ_ONCE(conn->hurry) && check_net(conn->ep->net) &&
 	       time_before(jiffies, end))
-		schedule_timeout_interruptible(HZ / 50);
+		schedule_timeout_idle(HZ / 50);
 }
 
 static int kc_conn_thread(void *data)
 {
 	struct kc_conn *conn = data;
 
+	allow_kernel_signal(SIGTERM);
 	conn->error = kc_conn_run(conn);
 	kc_conn_state(conn, KTLS_CONSUMER_STATE_CLOSING);
 	kc_conn_settle(conn);
@@ -229,11 +231,11 @@ static void kc_conn_reap(struct work_struct *work)
 	struct kc_conn *conn = container_of(work, struct kc_conn, reap);
 	struct kc_endpoint *ep = conn->ep;
 
-	kthread_stop_put(conn->task);
 	kc_conn_close(conn);
 	kc_conn_count(conn);
 	if (kc_conn_leave(conn))
 		kc_netlink_finished(ep);
+	kthread_stop_put(conn->task);	/* which nobody can signal any more */
 	kc_conn_free(conn);
 }
 
@@ -290,13 +292,20 @@ int kc_conn_start(struct kc_endpoint *ep, struct socket *sock)
 	return 0;
 }
 
+/*
+ * A signal wakes a thread that waits for its peer. Shutting down what it reads
+ * would, too, but TCP then answers what still comes with a reset, which may
+ * overtake close_notify.
+ */
 void kc_conn_stop(struct kc_conn *conn, bool hard)
 {
 	WRITE_ONCE(conn->closing, true);
-	if (hard)
-		WRITE_ONCE(conn->hurry, true);
+	send_sig(SIGTERM, conn->task, 1);
+	if (!hard)
+		return;
+	WRITE_ONCE(conn->hurry, true);
 	if (conn->sock)
-		kernel_sock_shutdown(conn->sock, hard ? SHUT_RDWR : SHUT_RD);
+		kernel_sock_shutdown(conn->sock, SHUT_RDWR);
 }
 
 int kc_conn_init(void)

@@ -7,6 +7,7 @@
 #include <linux/bvec.h>
 #include <linux/jiffies.h>
 #include <linux/net.h>
+#include <linux/sched/signal.h>
 #include <linux/unaligned.h>
 #include <net/inet_connection_sock.h>
 #include <net/tls.h>
@@ -118,6 +119,10 @@ static ssize_t kc_recvmsg(struct kc_conn *conn, u8 *type)
 		return err;
 	iov_iter_bvec(&msg.msg_iter, ITER_DEST, conn->bv, KC_PAGES, KC_CHUNK);
 	n = sock_recvmsg(conn->sock, &msg, 0);
+	if (n == -EINTR) {	/* by kc_conn_stop(): to look around */
+		flush_signals(current);
+		n = -EAGAIN;
+	}
 	/* what is put there shortens what is left */
 	if (n >= 0 && msg.msg_controllen < sizeof(u))
 		*type = tls_get_record_type(sk, &u.cmsg);
@@ -233,6 +238,8 @@ int kc_send(struct kc_conn *conn, const struct bio_vec *bv, unsigned int nr,
 		iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nr, len);
 		iov_iter_advance(&msg.msg_iter, done);
 		n = sock_sendmsg(conn->sock, &msg);
+		if (n == -EINTR)	/* by kc_conn_stop() */
+			return -ESHUTDOWN;
 		if (n < 0)
 			return n == -EAGAIN ? -ETIMEDOUT : n;
 		kc_sent(conn, n);

@@ -215,6 +215,41 @@ busy()
 	close_all
 }
 
+# ... even one that has not read it yet, and sends still: no reset follows it
+sends_on()	# PORT FIFO
+{
+	python3 - "$@" "$pki/ca.pem" <<-'E'
+	import select, socket, ssl, sys
+	port, fifo, ca = sys.argv[1:]
+	tls = ssl.create_default_context(cafile=ca).wrap_socket(
+	    socket.create_connection(("127.0.0.1", port)),
+	    server_hostname="localhost", suppress_ragged_eofs=False)
+	tls.sendall(b"hello")
+	open(fifo, "w").close()
+	poll = select.poll()
+	poll.register(tls, select.POLLRDHUP)
+	poll.poll()
+	tls.sendall(b"still here")
+	print("read", len(tls.read()), "error", tls.getsockopt(
+	    socket.SOL_SOCKET, socket.SO_ERROR))
+	E
+}
+
+closed_while_sending()
+{
+	agent
+	listens discard
+	mkfifo "$dir/sent"
+	sends_on "$port" "$dir/sent" >"$dir/said" 2>&1 &
+	client=$!
+	others+=("$client")
+	within cat "$dir/sent"
+	within "$ktls" kernel close "$id"
+	wait "$client" || :
+	is "what the client has heard" "$(<"$dir/said")" \
+		"read 0 error 0"
+}
+
 # ---- other people's TLS ----------------------------------------------------
 
 # s_client, that stays: what is written to file descriptor 7 is sent
@@ -622,7 +657,8 @@ strip --strip-debug -o "$module" \
 	"${KTLS_TEST_MODULES:-$top/build/modules}/kmod/ktls_consumer.ko"
 # Keys that are made stay until the end, and the agent has them, too
 keyctl new_session >/dev/null
-tests="load usage nobody services much many listed closed busy ipv6
+tests="load usage nobody services much many listed closed busy
+	closed_while_sending ipv6
 	openssl_client openssl_server key_update wrong_certificates
 	slow_handshakes ends_badly crowded own_certificate no_such_key rights
 	namespaces silence removal"
