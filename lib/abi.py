@@ -6,8 +6,9 @@
 #
 #	O=build gdb -nx -batch -x lib/abi.py
 #
-# "grows": a struct that says its own size, or that goes with it as an argument,
-# so that members may be added at its end; others are in arrays and structs.
+# "grows": a struct that says its own size, or that goes with it as an argument
+# or in struct ktls_sizes, so that members may be added at its end; others are in
+# arrays and structs.
 import glob
 import os
 import re
@@ -25,6 +26,9 @@ def call(name):
     types = [f.type for f in kind.fields()]
     if name.endswith("_size") and types[-1].name == "size_t":
         growing.add(str(types[-2].target().unqualified()))
+    if types and str(types[-1]) == "const struct ktls_sizes *":
+        growing.update(f"struct ktls_{f.name}"
+                       for f in types[-1].target().fields())
 
 
 def layout(name):

@@ -222,10 +222,28 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 	return err;
 }
 
-int ktls_config_new(struct ktls_config **out, const struct ktls_opts *opts)
+static int make(struct ktls_config **out, const struct ktls_opts *o,
+		struct text why)
 {
+	struct ktls_config *cfg = calloc(1, sizeof(*cfg));
+	int err;
+
+	if (!cfg)
+		return -ENOMEM;
+	atomic_init(&cfg->refs, 1);
+	err = build(cfg, o, why);
+	if (err)
+		ktls_config_put(cfg);
+	else
+		*out = cfg;
+	return err;
+}
+
+int ktls_config_new_size(struct ktls_config **out, const struct ktls_opts *opts,
+			 const struct ktls_sizes *sizes)
+{
+	struct opts_parts parts = { 0 };
 	struct ktls_opts o = { 0 };
-	struct ktls_config *cfg;
 	struct text why;
 	int err = opts_take(&o, sizeof(o), opts,
 			    offsetof(struct ktls_opts, flags));
@@ -235,18 +253,12 @@ int ktls_config_new(struct ktls_config **out, const struct ktls_opts *opts)
 		return err;
 	why = (struct text){ o.error, o.error_size };
 	text_set(why, "%s", "");
-	cfg = calloc(1, sizeof(*cfg));
-	if (!cfg)
-		return -ENOMEM;
-	atomic_init(&cfg->refs, 1);
-	err = build(cfg, &o, why);
-	if (!err) {
-		*out = cfg;
-		return 0;
-	}
-	if (o.error && o.error_size && !o.error[0])
+	err = opts_take_parts(&parts, &o, sizes);
+	if (!err)
+		err = make(out, &o, why);
+	if (err && o.error && o.error_size && !o.error[0])
 		text_set(why, "%s", ktls_strerror(err));
-	ktls_config_put(cfg);
+	opts_free_parts(&parts);
 	return err;
 }
 

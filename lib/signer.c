@@ -4,25 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "opts.h"
 #include "x509.h"
 
 struct ktls_signer {
 	struct cred cred;
 };
 
-int ktls_signer_new(struct ktls_signer **out, const struct ktls_cred *cred,
-		    char *error, size_t error_size)
+int ktls_signer_new_size(struct ktls_signer **out, char *error,
+			 size_t error_size, const struct ktls_cred *cred,
+			 size_t size)
 {
 	struct text why = { error, error_size };
-	struct ktls_signer *s = calloc(1, sizeof(*s));
-	int err;
+	struct ktls_cred from = { 0 };
+	int err = opts_copy(&from, sizeof(from), cred, size);
+	struct ktls_signer *s;
 
 	*out = NULL;
 	text_set(why, "%s", "");
+	if (err)
+		return err;
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	err = cred->key_elsewhere ? -EINVAL :
-				    cred_load(&s->cred, cred, false, why);
+	err = from.key_elsewhere ? -EINVAL :
+				   cred_load(&s->cred, &from, false, why);
 	if (err) {
 		free(s);
 		return err;

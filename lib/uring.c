@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "opts.h"
+
 #ifndef SOL_TLS
 #define SOL_TLS	282
 #endif
@@ -140,13 +142,11 @@ int ktls_uring_new(struct ktls_uring **out, struct io_uring *ring,
 {
 	struct ktls_uring_opts o = { 0 };
 	struct ktls_uring *u;
-	int err;
+	int err = opts ? opts_take(&o, sizeof(o), opts, sizeof(o.size)) : 0;
 
 	*out = NULL;
-	if (opts && (opts->size < sizeof(o.size) || opts->size > sizeof(o)))
-		return -EINVAL;
-	if (opts)
-		memcpy(&o, opts, opts->size);
+	if (err)
+		return err;
 	if (!o.buffers)
 		o.buffers = BUFFERS;
 	if (o.buffers > BUFFERS_MAX || o.buffers & (o.buffers - 1))
@@ -249,35 +249,43 @@ void stream_fail(struct ktls_stream *s, int err)
 
 /* ---- a stream's life ----------------------------------------------------- */
 
-static struct ktls_stream *new_stream(struct ktls_uring *u, int fd, int slot,
-				      const struct ktls_stream_ops *ops,
-				      void *arg)
+static int new_stream(struct ktls_stream **out, struct ktls_uring *u, int fd,
+		      int slot, void *arg, const struct ktls_stream_ops *ops,
+		      size_t size)
 {
 	struct ktls_stream *s = aligned_alloc(16, (sizeof(*s) + 15) & ~15ul);
+	int err;
 
 	if (!s)
-		return NULL;
+		return -ENOMEM;
 	*s = (struct ktls_stream){
-		.u = u, .ops = ops, .arg = arg, .fd = fd, .slot = slot,
+		.u = u, .arg = arg, .fd = fd, .slot = slot,
 	};
+	err = opts_copy(&s->ops, sizeof(s->ops), ops, size);
+	if (err) {
+		free(s);
+		return err;
+	}
 	s->last = &s->job;
 	s->held_last = &s->held;
 	link_init(&s->ready);
-	return s;
+	*out = s;
+	return 0;
 }
 
-int ktls_stream_new(struct ktls_stream **out, struct ktls_uring *u,
-		    struct ktls_hs *hs, int fd, int slot,
-		    const struct ktls_stream_ops *ops, void *arg)
+int ktls_stream_new_size(struct ktls_stream **out, struct ktls_uring *u,
+			 struct ktls_hs *hs, int fd, int slot, void *arg,
+			 const struct ktls_stream_ops *ops, size_t size)
 {
 	struct ktls_stream *s;
+	int err;
 
 	*out = NULL;
 	if (fd < 0 && slot < 0)
 		return -EINVAL;
-	s = new_stream(u, fd, slot, ops, arg);
-	if (!s)
-		return -ENOMEM;
+	err = new_stream(&s, u, fd, slot, arg, ops, size);
+	if (err)
+		return err;
 	s->hs = hs;
 	/* a failure is remembered by the handshake */
 	if (fd >= 0)
@@ -287,9 +295,9 @@ int ktls_stream_new(struct ktls_stream **out, struct ktls_uring *u,
 	return 0;
 }
 
-int ktls_stream_adopt(struct ktls_stream **out, struct ktls_uring *u,
-		      struct ktls_conn *conn, int slot,
-		      const struct ktls_stream_ops *ops, void *arg)
+int ktls_stream_adopt_size(struct ktls_stream **out, struct ktls_uring *u,
+			   struct ktls_conn *conn, int slot, void *arg,
+			   const struct ktls_stream_ops *ops, size_t size)
 {
 	struct ktls_stream *s;
 	int err = ktls_conn_own_io(conn);
@@ -297,9 +305,9 @@ int ktls_stream_adopt(struct ktls_stream **out, struct ktls_uring *u,
 	*out = NULL;
 	if (err)
 		return err;
-	s = new_stream(u, ktls_conn_fd(conn), slot, ops, arg);
-	if (!s)
-		return -ENOMEM;
+	err = new_stream(&s, u, ktls_conn_fd(conn), slot, arg, ops, size);
+	if (err)
+		return err;
 	s->conn = conn;
 	s->flush = true;
 	stream_ready(s);
@@ -315,8 +323,8 @@ static void release(struct ktls_stream *s)
 	ktls_conn_free(s->conn);
 	if (s->own_fd)
 		close(s->fd);
-	if (s->ops->freed)
-		s->ops->freed(s->arg);
+	if (s->ops.freed)
+		s->ops.freed(s->arg);
 	free(s);
 }
 

@@ -79,7 +79,7 @@ struct held {
 struct ktls_stream {
 	struct ring_link ready;
 	struct ktls_uring *u;
-	const struct ktls_stream_ops *ops;
+	struct ktls_stream_ops ops;
 	void *arg;
 	struct ktls_hs *hs;
 	struct ktls_conn *conn;

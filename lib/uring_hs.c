@@ -52,7 +52,7 @@ static void finish(struct ktls_stream *s)
 	s->hs = NULL;
 	ktls_conn_own_io(s->conn);
 	s->flush = true;
-	s->ops->ready(s, 0);
+	s->ops.ready(s, 0);
 }
 
 static void fail(struct ktls_stream *s)
@@ -61,7 +61,7 @@ static void fail(struct ktls_stream *s)
 	s->ended = true;
 	/* what comes now is of no interest */
 	stream_cancel(s, OP_RX, OP_CANCEL_RX);
-	s->ops->ready(s, s->error);
+	s->ops.ready(s, s->error);
 }
 
 static void ask(struct ktls_stream *s, unsigned int wants)
@@ -69,8 +69,8 @@ static void ask(struct ktls_stream *s, unsigned int wants)
 	if (s->told == wants)
 		return;
 	s->told = wants;
-	if (s->ops->wants)
-		s->ops->wants(s, wants);
+	if (s->ops.wants)
+		s->ops.wants(s, wants);
 }
 
 void hs_step(struct ktls_stream *s)

@@ -25,7 +25,7 @@ static void end(struct ktls_stream *s, int err)
 	s->ended = true;
 	if (err <= -2048 && err != -KTLS_E_TRUNCATED)
 		stream_fail(s, err);
-	s->ops->end(s, err);
+	s->ops.end(s, err);
 }
 
 void rx_end(struct ktls_stream *s, int err)
@@ -52,7 +52,7 @@ static void take_record(struct ktls_stream *s, uint8_t type, const void *p,
 		s->odd = 0;
 		rc = ktls_conn_data(s->conn, len);
 		if (rc > 0 && len)
-			s->ops->data(s, p, len);
+			s->ops.data(s, p, len);
 		else
 			verdict(s, rc);
 		return;
@@ -60,8 +60,8 @@ static void take_record(struct ktls_stream *s, uint8_t type, const void *p,
 	rc = ktls_conn_record(s->conn, type, p, len);
 	s->flush = true;
 	verdict(s, rc);
-	if (rc > 0 && s->ops->event && !s->freed)
-		s->ops->event(s, ktls_conn_events(s->conn));
+	if (rc > 0 && s->ops.event && !s->freed)
+		s->ops.event(s, ktls_conn_events(s->conn));
 }
 
 /* What the kernel could not give as a record: the library looks itself */
@@ -214,10 +214,10 @@ static void take_user(struct ktls_stream *s)
 		ssize_t n = ktls_recv(s->conn, buf, RECORD_DATA, 0);
 
 		if (n > 0) {
-			s->ops->data(s, buf, (size_t)n);
+			s->ops.data(s, buf, (size_t)n);
 		} else if (n == -EINTR) {
-			if (s->ops->event)
-				s->ops->event(s, ktls_conn_events(s->conn));
+			if (s->ops.event)
+				s->ops.event(s, ktls_conn_events(s->conn));
 		} else {
 			verdict(s, (int)n);
 			return;
@@ -283,8 +283,8 @@ static void discard_done(struct ktls_stream *s, int res)
 	if (more || res == -EINTR || s->closed)
 		return;
 	s->closed = true;
-	if (s->ops->closed)
-		s->ops->closed(s, s->error);
+	if (s->ops.closed)
+		s->ops.closed(s, s->error);
 }
 
 /* ---- all of them --------------------------------------------------------- */

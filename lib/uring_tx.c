@@ -11,8 +11,10 @@
 
 /* ---- jobs ---------------------------------------------------------------- */
 
-void ktls_stream_send(struct ktls_stream *s, struct ktls_job *job)
+void ktls_stream_send_size(struct ktls_stream *s, struct ktls_job *job,
+			   size_t size)
 {
+	job->size = size;
 	job->next = NULL;
 	*s->last = job;
 	s->last = &job->next;
@@ -277,8 +279,8 @@ static void tell_closed(struct ktls_stream *s, int err)
 	if (s->error || s->closed)
 		return;
 	s->closed = true;
-	if (s->ops->closed)
-		s->ops->closed(s, err);
+	if (s->ops.closed)
+		s->ops.closed(s, err);
 }
 
 /* close_notify and shutdown(2), as one chain, or the latter alone */

@@ -35,8 +35,8 @@ verdict "a struct with a size may grow" \
 	"$(broken 's/^(struct ktls_opts size) .* grows/\1 9999 grows/')"
 breaks "but not shrink" 's/^(struct ktls_opts size) .* grows/\1 8 grows/' \
 	"$(grep '^struct ktls_opts size' lib/libktls.abi)"
-breaks "nor may others grow" 's/^(struct ktls_cred size) .* f/\1 9999 f/' \
-	"$(grep '^struct ktls_cred size' lib/libktls.abi)"
+breaks "nor may others grow" 's/^(struct ktls_why size) .* f/\1 9999 f/' \
+	"$(grep '^struct ktls_why size' lib/libktls.abi)"
 breaks "a call that is gone" '/^call ktls_flush:/d' \
 	"call ktls_flush: int (struct ktls_conn *)"
 breaks "... or takes something else" \

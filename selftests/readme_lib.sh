@@ -16,8 +16,9 @@ calls()	# BEFORE AFTER
 	{
 		exported libktls
 		exported libktls-uring
-		printf 'ktls_%s\n' conn_info hs_info probe uring_is_ours \
-			hs_{sign,cred,verify}_request
+		sed -nE 's/^static inline .*\b(ktls_[a-z_0-9]+)\(.*/\1/p' \
+			lib/include/*.h
+		printf 'ktls_hs_%s_request\n' sign cred verify	# by a macro
 	} | sed "s,.*,$1&$2,"
 }
 

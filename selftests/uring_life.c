@@ -344,6 +344,26 @@ TEST_F(uring_life, no_descriptor)
 	ktls_hs_free(hs);
 }
 
+/* A program of a later version, whose ops have more */
+TEST_F(uring_life, later_ops)
+{
+	struct uring_pair *p = &self->p;
+	struct ktls_config *c = mode_config(&variant->mode, KTLS_CLIENT, NULL);
+	struct {
+		struct ktls_stream_ops known;
+		void (*later)(void *arg);
+	} ops = { .known = uring_end_ops, .later = uring_end_ops.freed };
+	struct ktls_stream *s;
+	struct ktls_hs *hs;
+
+	ASSERT_OK(ktls_hs_new(&hs, c, "localhost"));
+	ktls_config_put(c);
+	EXPECT_EQ(ktls_stream_new_size(&s, p->u, hs, -1, 1, NULL, &ops.known,
+				       sizeof(ops)), -E2BIG);
+	EXPECT_FALSE(s);
+	ktls_hs_free(hs);
+}
+
 TEST_F(uring_life, freed_while_installing)
 {
 	struct uring_pair *p = &self->p;

@@ -1026,6 +1026,21 @@ struct ktls_opts {
 	uint32_t known_chains;
 };
 
+/*
+ * How long the structs are that it points to, as the program knows them, which
+ * may be built with another version of this header than the library: each may
+ * grow at its end.
+ */
+struct ktls_sizes {
+	size_t size;			/* of this struct */
+	size_t cred;			/* of struct ktls_cred; and so on */
+	size_t supp;
+	size_t oid_filter;
+	size_t psk;
+	size_t hooks;
+	size_t session_store;
+};
+
 #define KTLS_NO_KNOWN_CHAINS	UINT32_MAX
 
 #define KTLS_NO_SESSIONS	((size_t)-1)
@@ -1168,10 +1183,25 @@ struct ktls_opts {
  *
  * Returns 0, or -EINVAL / -KTLS_E_OPTION for an option that makes no sense,
  * -KTLS_E_CERT_FILE, _KEY_FILE, _KEY_MISMATCH, _CA_FILE, -KTLS_E_NO_KERNEL
- * (KTLS_PATH_KERNEL and nothing can be offered), -ENOMEM.
+ * (KTLS_PATH_KERNEL and nothing can be offered), -ENOMEM; -E2BIG: an option is
+ * set that this version of the library does not know yet.
  */
-int ktls_config_new(struct ktls_config **config,
-		    const struct ktls_opts *opts) KTLS_MUST_CHECK;
+int ktls_config_new_size(struct ktls_config **config,
+			 const struct ktls_opts *opts,
+			 const struct ktls_sizes *sizes) KTLS_MUST_CHECK;
+KTLS_MUST_CHECK
+static inline int ktls_config_new(struct ktls_config **config,
+				  const struct ktls_opts *opts)
+{
+	const struct ktls_sizes sizes = {
+		sizeof(struct ktls_sizes), sizeof(struct ktls_cred),
+		sizeof(struct ktls_supp), sizeof(struct ktls_oid_filter),
+		sizeof(struct ktls_psk), sizeof(struct ktls_hooks),
+		sizeof(struct ktls_session_store)
+	};
+
+	return ktls_config_new_size(config, opts, &sizes);
+}
 struct ktls_config *ktls_config_get(struct ktls_config *config);
 void ktls_config_put(struct ktls_config *config);	/* NULL is fine */
 
@@ -1462,8 +1492,17 @@ int ktls_hs_verify_answer(struct ktls_hs *hs, int answer) KTLS_MUST_CHECK;
  * with this key, or not TLS's), -EMSGSIZE, -ENOMEM or -KTLS_E_CRYPTO.
  */
 struct ktls_signer;
-int ktls_signer_new(struct ktls_signer **signer, const struct ktls_cred *cred,
-		    char *error, size_t error_size) KTLS_MUST_CHECK;
+int ktls_signer_new_size(struct ktls_signer **signer, char *error,
+			 size_t error_size, const struct ktls_cred *cred,
+			 size_t size) KTLS_MUST_CHECK;
+KTLS_MUST_CHECK
+static inline int ktls_signer_new(struct ktls_signer **signer,
+				  const struct ktls_cred *cred, char *error,
+				  size_t error_size)
+{
+	return ktls_signer_new_size(signer, error, error_size, cred,
+				    sizeof(*cred));
+}
 void ktls_signer_free(struct ktls_signer *signer);	/* NULL is fine */
 ssize_t ktls_signer_sign(const struct ktls_signer *signer,
 			 const struct ktls_sign_request *request, void *sig,

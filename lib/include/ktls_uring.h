@@ -52,7 +52,8 @@ struct ktls_uring_opts {
 };
 
 /*
- * Returns 0; -EINVAL; -ENOMEM; -EEXIST (the buffer group is in use); or
+ * Returns 0; -EINVAL; -E2BIG (an option that this version of the library does
+ * not know yet); -ENOMEM; -EEXIST (the buffer group is in use); or
  * -ENOTSUP: this kernel lacks multishot recvmsg or rings of buffers.
  */
 int ktls_uring_new(struct ktls_uring **u, struct io_uring *ring,
@@ -82,8 +83,8 @@ bool ktls_uring_turn(struct ktls_uring *u);
 /* ---- connections on an io_uring ---------------------------------------- */
 
 /*
- * What the caller is told.  In each of them any call on any stream may be made,
- * also ktls_stream_free() on this one.
+ * What the caller is told; copied.  In each of them any call on any stream may
+ * be made, also ktls_stream_free() on this one.
  */
 struct ktls_stream_ops {
 	/*
@@ -134,17 +135,36 @@ struct ktls_stream_ops {
  * @slot: -1, or where the same socket is in the ring's table of files, by which
  * requests then go.  With such a direct descriptor alone, @fd is -1, and a
  * descriptor for the library's own use is made (Linux 6.8; -ENOTSUP).
- * Returns 0 or, with @hs still the caller's, a failure; -ENOMEM.
+ * Returns 0 or, with @hs still the caller's, a failure; -ENOMEM; -E2BIG for
+ * @ops with a call that this version of the library does not know yet.
  */
-int ktls_stream_new(struct ktls_stream **s, struct ktls_uring *u,
-		    struct ktls_hs *hs, int fd, int slot,
-		    const struct ktls_stream_ops *ops,
-		    void *arg) KTLS_MUST_CHECK;
+int ktls_stream_new_size(struct ktls_stream **s, struct ktls_uring *u,
+			 struct ktls_hs *hs, int fd, int slot, void *arg,
+			 const struct ktls_stream_ops *ops,
+			 size_t size) KTLS_MUST_CHECK;
+KTLS_MUST_CHECK
+static inline int ktls_stream_new(struct ktls_stream **s, struct ktls_uring *u,
+				  struct ktls_hs *hs, int fd, int slot,
+				  const struct ktls_stream_ops *ops, void *arg)
+{
+	return ktls_stream_new_size(s, u, hs, fd, slot, arg, ops,
+				    sizeof(*ops));
+}
 /* The same with an established connection; ops.ready() is not called */
-int ktls_stream_adopt(struct ktls_stream **s, struct ktls_uring *u,
-		      struct ktls_conn *conn, int slot,
-		      const struct ktls_stream_ops *ops,
-		      void *arg) KTLS_MUST_CHECK;
+int ktls_stream_adopt_size(struct ktls_stream **s, struct ktls_uring *u,
+			   struct ktls_conn *conn, int slot, void *arg,
+			   const struct ktls_stream_ops *ops,
+			   size_t size) KTLS_MUST_CHECK;
+KTLS_MUST_CHECK
+static inline int ktls_stream_adopt(struct ktls_stream **s,
+				    struct ktls_uring *u,
+				    struct ktls_conn *conn, int slot,
+				    const struct ktls_stream_ops *ops,
+				    void *arg)
+{
+	return ktls_stream_adopt_size(s, u, conn, slot, arg, ops,
+				      sizeof(*ops));
+}
 
 void *ktls_stream_arg(const struct ktls_stream *s);
 /* Of the one who is there: NULL before or after */
@@ -188,7 +208,8 @@ struct ktls_job {
 	 * be read; or as of ktls_send()
 	 */
 	void (*done)(struct ktls_stream *s, struct ktls_job *job, int err);
-	struct ktls_job *next;	/* the stream's */
+	struct ktls_job *next;	/* the stream's, as is the size */
+	size_t size;
 	/*
 	 * NULL, or, with @len 0: a call on the connection that puts a message
 	 * into what is sent, such as ktls_conn_request_auth(), made in its turn
@@ -199,7 +220,12 @@ struct ktls_job {
 };
 
 /* Queue it behind the others; @job->done() is never called before it returns */
-void ktls_stream_send(struct ktls_stream *s, struct ktls_job *job);
+void ktls_stream_send_size(struct ktls_stream *s, struct ktls_job *job,
+			   size_t size);
+static inline void ktls_stream_send(struct ktls_stream *s, struct ktls_job *job)
+{
+	ktls_stream_send_size(s, job, sizeof(*job));
+}
 /* Does something wait to be sent? */
 bool ktls_stream_sending(const struct ktls_stream *s);
 
