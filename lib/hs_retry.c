@@ -97,6 +97,7 @@ void hello_keep(struct ktls_hs *hs, const struct client_hello *m)
 	memcpy(hs->client_random, m->random.p, RANDOM_LEN);
 	memcpy(hs->session_id, m->session_id.p, m->session_id.len);
 	hs->session_id_len = m->session_id.len;
+	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
 }
 
 /* A second hello is the first that we see: be where we sent the request */

@@ -273,7 +273,6 @@ static int first_hello(struct ktls_hs *hs, const struct client_hello *m)
 		hs->server.early_skip = EARLY_SKIP_MAX +
 					2 * (size_t)hs->config->early_data;
 	}
-	hs->server.post_auth = ext_has(&m->exts, EXT_POST_HANDSHAKE_AUTH);
 	return transcript_begin(&hs->transcript, hs->config->crypto,
 				hs->suite->hash);
 }

@@ -194,6 +194,25 @@ TEST(libssl)
 	with_end(&w);
 }
 
+/* What the hello offers for later is offered, whoever saw the first */
+TEST(authentication_later)
+{
+	struct ktls_opts o = { .size = sizeof(o), .role = KTLS_SERVER,
+		.verify = KTLS_VERIFY_REQUIRE,
+		.flags = KTLS_F_COOKIE | KTLS_F_AUTH_LATER |
+			 KTLS_F_POST_HANDSHAKE_AUTH };
+	struct bytes hello;
+	struct two t;
+
+	two_begin(&t, KTLS_OPTS(.role = KTLS_CLIENT,
+				.flags = KTLS_F_POST_HANDSHAKE_AUTH), &o,
+		  "localhost");
+	first(&t, &hello);
+	agrees(&t, t.server_config, &hello);
+	EXPECT_TRUE(t.server->server.post_auth);
+	two_end(&t);
+}
+
 /* ---- what opens -------------------------------------------------------- */
 
 static uint8_t *cookie_in(struct bytes *b, size_t *len)
