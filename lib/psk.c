@@ -257,9 +257,9 @@ int psk_take_choice(struct ktls_hs *hs, const struct exts *sh)
 	psk->index = sh->psk_choice;
 	psk->ext = c->psks[sh->psk_choice].ext;
 	psk->alone = !ext_has(sh, EXT_KEY_SHARE);
-	/* 4.3.10: only what was offered */
+	/* 4.3.11: only a mode that was offered */
 	if (psk->alone && !(hs->config->flags & KTLS_F_PSK_KE))
-		return -KTLS_E_EXT_MISSING;
+		return -KTLS_E_PSK_CHOICE;
 	take_up(hs);
 	return 0;
 }

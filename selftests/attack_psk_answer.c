@@ -73,7 +73,7 @@ TEST_F(psk, answers)
 	answered(self, (struct ext_edit){ .type = EXT_PSK, .body = "\0\0\0",
 		 .len = 3 }, -KTLS_E_DECODE);
 	answered(self, (struct ext_edit){ .type = EXT_SHARES, .drop = true },
-		 -KTLS_E_EXT_MISSING);
+		 -KTLS_E_PSK_CHOICE);
 	/* even if he in the middle had the keys that the client has then */
 	answered(self, (struct ext_edit){ .type = EXT_PSK, .drop = true },
 		 -KTLS_E_UNEXPECTED);
