@@ -192,6 +192,9 @@ static int check_version(const struct ktls_hs *hs,
 	bool listed = m->where != IN_SH12;
 	uint16_t max = hs_max_version(hs);
 
+	/* 4.2.3: in 1.2 there is no way to 1.3 */
+	if (listed && hs->binding.round)
+		return -KTLS_E_VERSION;
 	if (listed && (m->selected != KTLS_TLS13 || max < KTLS_TLS13))
 		return -KTLS_E_VERSION_CHOICE;
 	if (!listed && max >= KTLS_TLS13 &&

@@ -66,6 +66,23 @@ TEST(each_has_the_extended_main_secret)
 	}
 }
 
+/* ---- the version -------------------------------------------------------- */
+
+/* 9846 4.2.3: in 1.2 there is no way to 1.3 */
+TEST(an_answer_of_tls13)
+{
+	struct ext_edit x = { SERVER_END, HT_SERVER_HELLO, 43, "\3\4", 2,
+			      false };
+	struct mitm m;
+
+	mitm_begin(&m, NULL, KTLS_OPTS(TLS12), NULL);
+	mitm_run(&m, NULL, NULL);
+	again(&m, NULL, NULL);
+	mitm_run(&m, ext_edit, &x);
+	mitm_failed(&m, CLIENT_END, -KTLS_E_VERSION);
+	mitm_end(&m);
+}
+
 /* ---- the limits of records (RFC 8449 4) -------------------------------- */
 
 static void check_limits(const struct mitm *m, uint16_t tx, uint16_t rx)
