@@ -47,6 +47,7 @@ int post_take_certificate(struct ktls_conn *conn, struct slice body,
 	/* nothing of who was there before */
 	post->hs->info.peer_sigalg = 0;
 	post->hs->info.peer_verified = 0;
+	post->hs->info.peer_raw_key = 0;
 	post->hs->info.peer_status = KTLS_STATUS_NONE;
 	err = server13_answer(post->hs, body, m.context);
 	if (err)
@@ -77,6 +78,10 @@ static int know_peer(struct ktls_conn *conn, const struct ktls_hs *hs)
 		return err;
 	conn->peer_sigalg = hs->info.peer_sigalg;
 	conn->peer_verified = hs->info.peer_verified;
+	conn->peer_raw_key = hs->info.peer_raw_key;
+	/* and its tickets, which are for him, end with his certificate */
+	conn->session_lifetime = session_limit(hs, conn->session_made,
+					       conn->session_lifetime);
 	conn->peer_status = hs->info.peer_status;
 	return 0;
 }

@@ -141,17 +141,16 @@ bool session_fits(const struct ktls_config *cfg, const struct session *s)
 
 /* ---- from the handshake ------------------------------------------------ */
 
-/* Not longer than the certificates by which the peer was known */
-static uint32_t lifetime_of(const struct ktls_hs *hs, uint64_t now)
+uint32_t session_limit(const struct ktls_hs *hs, uint64_t made,
+		       uint32_t lifetime)
 {
-	uint32_t lifetime = hs->config->session_lifetime;
 	uint64_t until = UINT64_MAX;
 
 	if (hs->info.peer_verified)
 		until = peer_until(&hs->peer);
-	if (until <= now)
+	if (until <= made)
 		return 0;
-	return until - now < lifetime ? (uint32_t)(until - now) : lifetime;
+	return until - made < lifetime ? (uint32_t)(until - made) : lifetime;
 }
 
 void session_fill(struct ktls_hs *hs)
@@ -171,7 +170,8 @@ void session_fill(struct ktls_hs *hs)
 	/* who resumes does not authenticate: it gets no younger by it */
 	if (!info->resumed) {
 		s->made = (uint64_t)time(NULL);
-		s->lifetime = lifetime_of(hs, s->made);
+		s->lifetime = session_limit(hs, s->made,
+					    hs->config->session_lifetime);
 	}
 	memcpy(s->context, hs->config->session_context, SESSION_CONTEXT_LEN);
 	memcpy(s->server_name, client ? hs->peer_name : info->server_name,

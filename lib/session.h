@@ -67,6 +67,13 @@ bool session_fits(const struct ktls_config *cfg, const struct session *s);
  */
 void session_fill(struct ktls_hs *hs);
 
+/*
+ * @lifetime from @made on, but not longer than the certificates by which the
+ * peer of @hs is known
+ */
+uint32_t session_limit(const struct ktls_hs *hs, uint64_t made,
+		       uint32_t lifetime);
+
 /* A failed connection's session is not resumed (5246 7.2.2) */
 void session_forget(struct ktls_hs *hs);
 void session_drop(const struct ktls_config *cfg, struct slice id,

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock_lib.h"
 #include "post_lib.h"
+#include "rawkey_lib.h"
 #include "traffic_lib.h"
 
 #define LATER	KTLS_F_AUTH_LATER
@@ -580,6 +582,56 @@ TEST_F(post, closed)
 	ASSERT_EQ(ktls_recv(t->client, &c, 1, 0), 0);
 	post_answer(t);
 	post_knows(t, "client");
+}
+
+/* ---- tickets ----------------------------------------------------------- */
+
+/* Who resumes does not authenticate: not for longer than his certificate */
+TEST_F(post, certificate_ends_tickets)
+{
+	const time_t end = 2524607999;	/* of all certificates, see pki.sh */
+	struct post *t = &self->t;
+
+	clock_ahead(end - 100 - time(NULL));
+	again(t, &variant->mode, &(struct post_opts){ .cert = "client",
+	      .flags = LATER });
+	EXPECT_EQ(t->server->session_lifetime, 7200);
+	post_auth(t, "client");
+	EXPECT_LE(t->server->session_made + t->server->session_lifetime, end);
+	clock_ahead(0);
+}
+
+/* ---- raw keys ---------------------------------------------------------- */
+
+TEST(after_a_raw_key)
+{
+	const struct ktls_cred creds[] = { raw_cred("ed25519"),
+					   pki_cred("client") };
+	char *key = raw_pem("ed25519");
+	struct ktls_config *c, *s;
+	struct ktls_info info;
+	struct post t;
+
+	c = config(KTLS_OPTS(.role = KTLS_CLIENT, .tx = KTLS_PATH_USER,
+			     .rx = KTLS_PATH_USER, .creds = creds,
+			     .creds_len = 2,
+			     .flags = KTLS_F_POST_HANDSHAKE_AUTH));
+	s = config(KTLS_OPTS(.role = KTLS_SERVER, .tx = KTLS_PATH_USER,
+			     .rx = KTLS_PATH_USER, .raw_keys_pem = key,
+			     .verify = KTLS_VERIFY_REQUIRE,
+			     .flags = KTLS_F_POST_HANDSHAKE_AUTH));
+	pair_open(&t.p, c, s);
+	t.client = t.p.client;
+	t.server = t.p.server;
+	ktls_conn_info(t.server, &info);
+	EXPECT_EQ(info.peer_raw_key, 1);
+	post_auth(&t, "client");
+	ktls_conn_info(t.server, &info);
+	EXPECT_EQ(info.peer_raw_key, 0);
+	post_close(&t);
+	ktls_config_put(c);
+	ktls_config_put(s);
+	free(key);
 }
 
 /* ---- versions and options ---------------------------------------------- */
