@@ -348,7 +348,8 @@ int hs_take_finished(struct ktls_hs *hs, struct slice body);
 const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
 					 const struct cred *cred,
 					 struct slice peer);
-/* How well its chain does for the peer: 0 to 3 */
+/* Is its chain signed as the peer asks?  How well it does for it: 0 to 3 */
+bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer);
 int hs_cred_score(const struct cred *cred, const struct exts *peer);
 /*
  * Server: choose among our credentials by what the peer can verify, and @name
@@ -430,7 +431,7 @@ int s13_end_of_early_data(struct ktls_hs *hs, struct slice body);
 
 /* ---- HelloRetryRequest (hs_retry.c) ------------------------------------ */
 
-/* Of @m what the answers and the key log need */
+/* Of @m what the answers, the key log and the connection need */
 void hello_keep(struct ktls_hs *hs, const struct client_hello *m);
 /* Ask for a share of hs->group, if @need_share, and for a cookie */
 int retry_send(struct ktls_hs *hs, struct slice body,

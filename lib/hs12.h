@@ -31,6 +31,9 @@ const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 					   const struct cred *cred,
 					   enum suite_auth auth,
 					   struct slice peer);
+/* How well it does for a client, whether or not it is for the name: 0 to 7 */
+int hs12_cred_score(const struct cred *cred, const struct exts *peer,
+		    bool is_for);
 bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 		      const struct exts *peer, const char *name, bool *named);
 bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);

@@ -122,6 +122,14 @@ const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 	return NULL;
 }
 
+/* The name counts most, then a MUST (7.4.2), then RFC 6066 6 */
+int hs12_cred_score(const struct cred *cred, const struct exts *peer,
+		    bool is_for)
+{
+	return 4 * is_for + 2 * hs_cred_verifiable(cred, peer) +
+	       cred_trusted_by(cred, peer->trusted_cas);
+}
+
 bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 		      const struct exts *peer, const char *name, bool *named)
 {
@@ -134,9 +142,9 @@ bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 		const struct sigscheme *s =
 			hs12_common_scheme(cfg, c, auth, peer->sigalgs);
 		bool is_for = s && *name && cred_is_for(c, name);
-		int score = 2 * is_for + cred_trusted_by(c, peer->trusted_cas);
+		int score = hs12_cred_score(c, peer, is_for);
 
-		if (!s || score <= best ||
+		if (!s || score <= best || !ecdh_curve_known(c, peer) ||
 		    (hs->server.only && hs->server.only != c))
 			continue;
 		best = score;

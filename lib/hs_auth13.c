@@ -74,13 +74,17 @@ static bool chain_verifiable(const struct cred *cred, struct slice sigalgs)
 	return true;
 }
 
+bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer)
+{
+	return chain_verifiable(cred,
+				ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
+				peer->sigalgs_cert : peer->sigalgs);
+}
+
 /* 4.5.1.2: the name counts most, then a MUST, then a SHOULD */
 int hs_cred_score(const struct cred *cred, const struct exts *peer)
 {
-	struct slice certs = ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
-			     peer->sigalgs_cert : peer->sigalgs;
-
-	return 2 * chain_verifiable(cred, certs) +
+	return 2 * hs_cred_verifiable(cred, peer) +
 	       cred_issued_by(cred, peer->authorities);
 }
 

@@ -55,8 +55,8 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
 	hs->group = choose_group(hs, e, s->kex);
 	if (!hs->group)
 		return -KTLS_E_NO_GROUP;
-	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) &&
-	       ecdh_curve_known(hs->cred, e) ? 0 : -KTLS_E_NO_SIGALG;
+	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) ?
+	       0 : -KTLS_E_NO_SIGALG;
 }
 
 /*

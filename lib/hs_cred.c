@@ -36,13 +36,6 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	return s && type_asked(s, wish->types) ? s : NULL;
 }
 
-static int score(const struct cred *cred, const struct cred_wish *wish)
-{
-	return wish->version >= KTLS_TLS13 ?
-	       hs_cred_score(cred, &wish->exts) :
-	       cred_issued_by(cred, wish->exts.authorities);
-}
-
 /* The first of those that do best; NULL: none fits */
 static const struct cred *choose_first(const struct ktls_config *cfg,
 				       const struct cred_wish *wish)
@@ -52,7 +45,8 @@ static const struct cred *choose_first(const struct ktls_config *cfg,
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
-		int is = scheme_for(cfg, c, wish) ? score(c, wish) : -1;
+		int is = scheme_for(cfg, c, wish) ?
+			 hs_cred_score(c, &wish->exts) : -1;
 
 		if (is <= best)
 			continue;

@@ -50,7 +50,7 @@ int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
 			continue;
 		err = 0;
 		is_for = *name && cred_is_for(c, name);
-		score = 2 * is_for + cred_trusted_by(c, e->trusted_cas);
+		score = hs12_cred_score(c, e, is_for);
 		if (score <= best)
 			continue;
 		best = score;

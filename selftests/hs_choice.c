@@ -426,4 +426,37 @@ TEST_F(creds, chosen)
 	EXPECT_STREQ(ktls_sigalg_name(info.peer_sigalg), variant->sigalg);
 }
 
+/* In TLS 1.2, of two that @end has: p256, which is the second */
+static void second_in_tls12(enum end end, const char *first, const char *has)
+{
+	const struct ktls_cred creds[] = { pki_cred(first), pki_cred("p256") };
+	const size_t client = end == CLIENT_END ? 2 : 0;
+	struct ktls_info info;
+	struct mitm m;
+
+	mitm_begin(&m, KTLS_OPTS(.max_version = KTLS_TLS12, .groups = has,
+				 .creds = creds, .creds_len = client),
+		   KTLS_OPTS(.creds = creds + client / 2,
+			     .creds_len = 2 - client / 2,
+			     .verify = KTLS_VERIFY_OPTIONAL), NULL);
+	mitm_run(&m, NULL, NULL);
+	mitm_agree(&m);
+	ktls_hs_info(m.hs[OTHER(end)], &info);
+	EXPECT_STREQ(info.peer_subject, "CN = p256");
+	mitm_end(&m);
+}
+
+/* 5246 7.4.2, 7.4.6: one whose chain the peer can verify */
+TEST(verifiable_in_tls12)
+{
+	second_in_tls12(SERVER_END, "sha1", NULL);
+	second_in_tls12(CLIENT_END, "sha1", NULL);
+}
+
+/* RFC 8422 5.1.1: one on a curve that the client has */
+TEST(curve_in_tls12)
+{
+	second_in_tls12(SERVER_END, "p384", "x25519:secp256r1");
+}
+
 HARNESS_MAIN
