@@ -12,6 +12,11 @@ static bool is_ffdhe(const struct group *group)
 	return group->kind == KEX_FFDHE;
 }
 
+static bool is_tls12(const struct group *group)
+{
+	return is_ec(group) || is_ffdhe(group);
+}
+
 /* RFC 7919 4: a client that names any such group means one of those it names */
 static bool names_ffdhe(struct slice theirs)
 {
@@ -93,7 +98,10 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 		hs->info.group = hs->group->id;
 		return 0;
 	}
-	return err;
+	/* RFC 7919 4: of those it names none is ours, whatever the suite */
+	return err == -KTLS_E_NO_GROUP && names_ffdhe(m->exts.groups) &&
+	       !server_choose_group(hs, &m->exts, is_tls12) ?
+	       -KTLS_E_NO_FFDHE : err;
 }
 
 int server12_choose(struct ktls_hs *hs, const struct client_hello *m)

@@ -114,6 +114,11 @@ HELLO(groups_only_small, OF_CLIENT, ONLY12,
       .server.ciphers = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
       P(NEW(GROUPS, "\0\4\0\1\0\x13")), BY_SERVER(NO_GROUP));
 
+/* RFC 7919 4: it named finite fields, of which none is ours */
+HELLO(groups_only_other_primes, OF_CLIENT, ONLY12,
+      .server.ciphers = "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
+      P(NEW(GROUPS, "\0\2\1\xff")), BY_SERVER(NO_FFDHE));
+
 /* SLOTH: the weak hashes are not signed with */
 HELLO(sigalgs_only_weak, OF_CLIENT, ONLY12,
       P(NEW(SIGALGS, "\0\12\2\1\2\3\1\1\2\2\4\2")),

@@ -203,6 +203,8 @@ static const struct reason rows[] = {
 	  ACT(TO(SERVER_HELLO, SUITES, WITH("\23\5"))) },
 	{ WHY(NO_GROUP), SERVER, .client.groups = "x25519",
 	  .server.groups = "secp384r1" },
+	{ WHY(NO_FFDHE), SERVER, V12, .client.groups = "x25519:ffdhe2048",
+	  .server.groups = "secp384r1" },
 	{ WHY(GROUP_CHOICE), CLIENT, .client.groups = "x25519",
 	  ACT(TO(SERVER_HELLO, PUT, AT(51), WITH("\0\31\0\1x"))) },
 	{ WHY(KEY_SHARE), CLIENT, .client.groups = "x25519",

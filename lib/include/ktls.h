@@ -148,6 +148,8 @@ enum ktls_alert {
 	X(2076, SUITE_CHOICE, ILLEGAL_PARAMETER,			\
 	  "peer chose a cipher suite that was not offered")		\
 	X(2077, NO_GROUP, HANDSHAKE_FAILURE, "no common group")		\
+	X(2193, NO_FFDHE, INSUFFICIENT_SECURITY,			\
+	  "no common group, of finite fields either")			\
 	X(2078, GROUP_CHOICE, ILLEGAL_PARAMETER,			\
 	  "peer chose a group that was not offered")			\
 	X(2079, KEY_SHARE, ILLEGAL_PARAMETER, "key share is not valid")	\
