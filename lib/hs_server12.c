@@ -175,6 +175,14 @@ static int check_name(struct ktls_hs *hs, struct slice asked)
 	return 0;
 }
 
+/* RFC 8422 5.1.2: who has a curve has to take points that are not compressed */
+static bool takes_points(const struct exts *e)
+{
+	return !ext_has(e, EXT_EC_POINT_FORMATS) ||
+	       !ext_has(e, EXT_SUPPORTED_GROUPS) ||
+	       memchr(e->point_formats.p, 0, e->point_formats.len);
+}
+
 static int check_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
 	int err;
@@ -182,6 +190,8 @@ static int check_hello(struct ktls_hs *hs, const struct client_hello *m)
 	/* 7.4.1.2: the null method must be among them */
 	if (!memchr(m->compression.p, 0, m->compression.len))
 		return -KTLS_E_COMPRESSION;
+	if (!takes_points(&m->exts))
+		return -KTLS_E_GROUP_CHOICE;
 	err = check_binding(hs, m);
 	if (!err)
 		err = check_name(hs, m->exts.server_name);

@@ -179,6 +179,8 @@ HELLO(session_taken_that_was_not_offered, OF_SERVER, ONLY12,
 
 HELLO(points_only_compressed, OF_SERVER, ONLY12,
       P(NEW(POINT_FORMATS, "\1\1")), BY_CLIENT(GROUP_CHOICE));
+HELLO(points_offered_only_compressed, OF_CLIENT, ONLY12,
+      P(NEW(POINT_FORMATS, "\2\1\2")), BY_SERVER(GROUP_CHOICE));
 HELLO(ticket_unasked, OF_SERVER, ONLY12, .client.flags = KTLS_F_NO_TICKETS,
       P(NEW(TICKET, "")), BY_CLIENT(EXT_UNSOLICITED));
 HELLO(random_changed, OF_SERVER, ONLY12,
