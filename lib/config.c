@@ -55,12 +55,22 @@ static int take_versions(struct ktls_config *cfg, const struct ktls_opts *o,
 	return 0;
 }
 
+/* Who has a connection already has nobody to verify in a handshake */
+static enum ktls_verify verify_of(const struct ktls_opts *o)
+{
+	if (o->verify != KTLS_VERIFY_DEFAULT)
+		return o->verify;
+	return o->role == KTLS_SERVER || o->flags & KTLS_F_ESTABLISHED ?
+	       KTLS_VERIFY_NONE : KTLS_VERIFY_REQUIRE;
+}
+
 static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 			struct text why)
 {
 	bool server = o->role == KTLS_SERVER;
 	const char *bad = NULL;
 
+	cfg->verify = verify_of(o);
 	if (!server && o->role != KTLS_CLIENT)
 		bad = "role is neither KTLS_SERVER nor KTLS_CLIENT";
 	else if (o->flags & ~KTLS_F_ALL)
@@ -90,10 +100,6 @@ static int take_scalars(struct ktls_config *cfg, const struct ktls_opts *o,
 	cfg->flags = o->flags;
 	cfg->tx = o->tx;
 	cfg->rx = o->rx;
-	cfg->verify = o->verify;
-	if (cfg->verify == KTLS_VERIFY_DEFAULT)
-		cfg->verify = server || cfg->flags & KTLS_F_ESTABLISHED ?
-			      KTLS_VERIFY_NONE : KTLS_VERIFY_REQUIRE;
 	cfg->max_message = o->max_message ? o->max_message : MAX_MESSAGE;
 	cfg->max_chain = o->max_chain ? o->max_chain : MAX_CHAIN;
 	cfg->max_records = o->max_records;

@@ -90,8 +90,7 @@ const char *config_take_exts(struct ktls_config *cfg,
 			     const struct ktls_opts *o)
 {
 	const bool server = o->role == KTLS_SERVER;
-	const bool verified = o->verify != KTLS_VERIFY_NONE &&
-			      (!server || o->verify);
+	const bool verified = cfg->verify != KTLS_VERIFY_NONE;
 	const char *bad = check_authorities(o, server, verified);
 
 	if (!bad)

@@ -257,6 +257,12 @@ TEST(options)
 			.error = why, .error_size = sizeof(why))),
 		  -KTLS_E_OPTION);
 	EXPECT_STREQ(why, "names of CAs without verification");
+	/* which nobody has asked for, but is what this flag means */
+	EXPECT_EQ(ktls_config_new(&cfg, KTLS_OPTS(.role = KTLS_CLIENT,
+			.flags = KTLS_F_ESTABLISHED | KTLS_F_TRUSTED_CA_KEYS,
+			.ca_file = pki("ca"), .error = why,
+			.error_size = sizeof(why))), -KTLS_E_OPTION);
+	EXPECT_STREQ(why, "names of CAs without verification");
 }
 
 /* ---- malformed --------------------------------------------------------- */

@@ -19,28 +19,43 @@ struct plan {
 	bool changed;		/* a message is another, or not there */
 };
 
+/* The message at @at, with its header; 0: it is not whole */
+static size_t message_len(const struct wr *w, size_t at)
+{
+	bool bad = false;
+	struct rd r = rd_init(w->buf + at, w->len - at, &bad);
+
+	rd_u8(&r);
+	rd_opaque(&r, 3);
+	return bad ? 0 : (size_t)(r.p - (w->buf + at));
+}
+
 /*
  * A server may send HelloRequest at any time, and it is no part of the
- * transcript (5246 7.4.1.1): out with it, wherever a message may begin.
+ * transcript (5246 7.4.1.1): out with it, wherever a message may begin, until
+ * the client knows that this is TLS 1.3.
  */
-static void drop_hello_requests(struct wr *w)
+static void drop_hello_requests(struct wr *w, const struct mitm *m)
 {
 	static const uint8_t hello_request[MSG_HEADER];
+	const struct ktls_hs *client = m->hs[CLIENT_END];
+	bool tls13 = m->hs[SERVER_END]->info.version == KTLS_TLS13;
 	size_t at = 0, len;
 
-	while (w->len - at >= MSG_HEADER) {
+	if (client->config->min_version == KTLS_TLS13 ||
+	    client->info.version == KTLS_TLS13)
+		return;
+	while (at < w->len && (len = message_len(w, at))) {
 		uint8_t *p = w->buf + at;
 
-		len = MSG_HEADER + ((size_t)p[1] << 16 |
-				    (size_t)p[2] << 8 | p[3]);
-		if (len > w->len - at)
+		if (tls13 && *p == HT_SERVER_HELLO)
 			break;
-		if (memcmp(p, hello_request, MSG_HEADER)) {
-			at += len;
+		at += len;
+		if (memcmp(p, hello_request, MSG_HEADER))
 			continue;
-		}
-		w->len -= MSG_HEADER;
 		memmove(p, p + MSG_HEADER, w->len - at);
+		w->len -= MSG_HEADER;
+		at -= MSG_HEADER;
 	}
 }
 
@@ -54,8 +69,8 @@ static void stream(struct wr *w, const struct mitm *m, enum end from,
 		if (f->item[i].type == CT_HANDSHAKE && !f->item[i].raw)
 			wr_bytes(w, d->buf, d->len);
 	}
-	if (from == SERVER_END && m->hs[from]->info.version == KTLS_TLS12)
-		drop_hello_requests(w);
+	if (from == SERVER_END)
+		drop_hello_requests(w, m);
 }
 
 /* Who it reaches shall believe it: where it makes sense */
