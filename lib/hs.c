@@ -80,10 +80,8 @@ static void send_alert(struct ktls_hs *hs, enum ktls_alert alert)
 		hs->info.alert_sent = (uint8_t)alert;
 }
 
-int hs_fail(struct ktls_hs *hs, int err)
+static int fail(struct ktls_hs *hs, int err, enum ktls_alert alert)
 {
-	enum ktls_alert alert = alert_for(hs, err);
-
 	if (hs->state == HS_FAILED)
 		return hs->error;
 	hs->state = HS_FAILED;
@@ -100,6 +98,16 @@ int hs_fail(struct ktls_hs *hs, int err)
 		hs->alert_due = (uint8_t)alert;
 	hs_wipe(hs);
 	return err;
+}
+
+int hs_fail(struct ktls_hs *hs, int err)
+{
+	return fail(hs, err, alert_for(hs, err));
+}
+
+int hs_lost(struct ktls_hs *hs, int err)
+{
+	return fail(hs, err, KTLS_ALERT_NONE);
 }
 
 /* ---- sending ----------------------------------------------------------- */

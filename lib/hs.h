@@ -294,6 +294,8 @@ int hs_change_cipher_spec(struct ktls_hs *hs);
  * The first reason counts.  Returns @err.
  */
 int hs_fail(struct ktls_hs *hs, int err);
+/* ... of the socket, through which nothing can be said any more */
+int hs_lost(struct ktls_hs *hs, int err);
 /* Keep a detail in words for a failure about to be returned */
 struct text hs_text(struct ktls_hs *hs);
 

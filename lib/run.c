@@ -39,14 +39,17 @@ int ktls_hs_send_failed(struct ktls_hs *hs, int err)
 		hs->send_error = err;
 		return 0;
 	}
-	return hs_fail(hs, err);
+	/* the last of what waited was the alert */
+	if (wants == (KTLS_WANT_FAIL | KTLS_WANT_SEND))
+		hs->info.alert_sent = KTLS_ALERT_NONE;
+	return hs_lost(hs, err);
 }
 
 int ktls_hs_recv_failed(struct ktls_hs *hs, int err)
 {
 	if (!err)
 		err = hs->send_error ? hs->send_error : -KTLS_E_TRUNCATED;
-	return hs_fail(hs, err);
+	return hs_lost(hs, err);
 }
 
 /* 0: something was received; KTLS_WANT_RECV; or -errno */
@@ -100,6 +103,8 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 				err = ktls_hs_send_failed(hs, err);
 		} else if (wants & KTLS_WANT_RECV) {
 			err = fetch(hs, fd, flags);
+			if (err < 0)
+				err = ktls_hs_recv_failed(hs, err);
 		} else if (wants & KTLS_WANT_ANSWER) {
 			return (int)wants;
 		} else {
@@ -107,7 +112,7 @@ static int run(struct ktls_hs *hs, int fd, int flags)
 			return hs->error;
 		}
 		if (err < 0)
-			return hs_fail(hs, err);
+			return err;
 		if (err)
 			return err | (int)(wants & KTLS_WANT_ANSWER);
 	}

@@ -158,6 +158,9 @@ resets()
 	exec 7>&-
 	until_true fds_are "$before"
 	is after "$(get /)" page
+	# whom nothing could be told any more
+	has log "$(<"$log")" 'reason="Connection reset by peer"$'
+	lacks alert "$(<"$log")" 'reason="(Connection reset|Broken pipe).*alert='
 }
 
 both_engines

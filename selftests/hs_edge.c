@@ -3,9 +3,13 @@
 #include "hs_lib.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "harness.h"
+#include "mode_lib.h"
 
 /* ---- what stands behind it is the kernel's ------------------------------ */
 
@@ -234,6 +238,77 @@ TEST_F(between, after_retry)
 	f = (struct feed){ .hs = self->two.server };
 	feed(&f, self->b.b, self->b.len, 0);
 	check_between(self, f.hs, variant);
+}
+
+/* ---- what is the socket's failure, and not a peer's ---------------------- */
+
+static uint8_t alert_of(const struct ktls_hs *hs)
+{
+	struct ktls_info info;
+
+	ktls_hs_info(hs, &info);
+	EXPECT_EQ(info.alert_received, KTLS_ALERT_NONE);
+	return info.alert_sent;
+}
+
+/* There is nobody to be told, and nothing claims that it was */
+TEST(reset_by_peer)
+{
+	struct two t;
+
+	two_begin(&t, NULL, NULL, "localhost");
+	EXPECT_EQ(ktls_hs_recv_failed(t.server, -ECONNRESET), -ECONNRESET);
+	EXPECT_EQ(alert_of(t.server), KTLS_ALERT_NONE);
+	EXPECT_EQ(ktls_hs_wants(t.server), KTLS_WANT_FAIL);
+	two_end(&t);
+}
+
+/* ... in front of its hello, or within */
+static void reset_run(int how)
+{
+	const struct linger linger = { .l_onoff = 1 };
+	struct ktls_hs *hs;
+	struct two t;
+	int fd[2];
+
+	two_begin(&t, NULL, NULL, "localhost");
+	hs = t.server;
+	tcp_pair(fd);
+	set_nonblock(fd[0]);
+	if (how)
+		ASSERT_EQ(send(fd[1], "\x16\3\1", 3, 0), 3);
+	ASSERT_EQ(ktls_hs_run(hs, fd[0]), KTLS_WANT_RECV);
+	ASSERT_OK(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &linger,
+			     sizeof(linger)));
+	close(fd[1]);
+	wait_fd(fd[0], POLLIN);
+	EXPECT_EQ(ktls_hs_run(hs, fd[0]), -ECONNRESET);
+	EXPECT_EQ(alert_of(hs), KTLS_ALERT_NONE);
+	close(fd[0]);
+	two_end(&t);
+}
+
+TEST(reset_in_run)
+{
+	for (int how = 0; how < 2; how++)
+		reset_run(how);
+}
+
+/* It has failed for a reason of the peer's, who does not wait for the alert */
+TEST(alert_not_sent)
+{
+	struct two t;
+	struct feed f;
+
+	two_begin(&t, NULL, NULL, "localhost");
+	f = (struct feed){ .hs = t.server };
+	feed(&f, (const uint8_t *)CCS, 6, 0);
+	EXPECT_EQ(alert_of(t.server), KTLS_ALERT_UNEXPECTED_MESSAGE);
+	ASSERT_EQ(ktls_hs_wants(t.server), KTLS_WANT_FAIL | KTLS_WANT_SEND);
+	EXPECT_EQ(ktls_hs_send_failed(t.server, -EPIPE), -KTLS_E_RECORD_TYPE);
+	EXPECT_EQ(alert_of(t.server), KTLS_ALERT_NONE);
+	EXPECT_EQ(ktls_hs_wants(t.server), KTLS_WANT_FAIL);
+	two_end(&t);
 }
 
 /* 5: only after the first hello may a ChangeCipherSpec come */

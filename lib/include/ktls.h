@@ -1606,7 +1606,7 @@ int ktls_hs_run(struct ktls_hs *hs, int fd) KTLS_MUST_CHECK;
  * For a caller with I/O of its own, who calls ktls_hs_attach() first: it could
  * not send what ktls_hs_out() gave (@err: an -errno), or not receive
  * (@err: 0: the stream has ended).  Returns 0: go on, or the failure, which may
- * be an earlier one.
+ * be an earlier one.  No alert is due for it, and one that waited is not sent.
  */
 int ktls_hs_send_failed(struct ktls_hs *hs, int err);
 int ktls_hs_recv_failed(struct ktls_hs *hs, int err);
