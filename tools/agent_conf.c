@@ -73,11 +73,13 @@ static int each(struct parser *p, char *list,
 
 static int add_id(struct parser *p, struct ids *ids, unsigned int id)
 {
-	unsigned int *more = reallocarray(ids->id, ids->len + 1,
-					  sizeof(*ids->id));
+	unsigned int *more;
 
-	if (!more || ids->len == IDS_LIMIT)
+	if (ids->len == IDS_LIMIT)
 		return wrong(p, "too many", NULL);
+	more = reallocarray(ids->id, ids->len + 1, sizeof(*ids->id));
+	if (!more)
+		return wrong(p, strerror(ENOMEM), NULL);
 	ids->id = more;
 	ids->id[ids->len++] = id;
 	return 0;
@@ -339,9 +341,11 @@ static int begin_section(struct parser *p, const char *name)
 		if (!strcmp(conf->creds[i].name, name))
 			return wrong(p, "there is a section of this name",
 				     name);
-	more = reallocarray(conf->creds, conf->len + 1, sizeof(*more));
-	if (!more || conf->len == CREDS_LIMIT)
+	if (conf->len == CREDS_LIMIT)
 		return wrong(p, "too many sections", NULL);
+	more = reallocarray(conf->creds, conf->len + 1, sizeof(*more));
+	if (!more)
+		return wrong(p, strerror(ENOMEM), NULL);
 	conf->creds = more;
 	p->cred = &more[conf->len++];
 	*p->cred = (struct credential){ .line = p->at.line };
