@@ -41,7 +41,7 @@ file()
 	refuses '2: not a value for this key: maybe' '[a]' 'verify = maybe'
 	refuses '2: No such file' '[a]' 'cert = /nowhere/at/all'
 	refuses '2: Invalid argument' '[a]' 'cert = /dev/zero'
-	refuses '2: others than its owner may use this key' '[a]' \
+	refuses '2: others than its owner and group may read or write it' '[a]' \
 		"key = $pki/ca.pem"
 	refuses '1: not a section' '[a'
 	refuses '1: not a section' '[a] b'
@@ -63,6 +63,8 @@ $pki/p256.pem, $pki/p256.pem, $pki/p256.pem"
 	# shellcheck disable=SC2046	# lines
 	refuses '4097: too many sections' $(for n in {0..1024}; do
 		echo "[n$n]" "${ok[@]}"; done)
+	printf 'a\0b' >"$dir/nul"
+	refuses '2: a NUL in it: ' '[a]' "cert = $dir/nul"
 	refuses "1: is for clients and has no 'trust'" '[a]' 'roles = client' \
 		'users = 0'
 	refuses '1: has no section' '# nothing'

@@ -555,7 +555,13 @@ options()
 		ends 1 "$ktls" serve "$@" "$dir/auth" "$www"
 		has "auth $url" "$out" 'neither a password'
 	done
+	for url in 'secret\0more\n' 'www\nsecret\0\n' '\0'; do
+		# shellcheck disable=SC2059	# a format
+		printf "$url" >"$dir/auth"
+		ends 1 "$ktls" serve "$@" "$dir/auth" "$www"
+		has "auth $url" "$out" "auth $dir/auth: a NUL in it\$"
+	done
 }
 
-run_tests resumed single_use by_tcp repeats_password rotated early_data age \
-	killed hangs never_there values liars options
+run_tests resumed single_use by_tcp shut_door repeats_password rotated \
+	early_data age killed hangs never_there values liars options

@@ -36,12 +36,7 @@ static int take_file(struct parser *p, char **text, char *value, bool secret)
 {
 	int err = file_text(value, secret, text);
 
-	if (err == -EPERM)
-		return wrong(p, "others than its owner may use this key",
-			     value);
-	if (err)
-		return wrong(p, strerror(-err), value);
-	return 0;
+	return err ? wrong(p, file_text_error(err), value) : 0;
 }
 
 static int set_trust(struct parser *p, char *value)

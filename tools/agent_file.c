@@ -4,10 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_LIMIT	(16 << 20)	/* of certificates */
+
+const char *file_text_error(int err)
+{
+	switch (err) {
+	case -EPERM:
+		return "others than its owner and group may read or write it";
+	case -EILSEQ:
+		return "a NUL in it";
+	default:
+		return strerror(-err);
+	}
+}
 
 static int read_all(int fd, char *buf, size_t len)
 {
@@ -24,6 +37,23 @@ static int read_all(int fd, char *buf, size_t len)
 	return 0;
 }
 
+static int read_text(int fd, size_t len, char **text)
+{
+	char *buf = calloc(1, len + 1);
+	int err = buf ? read_all(fd, buf, len) : -ENOMEM;
+
+	/* what is behind it would be left out, without a word */
+	if (!err && strlen(buf) != len)
+		err = -EILSEQ;
+	if (err && buf) {
+		explicit_bzero(buf, len);
+		free(buf);
+		buf = NULL;
+	}
+	*text = buf;
+	return err;
+}
+
 int file_text(const char *name, bool secret, char **text)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -36,11 +66,8 @@ int file_text(const char *name, bool secret, char **text)
 		err = -EINVAL;
 	else if (secret && st.st_mode & S_IRWXO)
 		err = -EPERM;
-	if (!err) {
-		*text = calloc(1, (size_t)st.st_size + 1);
-		err = *text ? read_all(fd, *text, (size_t)st.st_size) :
-			      -ENOMEM;
-	}
+	if (!err)
+		err = read_text(fd, (size_t)st.st_size, text);
 	if (fd >= 0)
 		close(fd);
 	return err;

@@ -61,9 +61,7 @@ static int open_auth(struct place *p, const char *file)
 	int err = file_text(file, true, &p->auth);
 
 	if (err) {
-		complain("--store-auth %s: %s", file, err == -EPERM ?
-			 "others than its owner and group may read or write "
-			 "it" : strerror(-err));
+		complain("--store-auth %s: %s", file, file_text_error(err));
 		return -1;
 	}
 	line = p->auth;
