@@ -128,6 +128,39 @@ fleet()
 	has missing "$out" 'ticket keys of .*none: No such file'
 }
 
+renewed()	# FILE INODE
+{
+	"$ktls" ticket-keys "$1" && [ "$(stat -c %i "$1")" != "$2" ]
+}
+
+# What a link leads to is made, and replaced, and the link stays
+linked_keys()
+{
+	local file=$dir/var/two
+
+	mkdir "$dir/etc" "$dir/var"
+	ln -s ../var/one "$dir/etc/keys"
+	ln -s two "$dir/var/one"
+	"$ktls" ticket-keys --period 1 "$dir/etc/keys"
+	is "mode" "$(stat -c %a "$file")" 600
+	chmod 640 "$file"
+	serve_copy --ticket-keys "$dir/etc/keys" "$www"
+	cd "$dir/etc"
+	# from one key to the next
+	until_true renewed keys "$(stat -c %i "$file")"
+	until_true renewed "$file" "$(stat -c %i "$file")"
+	cd "$top"
+	is "mode of before" "$(stat -c %a "$file")" 640
+	is "one link" "$(readlink "$dir/etc/keys")" ../var/one
+	is "another" "$(readlink "$dir/var/one")" two
+	is "all there is" "$(cd "$dir" && echo etc/* var/*)" \
+		'etc/keys var/one var/two'
+	until_true grep -q ' new ticket keys' "$log"
+	ln -s loop "$dir/loop"
+	ends 1 "$ktls" ticket-keys "$dir/loop"
+	has loop "$out" 'loop: Too many levels of symbolic links'
+}
+
 # By the session of the other one
 resumes_here()	# WANTED
 {
@@ -291,5 +324,5 @@ per_address()
 	has complaint "$out" 'max-per-address 0: not a number'
 }
 
-run_tests certificate bad sessions fleet bad_keys maker key_process \
+run_tests certificate bad sessions fleet linked_keys bad_keys maker key_process \
 	per_address

@@ -9,6 +9,8 @@ struct stat;
 /*
  * Put @buf under the name @file, in one step: 0 or an errno.  It is for its
  * owner only, or has owner, group and mode of @like, but nothing for others.
+ * Where @file is a link, it stays one, and the file that it leads to is put
+ * there.
  */
 int secret_write(const char *file, const void *buf, size_t len,
 		 const struct stat *like);
