@@ -169,6 +169,24 @@ special()
 	is "still serves" "$(web /)" index
 }
 
+# The longest that there is, and what would be behind it
+longest()
+{
+	local name
+
+	small
+	# 4095 bytes
+	name=$(printf '%0255d/' {1..16})
+	name=${name%/}
+	(cd "$www" && mkdir -p "$name")
+	is without "$(code "/$name")" 301
+	is slash "$(code "/$name/")" 403
+	is slashes "$(code "/$name//")" 404
+	is index "$(code "/$name/x")" 404
+	is byte "$(code "/${name}0")" 404
+	is "still serves" "$(web /)" index
+}
+
 # ---- requests that are refused ---------------------------------------------
 
 refused()
@@ -363,5 +381,5 @@ shortened()
 }
 
 both_engines
-run_tests get_and_head index names types escapes special refused \
+run_tests get_and_head index names types escapes special longest refused \
 	conditions ranges if_range persistent pipelined bodies_skipped shortened

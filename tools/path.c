@@ -45,6 +45,9 @@ static int take_segment(struct path *path, size_t *len, const char *p,
 {
 	size_t start = *len ? *len + 1 : 0, n = start;
 
+	/* nothing fits behind the longest, not even an empty one's NUL */
+	if (start == sizeof(path->name))
+		return HTTP_STATUS_NOT_FOUND;
 	while (p < end) {
 		int c = decode(&p, end);
 
