@@ -158,6 +158,13 @@ output()
 	gets 0 -o "$dir/link" /
 	[ -L "$dir/link" ]
 	is "through the link" "$(<"$dir/got")" page
+	# nothing is written elsewhere by a link that somebody has put there
+	ln -s victim "$dir/new.part"
+	echo mine >"$dir/victim"
+	gets 1 -o "$dir/new" /
+	has "no link" "$out" 'new\.part: Too many levels of symbolic links'
+	is victim "$(<"$dir/victim")" mine
+	[ ! -e "$dir/new" ]
 	gets 0 -o /dev/null /file
 	[ -c /dev/null ]
 	gets 1 -o "$dir/no/such" /

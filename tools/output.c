@@ -41,6 +41,7 @@ static bool replaceable(const char *name)
 static int open_output(struct output *o)
 {
 	const char *path = o->name;
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
 
 	if (o->fd >= 0)
 		return 0;
@@ -54,9 +55,10 @@ static int open_output(struct output *o)
 			return -ENOMEM;
 		}
 		path = o->part;
+		/* not to some other file, and that it then be named @name */
+		flags |= O_NOFOLLOW;
 	}
-	o->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-		     O_NOCTTY, 0666);
+	o->fd = open(path, flags, 0666);
 	if (o->fd < 0) {
 		int err = -errno;
 
