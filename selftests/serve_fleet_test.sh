@@ -198,6 +198,25 @@ by_tcp()
 	has why "$(<"$log_d")" 'store: down.*WRONGPASS'
 }
 
+# Its socket is for others
+shut_door()
+{
+	local as=()
+
+	store
+	chmod 0 "$sock"
+	# as whoever may do less than root
+	[ "$(id -u)" != 0 ] || as=(setpriv --bounding-set=-all --inh-caps=-all)
+	"$ktls" ticket-keys "$dir/keys"
+	ktls="$dir/lesser"
+	printf '#!/bin/sh\nexec %s "$@"\n' "${as[*]} $build/ktls" >"$ktls"
+	chmod +x "$ktls"
+	member a --store "unix:$sock" "${patience[@]}"
+	ktls=$build/ktls
+	visit a "$dir/session" 0 --tls 1.2 --no-tickets
+	has why "$(<"$log_a")" 'store: down.*: "Permission denied"$'
+}
+
 # One that does not know AUTH, and says of what
 repeats_password()
 {

@@ -39,8 +39,11 @@ static void log_why(const char *what, const char *why)
 
 static void log_down(int err, const struct redis_answer *answer)
 {
+	/* the store's own words, unless its door is shut to us already */
+	bool told = err == -EACCES && *answer->text;
+
 	log_why("down, sessions are not resumed by it",
-		err == -EACCES ? answer->text : strerror(-err));
+		told ? answer->text : strerror(-err));
 }
 
 void pool_refused(const char *why)
