@@ -288,6 +288,8 @@ redirects()
 	answer loop 'HTTP/1.1 307 Again\r\nLocation: /loop\r\n\r\n'
 	answer out 'HTTP/1.1 302 Found\r\nLocation: http://localhost/ok\r\n\r\n'
 	answer none 'HTTP/1.1 302 Found\r\n\r\n'
+	# U+009B is to a terminal what ESC [ is
+	answer csi 'HTTP/1.1 302 Found\r\nLocation: /\302\2332J\r\n\r\n'
 	answer abs "HTTP/1.1 308 There\r\nLocation: $url/ok\r\n\r\n"
 	gets 4 /to
 	has message "$out" 'HTTP 302 Found, to /ok \(-L follows\)$'
@@ -300,6 +302,10 @@ redirects()
 	gets 4 -L /out
 	has "out of https" "$out" 'only https'
 	gets 4 -L /none
+	gets 4 /csi
+	has escaped "$out" 'Found, to "/\\xc2\\x9b2J" \(-L follows\)$'
+	gets 4 -L /csi
+	has escaped "$out" ': "/\\xc2\\x9b2J": a character in it must be'
 }
 
 # The server takes no notice of the range: it is told

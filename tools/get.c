@@ -11,6 +11,7 @@
 #include "log.h"
 #include "options.h"
 #include "session_file.h"
+#include "text.h"
 
 static const char help[] =
 	"Usage: ktls get [OPTION]... URL\n"
@@ -205,9 +206,14 @@ static bool is_redirect(int status)
 	       status == 307 || status == 308;
 }
 
+/* It may be a server's, who is not to write to a terminal what he likes */
 static int bad_url(const char *url, const char *why, int status)
 {
-	complain("%s: %s", url, why);
+	struct text t = { 0 };
+
+	text_value(&t, url);
+	complain("%s: %s", t.failed ? "URL" : t.buf, why);
+	text_free(&t);
 	return status;
 }
 
@@ -250,9 +256,14 @@ static int judge(struct fetch *f, const struct get *o)
 		return STATUS_HTTP;
 	}
 	if (f->status >= 300) {
+		struct text to = { 0 };
+
+		text_value(&to, f->location);
 		complain("%s: HTTP %d %s%s%s%s", o->url, f->status, reason,
-			 *f->location ? ", to " : "", f->location,
+			 *f->location ? ", to " : "",
+			 *f->location && !to.failed ? to.buf : "",
 			 *f->location && !o->follow ? " (-L follows)" : "");
+		text_free(&to);
 		return STATUS_HTTP;
 	}
 	if (o->range && f->status != 206)
