@@ -15,8 +15,8 @@ test-watched := ct dump
 test-helpers := crowd model
 test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := alert close control data fdpass foreign half_rtt keyring keys \
-	limit offload plain post_read rekey rekey_past tamper
+test-kernel  := agent_job alert close control data fdpass foreign half_rtt \
+	keyring keys limit offload plain post_read rekey rekey_past tamper
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent dump serve_auth \
 	serve_body run_tls probe)
@@ -75,6 +75,9 @@ $(test-gnutls:%=$(O)/selftests/%): test-libs := -lgnutls
 test-uring := uring uring_close uring_cold uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
 # ... of a part of the program
+$(O)/selftests/agent_job.o: CPPFLAGS += -Ilib/include
+$(O)/selftests/agent_job: $(patsubst %,$(O)/tools/%.o,agent_job agent_loop \
+	net log)
 $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
 $(O)/selftests/keyring: $(O)/tools/keyring.o
 $(O)/selftests/keyring: test-libs := -lkeyutils

@@ -110,7 +110,11 @@ static void hand_over(struct job *job)
 	struct ktls_conn *conn;
 	int err = ktls_offload(&conn, job->hs, job->watch.fd);
 
-	finish(job, err, conn);
+	/* it has failed now, and has an alert to send */
+	if (err && ktls_hs_wants(job->hs) & KTLS_WANT_SEND)
+		wait_for(job, KTLS_WANT_SEND);
+	else
+		finish(job, err, conn);
 }
 
 static void run(struct watch *watch, uint32_t events)

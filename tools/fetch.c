@@ -320,6 +320,10 @@ static int connect_tls(struct fetch *f, const char *host, int fd,
 	if (!err)
 		err = ktls_offload(conn, hs, fd);
 	if (err) {
+		/* ktls_offload() leaves an alert to be sent, if that can be */
+		if (ktls_hs_error(hs) && ktls_hs_run(hs, fd) > 0) {
+			/* then not */
+		}
 		snprintf(error, 512, "%s", ktls_hs_error(hs) ?
 			 ktls_hs_error_text(hs) : ktls_strerror(err));
 		ktls_hs_free(hs);
