@@ -301,6 +301,24 @@ TEST_F(abuse, peers)
 	ASSERT_EQ(ask_tcp(self, n), ETIMEDOUT);
 }
 
+/* ... such that nobody can be told why: no alert is claimed to be sent */
+TEST_F(abuse, reset_by_peer)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	size_t n;
+
+	agent_say(self->agent, self->msg, self->len, self->tcp, 1);
+	/* when the hello is here, the agent waits for an answer */
+	ASSERT_EQ(recv(self->tcp[1], &n, 1, 0), 1);
+	ASSERT_OK(setsockopt(self->tcp[1], SOL_SOCKET, SO_LINGER, &reset,
+			     sizeof(reset)));
+	close(self->tcp[1]);
+	ASSERT_EQ(agent_hear(self->agent, &self->answer), ECONNRESET);
+	ASSERT_FALSE(agent_find(&self->answer, KTLS_AGENT_ALERT_SENT, &n));
+	close(self->tcp[0]);
+	tcp_pair(self->tcp);
+}
+
 /* ---- places ------------------------------------------------------------- */
 
 /* One user's handshakes that hang are no more than he may have */
