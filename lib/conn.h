@@ -222,6 +222,11 @@ ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		     int flags);
 /* The peer is gone, and what is sent goes nowhere */
 bool kernel_gone(int fd);
+/*
+ * close_notify: 1, and TCP has all that was sent; 0: perhaps not yet, and a
+ * shutdown(2) would cut it off; -EAGAIN or -errno
+ */
+int kernel_close_tx(int fd, int flags);
 int kernel_read(int fd, void *buf, size_t len, int flags,
 		struct piece *piece);
 

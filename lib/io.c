@@ -44,15 +44,25 @@ static int look_for_room(struct ktls_conn *conn)
 	return 0;
 }
 
-/* Flush, close_notify, and no more */
-static int close_tx(struct ktls_conn *conn, int flags)
+/* As kernel_close_tx() */
+static int close_kernel(struct ktls_conn *conn, int flags)
+{
+	int rc = kernel_close_tx(conn->fd, conn->own_io ? flags | MSG_DONTWAIT :
+						       flags);
+
+	if (rc < 0)
+		return rc;
+	conn->tx_closed = true;
+	conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
+	return rc;
+}
+
+/* The same: what is sealed here is flushed */
+static int close_user(struct ktls_conn *conn, int flags)
 {
 	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
-	int err = conn_push(conn, flags);
+	int err = user_flush(conn->utx, conn->fd, flags);
 
-	if (!err && conn->utx)
-		err = user_flush(conn->utx, conn->fd, flags);
-	/* 6.1: unless an error alert has gone out */
 	if (!err && !conn->tx_closed && !conn->error) {
 		ssize_t n = conn_write(conn, CT_ALERT, close_notify,
 				       sizeof(close_notify), flags);
@@ -61,11 +71,25 @@ static int close_tx(struct ktls_conn *conn, int flags)
 			return (int)n;
 		conn->tx_closed = true;
 		conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
-		if (conn->utx)
-			err = user_flush(conn->utx, conn->fd, flags);
+		err = user_flush(conn->utx, conn->fd, flags);
 	}
+	return err ? err : 1;
+}
+
+/* Flush, close_notify, and no more */
+static int close_tx(struct ktls_conn *conn, int flags)
+{
+	int err = conn_push(conn, flags), rc = 1;
+
 	if (err)
 		return err;
+	/* 6.1: unless an error alert has gone out */
+	if (conn->utx)
+		rc = close_user(conn, flags);
+	else if (!conn->error)
+		rc = conn->tx_closed ? 0 : close_kernel(conn, flags);
+	if (rc <= 0)
+		return rc;
 	return shutdown(conn->fd, SHUT_WR) && errno != ENOTCONN ? -errno : 0;
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Records through a socket whose keys the kernel has */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
 #include <linux/tls.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +19,8 @@ union control {
 	struct cmsghdr head;
 	char space[CMSG_SPACE(sizeof(uint8_t))];
 };
+
+/* ---- sending ----------------------------------------------------------- */
 
 /*
  * Once the peer has reset the connection, the kernel's TLS takes record after
@@ -52,6 +57,76 @@ ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		return -errno;
 	return (size_t)n < len && kernel_gone(fd) ? -EPIPE : n;
 }
+
+/* ---- closing ----------------------------------------------------------- */
+
+/* How long a call on the socket waits, in ms, -1: for ever */
+static int patience(int fd, int flags)
+{
+	struct timeval tv = { 0 };
+	socklen_t len = sizeof(tv);
+
+	if (flags & MSG_DONTWAIT || fcntl(fd, F_GETFL) & O_NONBLOCK)
+		return 0;
+	getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len);
+	if (!tv.tv_sec && !tv.tv_usec)
+		return -1;
+	return tv.tv_sec < 1000000 ?
+	       (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000) : -1;
+}
+
+/* Until TCP has room, or a failure to be met */
+static int await_room(int fd, int flags)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int n = poll(&p, 1, 0);
+
+	if (!n)
+		n = poll(&p, 1, patience(fd, flags));
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -EAGAIN;
+}
+
+/* Bytes that TCP has been given, sent or not; 0: it does not say */
+static uint64_t tcp_bytes(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return 0;
+	return info.tcpi_bytes_sent - info.tcpi_bytes_retrans +
+	       info.tcpi_notsent_bytes;
+}
+
+/* More than the record of an alert, less than TCP takes when it has room */
+#define ALERT_RECORD_MAX	64
+
+/*
+ * The kernel's TLS takes records for which TCP has no room, and says so to
+ * nobody; it gives them to TCP later, unless that has been shut down.  But when
+ * TCP has room and takes this one alone, there was nothing in front of it.
+ */
+int kernel_close_tx(int fd, int flags)
+{
+	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
+	uint64_t before, taken;
+	ssize_t n;
+	int err = await_room(fd, flags);
+
+	if (err)
+		return err;
+	before = tcp_bytes(fd);
+	n = kernel_write(fd, CT_ALERT, close_notify, sizeof(close_notify),
+			 flags);
+	if (n < 0)
+		return (int)n;
+	taken = tcp_bytes(fd) - before;
+	return before && taken && taken <= ALERT_RECORD_MAX;
+}
+
+/* ---- receiving --------------------------------------------------------- */
 
 /* What the kernel's refusal to decrypt means on the wire */
 static int read_error(int fd, int err)

@@ -3,7 +3,6 @@
 #include "uring.h"
 
 #include <errno.h>
-#include <linux/tls.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,11 +10,6 @@
 
 #include "opts.h"
 
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
-
-#define CONTENT_ALERT	21
 #define BUFFERS		64
 #define BUFFERS_MAX	32768
 #define TURN_BYTES	(512 * 1024)
@@ -116,27 +110,6 @@ static void remove_buffers(struct ktls_uring *u)
 
 /* ---- the ring's part ----------------------------------------------------- */
 
-static void prepare_messages(struct ktls_uring *u)
-{
-	struct cmsghdr *c = &u->close_control.head;
-
-	u->rx_msg = (struct msghdr){ .msg_controllen = sizeof(union control) };
-	c->cmsg_level = SOL_TLS;
-	c->cmsg_type = TLS_SET_RECORD_TYPE;
-	c->cmsg_len = CMSG_LEN(sizeof(uint8_t));
-	*CMSG_DATA(c) = CONTENT_ALERT;
-	u->close_notify[0] = 1;
-	u->close_notify[1] = KTLS_ALERT_CLOSE_NOTIFY;
-	u->close_iov = (struct iovec){ u->close_notify,
-				       sizeof(u->close_notify) };
-	u->close_msg = (struct msghdr){
-		.msg_iov = &u->close_iov,
-		.msg_iovlen = 1,
-		.msg_control = &u->close_control,
-		.msg_controllen = sizeof(u->close_control),
-	};
-}
-
 int ktls_uring_new(struct ktls_uring **out, struct io_uring *ring,
 		   const struct ktls_uring_opts *opts)
 {
@@ -160,7 +133,7 @@ int ktls_uring_new(struct ktls_uring **out, struct io_uring *ring,
 	u->turn_bytes = o.turn_bytes ? o.turn_bytes : TURN_BYTES;
 	u->page = sysconf(_SC_PAGESIZE);
 	link_init(&u->ready);
-	prepare_messages(u);
+	u->rx_msg.msg_controllen = sizeof(union control);
 	for (size_t i = 0; i < FETCH_MAX / RECORD_DATA; i++)
 		u->fetch_iov[i] = (struct iovec){ u->waste, RECORD_DATA };
 	err = add_buffers(u);

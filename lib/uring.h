@@ -33,7 +33,6 @@ enum tx {
 	TX_POLL,	/* for room in the socket */
 	TX_RAW,		/* data, for the kernel to encrypt */
 	TX_OUT,		/* records of ours */
-	TX_NOTIFY,	/* close_notify, shutdown(2) linked to it */
 };
 
 /* One that the kernel's TLS sends or receives typed */
@@ -57,15 +56,11 @@ struct ktls_uring {
 	unsigned int buffers;
 	uint16_t group;
 	struct msghdr rx_msg;		/* what every recvmsg asks for */
-	struct msghdr close_msg;	/* close_notify, the same for all */
-	struct iovec close_iov;
-	uint8_t close_notify[2];
 	uint8_t scratch[RECORD_DATA];	/* plaintext, during a callback */
 	uint8_t waste[RECORD_DATA];	/* what nobody looks at */
 	struct iovec fetch_iov[FETCH_MAX / RECORD_DATA];	/* all there */
 	off_t page;			/* bytes */
 	bool no_cachestat;
-	union control close_control;
 };
 
 /* What came while the stream was paused */
@@ -92,7 +87,6 @@ struct ktls_stream {
 	unsigned int rx_at;	/* in the queue: the last request to receive */
 	unsigned int rekey;	/* flags of it, if @rekeying */
 	int tx_error;		/* records of ours do not go out: final for it */
-	int close_error;
 	off_t fetched;		/* the job's file, to there; 0: not at all */
 	off_t in_memory;	/* ... is, as far as this turn knows */
 	uint8_t busy;		/* bit of each enum op: in the ring */
@@ -107,7 +101,6 @@ struct ktls_stream {
 	bool flush : 1;		/* the library may have something to send */
 	bool rekeying : 1;
 	bool closing : 1;
-	bool notify : 1;	/* close_notify is the ring's to send */
 	bool shut : 1;		/* our side */
 	bool closed : 1;	/* ops.closed() was called */
 	bool freed : 1;

@@ -283,24 +283,13 @@ static void tell_closed(struct ktls_stream *s, int err)
 		s->ops.closed(s, err);
 }
 
-/* close_notify and shutdown(2), as one chain, or the latter alone */
-static void put_close(struct ktls_stream *s, bool notify)
+/* Of a socket without a connection, or with one that sends no more */
+static void put_shutdown(struct ktls_stream *s)
 {
-	struct io_uring_sqe *sqe = stream_sqe(s, notify ? 2 : 1);
+	struct io_uring_sqe *sqe = stream_sqe(s, 1);
 
-	if (!sqe) {
-		s->notify = notify;
+	if (!sqe)
 		return;
-	}
-	if (notify) {
-		io_uring_prep_sendmsg(sqe, s->fd, &s->u->close_msg,
-				      MSG_NOSIGNAL);
-		s->tx = TX_NOTIFY;
-		stream_put(s, sqe, OP_TX);
-		sqe->flags |= IOSQE_IO_LINK;
-		sqe = io_uring_get_sqe(s->u->ring);
-	}
-	s->notify = false;
 	io_uring_prep_shutdown(sqe, s->fd, SHUT_WR);
 	stream_put(s, sqe, OP_SHUTDOWN);
 }
@@ -311,23 +300,17 @@ static void close_step(struct ktls_stream *s)
 
 	if (s->shut || stream_busy(s, OP_SHUTDOWN))
 		return;
-	if (s->notify || !s->conn || s->tx_error) {
-		put_close(s, s->notify);
-		return;
-	}
-	if (ktls_conn_kernel(s->conn) & KTLS_TX) {
-		err = ktls_conn_raw_close(s->conn);
-		if (err >= 0)
-			put_close(s, !err);
-		else if (err == -EAGAIN)
-			wait_out(s);
-		else
-			tell_closed(s, err);
+	if (!s->conn || s->tx_error) {
+		put_shutdown(s);
 		return;
 	}
 	err = ktls_conn_shutdown(s->conn);
-	if (err != -EAGAIN)
+	if (err == -EINTR)
+		stream_ready(s);
+	else if (err != -EAGAIN)
 		tell_closed(s, err);
+	else if (ktls_conn_kernel(s->conn) & KTLS_TX)
+		wait_out(s);
 	else
 		push_user(s);
 }
@@ -336,8 +319,6 @@ void tx_shutdown_done(struct ktls_stream *s, int res)
 {
 	if (s->freed)
 		return;
-	if (res == -ECANCELED && s->close_error)
-		res = s->close_error;
 	if (res == -ENOTCONN)
 		res = 0;
 	tell_closed(s, s->tx_error ? s->tx_error : res);
@@ -444,9 +425,6 @@ void tx_done(struct ktls_stream *s, int res)
 		return;
 	case TX_OUT:
 		out_done(s, res);
-		return;
-	case TX_NOTIFY:
-		s->close_error = res < 0 ? res : 0;
 		return;
 	}
 }

@@ -174,6 +174,48 @@ TEST_F(closing, behind_much_data)
 	EXPECT_EQ(got, sent);
 }
 
+/*
+ * What the kernel's TLS has taken need not be TCP's yet, and a shutdown would
+ * cut it off: a peer reads @step bytes at a time, the last to send are @last.
+ */
+static void close_behind(struct pair *p, size_t step, size_t last)
+{
+	static uint8_t buf[16384];
+	uint64_t sent = 0, got = 0;
+	bool more;
+	ssize_t n;
+	int err;
+
+	set_nonblock(p->fd[0]);
+	do {
+		stream_fill(4, sent, buf, sizeof(buf));
+		n = ktls_send(p->client, buf, sizeof(buf), 0);
+		sent += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0);
+	do {
+		stream_fill(4, sent, buf, last);
+		n = last ? ktls_send(p->client, buf, last, 0) : 0;
+		sent += n > 0 ? (uint64_t)n : 0;
+		last = n < 0 ? last : 0;
+		err = last ? -EAGAIN : ktls_conn_shutdown(p->client);
+		more = mode_trickle(p, 4, &got, step);
+	} while (err == -EAGAIN && more);
+	ASSERT_OK(err);
+	for (; more; more = mode_trickle(p, 4, &got, sizeof(buf)))
+		wait_fd(p->fd[1], POLLIN);
+	EXPECT_EQ(got, sent);
+}
+
+TEST_F(closing, behind_the_kernel)
+{
+	for (size_t step = 100; step < 10000; step = step * 3 / 2)
+		for (size_t last = 1; last < 10000; last = last * 9 + 4) {
+			pair_close(&self->p);
+			mode_pair_small(&self->p, &variant->mode);
+			close_behind(&self->p, step, last);
+		}
+}
+
 /* ---- against the wire -------------------------------------------------- */
 
 FIXTURE(stream_end) {

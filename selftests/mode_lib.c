@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "mode_lib.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -283,17 +284,24 @@ void pair_over(struct pair *p, const int fd[2], struct ktls_config *client,
 }
 
 /* Takes the configs */
+static void open_pair_over(struct pair *p, const int fd[2],
+			   struct ktls_config *client,
+			   struct ktls_config *server)
+{
+	set_socket(fd[0]);
+	set_socket(fd[1]);
+	pair_over(p, fd, client, server);
+	ktls_config_put(client);
+	ktls_config_put(server);
+}
+
 static void open_pair(struct pair *p, struct ktls_config *client,
 		      struct ktls_config *server)
 {
 	int fd[2];
 
 	tcp_pair(fd);
-	set_socket(fd[0]);
-	set_socket(fd[1]);
-	pair_over(p, fd, client, server);
-	ktls_config_put(client);
-	ktls_config_put(server);
+	open_pair_over(p, fd, client, server);
 }
 
 void mode_pair(struct pair *p, const struct mode *m,
@@ -311,6 +319,38 @@ void mode_pair_user(struct pair *p, const struct mode *m)
 		  mode_user_config(m, KTLS_SERVER));
 	ASSERT_EQ(ktls_conn_kernel(p->client), mode_kernel_bits(m));
 	ASSERT_EQ(ktls_conn_kernel(p->server), 0);
+}
+
+void mode_pair_small(struct pair *p, const struct mode *m)
+{
+	int fd[2];
+
+	tcp_pair_small(fd);
+	open_pair_over(p, fd, mode_config(m, KTLS_CLIENT, NULL),
+		       mode_user_config(m, KTLS_SERVER));
+	ASSERT_OK(ktls_conn_own_io(p->server));
+}
+
+bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
+{
+	uint8_t buf[4096];
+	size_t len;
+	void *in = ktls_conn_in(p->server, &len);
+	ssize_t n;
+
+	ASSERT_TRUE(in);
+	n = recv(p->fd[1], in, max < len ? max : len, MSG_DONTWAIT);
+	if (n >= 0)
+		ASSERT_OK(ktls_conn_received(p->server, (size_t)n));
+	else
+		ASSERT_EQ(errno, EAGAIN);
+	while ((n = ktls_recv(p->server, buf, sizeof(buf), 0)) > 0) {
+		stream_check(seed, *got, buf, (size_t)n);
+		*got += (uint64_t)n;
+	}
+	if (n)
+		ASSERT_EQ(n, -EAGAIN) TH_LOG("%s", ktls_strerror((int)n));
+	return n;
 }
 
 /* ---- numbers ----------------------------------------------------------- */

@@ -70,6 +70,13 @@ void pair_over(struct pair *p, const int fd[2], struct ktls_config *client,
 void mode_pair(struct pair *p, const struct mode *m,
 	       const struct ktls_opts *more);
 void mode_pair_user(struct pair *p, const struct mode *m);
+/*
+ * The same over tcp_pair_small(), with I/O of its own for the server, which
+ * mode_trickle() has receive @max bytes at most, and compare what is whole with
+ * the stream @seed from *@got on.  False: close_notify has come.
+ */
+void mode_pair_small(struct pair *p, const struct mode *m);
+bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max);
 
 /* ---- numbers that are the same in every run ---------------------------- */
 

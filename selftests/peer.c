@@ -140,7 +140,8 @@ int pump(struct ktls_hs *client, struct ktls_hs *server, size_t max)
 
 /* ---- sockets ----------------------------------------------------------- */
 
-void tcp_pair(int fd[2])
+/* @room: SO_RCVBUF of fd[1], which is to be known before it connects; 0 */
+static void connect_pair(int fd[2], int room)
 {
 	struct sockaddr_in a = {
 		.sin_family = AF_INET,
@@ -151,6 +152,9 @@ void tcp_pair(int fd[2])
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ASSERT_OK(listener);
+	if (room)
+		ASSERT_OK(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &room,
+				     sizeof(room)));
 	ASSERT_OK(bind(listener, sa, len));
 	ASSERT_OK(listen(listener, 1));
 	ASSERT_OK(getsockname(listener, sa, &len));
@@ -158,6 +162,20 @@ void tcp_pair(int fd[2])
 	ASSERT_OK(connect(fd[0], sa, len));
 	ASSERT_OK(fd[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC));
 	close(listener);
+}
+
+void tcp_pair(int fd[2])
+{
+	connect_pair(fd, 0);
+}
+
+void tcp_pair_small(int fd[2])
+{
+	const int room = 16384;
+
+	connect_pair(fd, 2048);
+	ASSERT_OK(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &room,
+			     sizeof(room)));
 }
 
 #define HANDSHAKE_MS	10000

@@ -56,6 +56,8 @@ int pump(struct ktls_hs *client, struct ktls_hs *server, size_t max);
 
 /* A connected TCP pair over loopback; both blocking; [0] client, [1] server */
 void tcp_pair(int fd[2]);
+/* The same, where little fits into either queue, and goes in little pieces */
+void tcp_pair_small(int fd[2]);
 
 struct pair {
 	int fd[2];

@@ -391,6 +391,37 @@ TEST_F(uring_close, full_socket)
 	uring_idle(p, 3);
 }
 
+/* A peer that reads @step bytes at a time: a shutdown cuts nothing off */
+static void close_slowly(struct uring_pair *p, const struct mode *m,
+			 size_t step, size_t len)
+{
+	struct uring_end *e = &p->client;
+	uint64_t got = 0;
+	struct pair pair;
+
+	mode_pair_small(&pair, m);
+	e->fd = pair.fd[0];
+	uring_end_over(p, e, pair.client);
+	uring_send(e, 5, 0, len, false);
+	ktls_stream_close(e->s);
+	uring_begin(p);
+	while (mode_trickle(&pair, 5, &got, step) && uring_in_time(p))
+		uring_turn(p, !e->closed);
+	EXPECT_EQ(got, len);
+	UNTIL(p, e->closed);
+	EXPECT_OK(e->close_err);
+	leave(p);
+	ktls_conn_free(pair.server);
+	close(pair.fd[1]);
+}
+
+TEST_F(uring_close, slow_peer)
+{
+	for (size_t step = 100; step < 10000; step *= 2)
+		for (size_t len = 30000; len < 50000; len += 3333)
+			close_slowly(&self->p, &variant->mode, step, len);
+}
+
 TEST_F(uring_close, sent_after_close)
 {
 	struct uring_pair *p = &self->p;

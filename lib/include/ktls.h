@@ -1775,7 +1775,10 @@ int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n) KTLS_MUST_CHECK;
 /*
  * ... and in place of ktls_conn_shutdown(): 0, and the caller sends close_notify
  * (bytes 1, 0, as a record of type 21) and then shuts the socket down for
- * writing; 1: it does the latter only; or as ktls_conn_shutdown().
+ * writing; 1: it does the latter only; or as ktls_conn_shutdown().  Whoever
+ * sends without waiting does not know when: what TCP has had no room for waits
+ * in the kernel's TLS, where the shutdown leaves it.  ktls_conn_shutdown() can
+ * tell.
  */
 int ktls_conn_raw_close(struct ktls_conn *conn) KTLS_MUST_CHECK;
 /*
@@ -1883,9 +1886,12 @@ int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
 /*
  * End our side: flush, close_notify, shutdown(SHUT_WR).  The other direction
- * stays open.  Returns 0, -EAGAIN (call again), or a failure.  Read until 0
- * before closing the socket, or what is unread makes TCP reset it and the
- * peer may lose data that was sent.
+ * stays open.  Returns 0, -EAGAIN (call again when the socket can be written
+ * to), -EINTR (the same, at once), or a failure.  Where the kernel sends to a
+ * peer that is slow, the last of it may still wait in the kernel's TLS, and a
+ * shutdown would cut that off: then it is left out.  Read until 0 before closing
+ * the socket, or what is unread makes TCP reset it and the peer may lose data
+ * that was sent.
  */
 int ktls_conn_shutdown(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
