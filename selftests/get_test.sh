@@ -346,6 +346,16 @@ sessions()
 	head -c 100 "$f" >"$f.cut"
 	gets 0 -v --tls 1.2 --session-file "$f.cut" /
 	lacks cut "$out" 'resumed'
+	# where a link leads to, and no secret is left there meanwhile
+	mkdir "$dir/safe"
+	ln -s safe/kept "$dir/link"
+	gets 0 --session-file "$dir/link" /
+	cp "$dir/safe/kept" "$dir/used"
+	gets 0 -v --session-file "$dir/link" /
+	has "by a link" "$out" ', resumed'
+	[ -L "$dir/link" ]
+	! cmp -s "$dir/safe/kept" "$dir/used"
+	is "all there is" "$(ls "$dir/safe")" kept
 	gets 1 --tls 1.2 --session-file "$dir/no/such" /
 	gets 1 --tls 1.2 --session-file "$dir" /
 	is "left over" "$(find "$dir" -name 'session.??????')" ''

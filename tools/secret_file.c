@@ -98,3 +98,12 @@ int secret_write(const char *file, const void *buf, size_t len,
 	free(name);
 	return err;
 }
+
+int secret_remove(const char *file)
+{
+	char *name = follow(file);
+	int err = name && !unlink(name) ? 0 : errno;
+
+	free(name);
+	return err;
+}

@@ -14,5 +14,7 @@ struct stat;
  */
 int secret_write(const char *file, const void *buf, size_t len,
 		 const struct stat *like);
+/* ... and remove what that has put there; a link stays: 0 or an errno */
+int secret_remove(const char *file);
 
 #endif

@@ -39,8 +39,8 @@ int session_take(struct ktls_config *config, const char *file)
 	free(buf);
 	if (err == -KTLS_E_SESSION || err == -KTLS_E_STATE)
 		return 0;
-	if (!err && n > 0 && unlink(file))
-		err = errno;
+	if (!err && n > 0)
+		err = secret_remove(file);
 	return err ? fail(file, err) : 0;
 }
 
