@@ -19,9 +19,9 @@
 #define EARLY_MAX	16777216
 
 /*
- * What is asked of the peer's certificate, and whom; of its status, too, which
- * a server of TLS 1.2 does not get.  A server's is the same whether or not it
- * requires a certificate.
+ * What is asked of the peer's certificate, and whom; of its timestamps; of its
+ * status, too, which a server of TLS 1.2 does not get.  A server's is the same
+ * whether or not it requires a certificate.
  */
 static uint8_t asked(const struct ktls_config *cfg)
 {
@@ -31,7 +31,30 @@ static uint8_t asked(const struct ktls_config *cfg)
 			 (client && cfg->flags & KTLS_F_STATUS) << 1 |
 			 (client && cfg->flags & KTLS_F_NEED_STATUS) << 2 |
 			 !!cfg->hooks.verify << 3 |
-			 !!(cfg->flags & KTLS_F_VERIFY_ELSEWHERE) << 4);
+			 !!(cfg->flags & KTLS_F_VERIFY_ELSEWHERE) << 4 |
+			 !!cfg->hooks.sct << 5);
+}
+
+/*
+ * Names and keys: who has another key by a name is another.  It tells no more
+ * of a key than a binder does, which is for all to see.
+ */
+static int hash_psks(struct hash *h, const struct ktls_config *cfg)
+{
+	uint8_t mac[HASH_MAX];
+	int err = 0;
+
+	for (size_t i = 0; cfg->psks && i < cfg->psks->len && !err; i++) {
+		const struct psk_ext *p = &cfg->psks->psk[i];
+		const struct slice name = { p->identity.buf, p->identity.len };
+
+		err = hmac(cfg->crypto, HASH_SHA256,
+			   (struct slice){ p->key.b, p->key.len }, &name, 1,
+			   mac);
+		if (!err)
+			err = hash_add(h, mac, hash_rows[HASH_SHA256].len);
+	}
+	return err;
 }
 
 /*
@@ -54,9 +77,8 @@ static int make_context(struct ktls_config *cfg)
 	if (!err)
 		err = hash_add(&h, cfg->sigalgs_cert_wire.p,
 			       cfg->sigalgs_cert_wire.len);
-	for (size_t i = 0; cfg->psks && i < cfg->psks->len && !err; i++)
-		err = hash_add(&h, cfg->psks->psk[i].identity.buf,
-			       cfg->psks->psk[i].identity.len);
+	if (!err)
+		err = hash_psks(&h, cfg);
 	if (!err && cfg->raw_trust)
 		err = hash_add(&h, raw_trust_digests(cfg->raw_trust).p,
 			       raw_trust_digests(cfg->raw_trust).len);

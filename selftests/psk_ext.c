@@ -214,6 +214,19 @@ TEST_F(psk, then_tickets)
 	ktls_config_put(server);
 }
 
+/* ... which end with the key that they were got by */
+TEST_F(psk, tickets_of_another_key)
+{
+	struct ktls_psk p = MINE("x", key), q = MINE("x", wrong);
+	struct ktls_config *client = CLIENT(&p, 1);
+	struct ktls_config *server = SERVER(&p, 1), *other = SERVER(&q, 1);
+
+	EXPECT_EQ(shake13(client, server, self->info), FULL);
+	share_keys(server, other);
+	EXPECT_EQ(run(client, other, self->info), -KTLS_E_PSK_BINDER);
+	ktls_config_put(server);
+}
+
 /* The context and the hash are a part of an imported identity */
 TEST(imported_context_counts)
 {

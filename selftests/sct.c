@@ -14,6 +14,7 @@
 #include "hs_lib.h"
 #include "interop_lib.h"
 #include "mitm_lib.h"
+#include "session_lib.h"
 
 /* Two SCTs of version 1, of logs and signatures that nobody knows */
 #define SCT_LEN		(1 + 32 + 8 + 2 + 2 + 2 + 8)
@@ -177,6 +178,21 @@ TEST_F(sct, refused)
 }
 
 /* A chain that is not verified is not the application's to look at */
+/* Who wants to see them takes no session of one that did not */
+TEST(a_session_is_of_what_was_asked)
+{
+	struct seen seen = { .calls = 0 };
+	struct ktls_config *server = SERVER12(.flags = 0);
+	struct ktls_config *client = CLIENT12(.flags = 0);
+	struct ktls_config *to = CLIENT12(.hooks = &hooks, .arg = &seen);
+
+	ASSERT_EQ(shake(client, server, NULL), FULL);
+	EXPECT_EQ(move_session(client, to), -KTLS_E_SESSION);
+	ktls_config_put(client);
+	ktls_config_put(server);
+	ktls_config_put(to);
+}
+
 TEST_F(sct, not_of_a_stranger)
 {
 	struct ktls_cred keep = self->server;
