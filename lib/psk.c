@@ -313,8 +313,7 @@ static bool still_holds(const struct ktls_hs *hs, const struct session *s)
 {
 	return session_fits(hs->config, s) &&
 	       suite_find(s->suite)->hash == hs->suite->hash &&
-	       !strcmp(s->server_name, hs->info.server_name) &&
-	       !strcmp(s->alpn, hs->info.alpn);
+	       session_is_for(hs, s) && !strcmp(s->alpn, hs->info.alpn);
 }
 
 /* Of a store it is by somebody who has shown nothing yet, and all wait */

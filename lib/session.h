@@ -88,6 +88,8 @@ void session_keep(struct ktls_hs *hs);
 
 /* ---- server (session_server.c) ----------------------------------------- */
 
+/* Is it for the name that the client asks for, and do we have that still? */
+bool session_is_for(const struct ktls_hs *hs, const struct session *s);
 /* What the hello asks to resume, if it still holds */
 bool session_resume(struct ktls_hs *hs, const struct client_hello *m);
 /* ... keep it under its id */

@@ -39,6 +39,12 @@ static bool name_known(const struct ktls_hs *hs)
 	return known;
 }
 
+bool session_is_for(const struct ktls_hs *hs, const struct session *s)
+{
+	/* RFC 6066 3 */
+	return !strcmp(s->server_name, hs->info.server_name) && name_known(hs);
+}
+
 /* Would what was agreed then be agreed now? */
 static bool still_holds(const struct ktls_hs *hs,
 			const struct client_hello *m)
@@ -47,10 +53,7 @@ static bool still_holds(const struct ktls_hs *hs,
 
 	/* what a ticket of 1.3 names stands in the same store */
 	return s->version == KTLS_TLS12 && session_fits(hs->config, s) &&
-	       u16s_have(m->suites, s->suite) &&
-	       /* RFC 6066 3 */
-	       !strcmp(s->server_name, hs->info.server_name) &&
-	       name_known(hs) &&
+	       u16s_have(m->suites, s->suite) && session_is_for(hs, s) &&
 	       /* RFC 7627 5.3: not without it, and not by surprise with it */
 	       s->ems;
 }

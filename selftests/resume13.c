@@ -45,6 +45,20 @@ FIXTURE_TEARDOWN(resume)
 #define EXPECT_NEXT(how)						\
 	EXPECT_EQ(shake13(self->client, self->server, NULL), how)
 
+/* One that may fail: the error */
+static int try13(struct ktls_config *client, struct ktls_config *server)
+{
+	struct ktls_hs *c, *s;
+	int err;
+
+	ASSERT_OK(ktls_hs_new(&c, client, "localhost"));
+	ASSERT_OK(ktls_hs_new(&s, server, NULL));
+	err = pump(c, s, 0);
+	ktls_hs_free(c);
+	ktls_hs_free(s);
+	return err;
+}
+
 /* ---- tickets ----------------------------------------------------------- */
 
 TEST_F(resume, each_handshake_brings_another_ticket)
@@ -143,6 +157,29 @@ TEST_F(resume, name)
 	EXPECT_EQ(info.resumed, 1);
 	pair_close(&p);
 	EXPECT_NEXT(RESUMED);
+}
+
+/* A server that has no certificate for the name does not resume it either */
+TEST_F(resume, strict_name)
+{
+	const struct ktls_cred own[] = { pki_cred("p256"),
+					 pki_cred("othername") };
+	unsigned int flags = variant->flags | KTLS_F_STRICT_NAME;
+
+	USE_SERVER(0, .arg = &self->shelf, .session_store = &shelf_store);
+	EXPECT_NEXT(FULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct ktls_config *to = SERVER13(.creds = own + i,
+			.creds_len = 1, .flags = flags, .arg = &self->shelf,
+			.session_store = &shelf_store);
+
+		share_keys(self->server, to);
+		ktls_config_put(self->server);
+		self->server = to;
+		if (!i)
+			EXPECT_NEXT(RESUMED);
+	}
+	EXPECT_EQ(try13(self->client, self->server), -KTLS_E_UNKNOWN_NAME);
 }
 
 TEST_F(resume, alpn)
