@@ -157,6 +157,37 @@ static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
 	return 0;
 }
 
+static bool signs_in_13(const struct ktls_config *cfg, const struct cred *cred)
+{
+	for (size_t i = 0; i < cfg->sigalgs_len; i++)
+		for (size_t j = 0; j < cred->schemes_len; j++)
+			if (cfg->sigalgs[i] == cred->schemes[j])
+				return true;
+	return false;
+}
+
+/*
+ * A server that could authenticate in TLS 1.2 alone (by its kind of key, or as
+ * sigalgs names no scheme of TLS 1.3 for it) has no use for TLS 1.3: with that
+ * chosen, the handshake would fail.
+ */
+static int narrow_versions(struct ktls_config *cfg, struct text why)
+{
+	if (cfg->role == KTLS_CLIENT || cfg->max_version < KTLS_TLS13 ||
+	    cfg->psks || cfg->flags & KTLS_F_ESTABLISHED)
+		return 0;
+	for (size_t i = 0; i < cfg->creds_len; i++)
+		if (signs_in_13(cfg, &cfg->creds[i]))
+			return 0;
+	if (cfg->min_version == KTLS_TLS13) {
+		text_set(why, "no certificate or key can sign in TLS 1.3 by "
+			 "any of sigalgs");
+		return -KTLS_E_OPTION;
+	}
+	cfg->max_version = KTLS_TLS12;
+	return 0;
+}
+
 /* Asked only where the answer matters: it costs a few sockets, once */
 static int take_caps(struct ktls_config *cfg, struct text why)
 {
@@ -210,6 +241,8 @@ static int build(struct ktls_config *cfg, const struct ktls_opts *o,
 		err = psk_ext_new(&cfg->psks, cfg->crypto, o, why);
 	if (!err)
 		err = take_creds(cfg, o, why);
+	if (!err)
+		err = narrow_versions(cfg, why);
 	if (!err && o->cert_compression)
 		err = config_take_compression(cfg, o, why);
 	if (!err && cfg->verify != KTLS_VERIFY_NONE &&

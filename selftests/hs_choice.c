@@ -459,4 +459,47 @@ TEST(curve_in_tls12)
 	second_in_tls12(SERVER_END, "p384", "x25519:secp256r1");
 }
 
+/* ---- a version ---------------------------------------------------------- */
+
+/* SHA-384 goes with P-256 in TLS 1.2 alone */
+#define ONLY12	.role = KTLS_SERVER, .sigalgs = "ecdsa_secp384r1_sha384"
+
+static void serves(const struct ktls_cred *creds, size_t n, uint16_t version,
+		   const char *subject)
+{
+	struct ktls_info info;
+	struct two t;
+
+	two_begin(&t, NULL, KTLS_OPTS(ONLY12, .creds = creds, .creds_len = n),
+		  "localhost");
+	ASSERT_OK(pump(t.client, t.server, 0));
+	ktls_hs_info(t.client, &info);
+	EXPECT_EQ(info.version, version);
+	EXPECT_STREQ(info.peer_subject, subject);
+	two_end(&t);
+}
+
+TEST(only_tls12_can_be_signed)
+{
+	struct ktls_cred creds[] = { pki_cred("p256"), pki_cred("p384") };
+
+	serves(creds, 1, KTLS_TLS12, "CN = p256");
+	/* one that can is enough */
+	serves(creds, 2, KTLS_TLS13, "CN = p384");
+}
+
+TEST(nothing_can_be_signed)
+{
+	struct ktls_cred cred = pki_cred("p256");
+	struct ktls_config *cfg;
+	char why[128];
+
+	EXPECT_EQ(ktls_config_new(&cfg, KTLS_OPTS(ONLY12, .creds = &cred,
+			.creds_len = 1, .min_version = KTLS_TLS13,
+			.error = why, .error_size = sizeof(why))),
+		  -KTLS_E_OPTION);
+	EXPECT_STREQ(why, "no certificate or key can sign in TLS 1.3 by any of "
+		     "sigalgs");
+}
+
 HARNESS_MAIN

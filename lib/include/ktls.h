@@ -761,7 +761,11 @@ struct ktls_opts {
 	enum ktls_role role;		/* required */
 	unsigned int flags;		/* KTLS_F_* */
 	uint16_t min_version;		/* KTLS_TLS12; 0: the oldest supported */
-	uint16_t max_version;		/* 0: the newest supported */
+	/*
+	 * 0: the newest supported; of a server the newest in which one of its
+	 * credentials can sign, as @sigalgs says, or a PSK is used
+	 */
+	uint16_t max_version;
 
 	/*
 	 * Colon-separated names in order of preference, as IANA writes them
