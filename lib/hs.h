@@ -403,6 +403,9 @@ void limit_answer(const struct ktls_hs *hs, struct exts *e);
 /* The keys of a direction change: so do their records' sizes */
 void limit_tx_keys(struct ktls_hs *hs);
 void limit_rx_keys(struct ktls_hs *hs);
+/* ... and in early data */
+void limit_rx_early(struct ktls_hs *hs);
+size_t limit_tx_early(const struct ktls_hs *hs);
 
 /* ---- GREASE (hs_grease.c) ---------------------------------------------- */
 
@@ -424,6 +427,7 @@ int early_end(struct ktls_hs *hs);
 /* Server: is it taken? once the PSK is chosen and the hello hashed */
 int early_choose(struct ktls_hs *hs, const struct exts *ch);
 bool early_accepted(const struct ktls_hs *hs);
+int early_rx_key(struct ktls_hs *hs);
 int early_take(struct ktls_hs *hs, struct slice content);
 /* From @at on, which moves */
 /* Server: our flight is complete, the client's is not, and we may send */

@@ -151,8 +151,8 @@ ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf, size_t len)
 		size_t n = len - done;
 		int err;
 
-		if (n > record_max(&hs->tx))
-			n = record_max(&hs->tx);
+		if (n > limit_tx_early(hs))
+			n = limit_tx_early(hs);
 		if (n > EARLY_RECORD)
 			n = EARLY_RECORD;
 		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
@@ -223,6 +223,14 @@ int early_choose(struct ktls_hs *hs, const struct exts *ch)
 bool early_accepted(const struct ktls_hs *hs)
 {
 	return hs->info.early_data == KTLS_EARLY_ACCEPTED;
+}
+
+int early_rx_key(struct ktls_hs *hs)
+{
+	int err = hs_rx_key(hs, &hs->early.secret);
+
+	limit_rx_early(hs);
+	return err;
 }
 
 int early_take(struct ktls_hs *hs, struct slice content)

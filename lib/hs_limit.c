@@ -67,6 +67,26 @@ void limit_rx_keys(struct ktls_hs *hs)
 		hs->rx.max = hs->limit.rx;
 }
 
+/*
+ * RFC 8449 4: the keys of early data are there before anything is agreed to,
+ * so that it has the protocol's limit.  A client that wants fragments to be
+ * shorter can know it, and keeps to that (RFC 6066 4): servers that remember
+ * it from the session hold it to it.
+ */
+void limit_rx_early(struct ktls_hs *hs)
+{
+	if (hs->limit.rx)
+		hs->rx.max = RECORD_PLAIN_MAX;
+}
+
+size_t limit_tx_early(const struct ktls_hs *hs)
+{
+	size_t max = record_max(&hs->tx), own = hs->config->max_fragment ?
+			fragment_of(hs->config->max_fragment) : max;
+
+	return own < max ? own : max;
+}
+
 /* RFC 8449 4: of protected records alone */
 static void set_sizes(struct ktls_hs *hs, uint16_t theirs)
 {

@@ -221,8 +221,8 @@ static int end_flight(struct ktls_hs *hs)
 	if (!err)
 		err = hs_tx_key(hs, &hs->server_app);
 	if (!err)
-		err = hs_rx_key(hs, early_accepted(hs) ? &hs->early.secret :
-						 &hs->client_hs);
+		err = early_accepted(hs) ? early_rx_key(hs) :
+					   hs_rx_key(hs, &hs->client_hs);
 	hs->state = early_accepted(hs) ? S_EARLY : asks(hs) ? S_CERT : S_FIN;
 	return err;
 }

@@ -181,6 +181,28 @@ TEST_F(early, in_pieces_and_while_the_answer_comes)
 	EXPECT_EQ(got(self), 6000);
 }
 
+/*
+ * RFC 8449 4: sizes of records are for keys of the handshake that agrees to
+ * them, and early data is sent before; what follows it is held to them
+ */
+TEST_F(early, longer_than_records_are_to_be)
+{
+	ktls_config_put(self->client);
+	self->client = CLIENT13(.early_data = MAX, .record_size_limit = 1000);
+	use_server(self, SERVER(.record_size_limit = 64));
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	begin(self);
+	ASSERT_EQ(sent(self, 5000), 5000);
+	while (pump_one(self->c, self->s, SIZE_MAX))
+		;
+	EXPECT_EQ(got(self), 5000);
+	finish(self, KTLS_EARLY_ACCEPTED);
+	EXPECT_EQ(record_max(&self->s->rx), 63);
+	EXPECT_EQ(record_max(&self->c->tx), 63);
+	EXPECT_EQ(record_max(&self->s->tx), 999);
+	EXPECT_EQ(record_max(&self->c->rx), 999);
+}
+
 TEST_F(early, no_more_than_the_ticket_allows)
 {
 	begin(self);

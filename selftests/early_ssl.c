@@ -17,6 +17,7 @@ FIXTURE(early) {
 	SSL *ssl;			/* its current one */
 	struct ktls_hs *hs;
 	const char *groups;		/* of the next SSL; NULL: all */
+	uint8_t fragment;		/* as well, and a client; 0: any */
 	SSL_SESSION *kept[KEPT_MAX];	/* the newest last */
 	size_t n;
 	const char *alpn;		/* what a server of libssl takes */
@@ -152,6 +153,9 @@ static void next(FIXTURE_DATA(early) *self, const FIXTURE_VARIANT(early) *v)
 	ASSERT_EQ(SSL_set_ciphersuites(self->ssl, v->suite), 1);
 	if (self->groups)
 		ASSERT_EQ(SSL_set1_groups_list(self->ssl, self->groups), 1);
+	if (self->fragment)
+		ASSERT_EQ(SSL_set_tlsext_max_fragment_length(self->ssl,
+						self->fragment), 1);
 	if (self->n) {
 		forget_but(self, 1);
 		ASSERT_EQ(SSL_set_session(self->ssl, self->kept[0]), 1);
@@ -396,6 +400,30 @@ TEST_F(early, accepted_in_pieces)
 	}
 	finish(self, variant->server);
 	check(self, KTLS_EARLY_ACCEPTED, 3000);
+	after(self, NULL);
+}
+
+/* libssl holds early data to the fragments of its session, and so do we */
+TEST_F(early, accepted_in_fragments)
+{
+	if (variant->server) {
+		ktls_config_put(self->ours);
+		self->ours = OURS(.early_data = MAX, .max_fragment = 512);
+	} else {
+		self->fragment = TLSEXT_max_fragment_length_512;
+		forget_but(self, 0);
+	}
+	next(self, variant);
+	finish(self, variant->server);
+	after(self, NULL);
+	next(self, variant);
+	give(self, 0, 2000, variant->server);
+	first_flight(self, variant->server);
+	EXPECT_EQ(self->len, 2000);
+	finish(self, variant->server);
+	check(self, KTLS_EARLY_ACCEPTED, 2000);
+	EXPECT_EQ(self->hs->info.tx_record, 512);
+	EXPECT_EQ(self->hs->info.rx_record, 512);
 	after(self, NULL);
 }
 

@@ -873,7 +873,8 @@ struct ktls_opts {
 	 * 8449) is the longest record that this end takes, by content and in
 	 * TLS 1.3 one more for its type; the peer says its own.  Where both are
 	 * asked for, the latter counts.  0: not asked for; a server agrees to
-	 * either all the same.
+	 * either all the same.  Early data is sent before the server has said
+	 * its own, and is not held to that.
 	 *
 	 * A record that is longer than agreed ends the connection with
 	 * record_overflow where user space receives; the kernel does not look.
