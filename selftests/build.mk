@@ -59,10 +59,12 @@ $(O)/selftests/%.o: CPPFLAGS += -DTEST_PKI='"$(abspath $(pki))"'
 
 # not for others: they wrap what those do
 ct-parts := ct_lib ct_parts_lib
+cost-parts := cost_lib
 faults-parts := faults_lib faults_sys_lib faults_run_lib faults_wire_lib \
 	faults_life_lib faults_call_lib faults_uring_lib
 test-objs := $(patsubst %,$(O)/selftests/%.o, \
-	$(filter-out $(faults-parts) $(ct-parts), $(test-support)))
+	$(filter-out $(faults-parts) $(ct-parts) $(cost-parts), \
+	$(test-support)))
 
 # an archive: a program is linked with what it uses, and with its libraries
 $(O)/selftests/support.a: $(test-objs)
@@ -82,13 +84,15 @@ $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o
 $(O)/selftests/keyring: $(O)/tools/keyring.o
 $(O)/selftests/keyring: test-libs := -lkeyutils
 # ... where what is allocated is counted
-test-heap := footprint hostile hostile_cost
+test-cost := hostile_chain hostile_cost
+test-heap := footprint hostile $(test-cost)
 $(test-heap:%=$(O)/selftests/%): $(O)/bench/heap.o
 $(test-heap:%=$(O)/selftests/%): test-libs := $(wrap-heap)
 # ... and what is dear of libcrypto's
-$(O)/selftests/hostile_cost: test-libs += $(patsubst %,-Wl$(comma)--wrap=%, \
-	EVP_PKEY_keygen EVP_PKEY_derive EVP_DigestSign EVP_DigestVerify \
-	X509_verify_cert)
+$(test-cost:%=$(O)/selftests/%): $(cost-parts:%=$(O)/selftests/%.o)
+$(test-cost:%=$(O)/selftests/%): test-libs += \
+	$(patsubst %,-Wl$(comma)--wrap=%, EVP_PKEY_keygen EVP_PKEY_derive \
+	EVP_DigestSign EVP_DigestVerify X509_verify_cert d2i_X509)
 # ... whose every request is made to fail: what the library calls of libcrypto
 # and may fail with 0, and of the system
 faults-never := _free$$|_cmp$$|_get0_|_is_a$$|_pop_|_sk_(num|value|set)$$|^ERR_|\
@@ -155,8 +159,8 @@ check-ct:
 
 # Peers that flood, stall, cut and replay: what they cost, and what is left; of
 # handshakes as many as KTLS_HOSTILE_HANDSHAKES says
-hostile := hostile hostile_cost hostile_slow replays early attack12 \
-	attack_renego renego hs_auth hs_edge hs_limit control reasons \
+hostile := hostile hostile_chain hostile_cost hostile_slow replays early \
+	attack12 attack_renego renego hs_auth hs_edge hs_limit control reasons \
 	post_attack tickets close
 hostile-sh := $(patsubst %,selftests/%_test.sh,hostile_serve bounds crowd)
 check-hostile: $(hostile:%=$(O)/selftests/%) $(O)/selftests/crowd all \

@@ -4,42 +4,13 @@
  * bytes of memory, for what he has sent.  The documented bounds: SECURITY.md.
  */
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 #include "../bench/heap.h"
+#include "cost_lib.h"
 #include "harness.h"
 #include "hs_lib.h"
 #include "session_lib.h"
-
-/* ---- counted ------------------------------------------------------------ */
-
-static struct costs {	/* of whom it is; NULL: nobody */
-	unsigned int keys, secrets, signs, verifies, chains;
-} *costs;
-
-#define COUNTED(count, ret, name, params, args)				\
-	ret __real_##name params;					\
-	ret __wrap_##name params;					\
-	ret __wrap_##name params					\
-	{								\
-		if (costs)						\
-			costs->count++;					\
-		return __real_##name args;				\
-	}
-
-COUNTED(keys, int, EVP_PKEY_keygen, (EVP_PKEY_CTX *ctx, EVP_PKEY **key),
-	(ctx, key))
-COUNTED(secrets, int, EVP_PKEY_derive,
-	(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *len), (ctx, key, len))
-COUNTED(signs, int, EVP_DigestSign,
-	(EVP_MD_CTX *ctx, unsigned char *sig, size_t *sig_len,
-	 const unsigned char *p, size_t len), (ctx, sig, sig_len, p, len))
-COUNTED(verifies, int, EVP_DigestVerify,
-	(EVP_MD_CTX *ctx, const unsigned char *sig, size_t sig_len,
-	 const unsigned char *p, size_t len), (ctx, sig, sig_len, p, len))
-COUNTED(chains, int, X509_verify_cert, (X509_STORE_CTX *ctx), (ctx))
 
 /* ---- by what was sent --------------------------------------------------- */
 
@@ -85,10 +56,10 @@ ROW(finished12, V12, .flights = 2, .changed = 1, .err = -KTLS_E_RECORD_MAC,
 /* a certificate: its chain, and then one signature */
 ROW(certificate12, V12, .verify = OPTIONAL, .flights = 2,
     .costs = { .keys = 1, .secrets = 1, .signs = 1, .verifies = 1,
-	       .chains = 1 });
+	       .chains = 1, .parses = 1 });
 ROW(certificate13, V13, .verify = OPTIONAL, .flights = 2,
     .costs = { .keys = 1, .secrets = 1, .signs = 1, .verifies = 1,
-	       .chains = 1 });
+	       .chains = 1, .parses = 1 });
 
 FIXTURE_SETUP(server)
 {
@@ -108,18 +79,6 @@ FIXTURE_TEARDOWN(server)
 	ktls_config_put(self->client);
 	ktls_config_put(self->server);
 }
-
-static void check_costs(const struct costs *is, const struct costs *want)
-{
-	EXPECT_EQ(is->keys, want->keys);
-	EXPECT_EQ(is->secrets, want->secrets);
-	EXPECT_EQ(is->signs, want->signs);
-	EXPECT_EQ(is->verifies, want->verifies);
-	EXPECT_EQ(is->chains, want->chains);
-}
-
-/* More than a handshake of two that mean well, by no more than a record */
-#define FLIGHT_BYTES	(16384 + 16384)
 
 TEST_F(server, costs)
 {
@@ -156,8 +115,6 @@ TEST_F(server, costs)
 }
 
 /* ---- the longest message ------------------------------------------------ */
-
-#define MESSAGE	65536		/* max_message, when nothing is said */
 
 /* A ClientHello of @len bytes, its header not counted, in records as long as may be */
 static int longest(struct ktls_config *cfg, size_t len, struct heap *heap)
