@@ -106,7 +106,17 @@ static void run(const struct side s[ENDS], unsigned int ours,
 	}
 }
 
-/* ---- what libssl cannot be told ---------------------------------------- */
+/* ---- what libssl cannot be told, or does not ---------------------------- */
+
+/* Does it take another hello, in TLS 1.3? */
+static bool retries(const struct side s[ENDS])
+{
+	char share[LIST_MAX];
+
+	snprintf(share, sizeof(share), "%s", s[CLIENT].groups[OURS]);
+	share[strcspn(share, ":")] = '\0';
+	return !strstr(s[SERVER].groups[OURS], share);
+}
 
 static bool without_ems(const struct outcome *o)
 {
@@ -121,6 +131,21 @@ static void needs_ems(const struct side s[ENDS], unsigned int ours,
 		if (ours & 1u << i && s[i].need_ems &&
 		    without_ems(&want->of[0][i]))
 			memset(want->of, 0, sizeof(want->of));
+}
+
+/*
+ * libssl's server that takes early data gives tickets for one use, which it has
+ * had when the second hello comes
+ */
+static void retries_early(const struct side s[ENDS], unsigned int ours,
+			  struct outcomes *want)
+{
+	if (!(ours & OUR_SERVER) || !s[SERVER].early || !retries(s) ||
+	    s[CLIENT].no_tickets || s[SERVER].no_tickets)
+		return;
+	for (int i = 0; i < ENDS; i++)
+		if (want->of[1][i].version == KTLS_TLS13)
+			want->of[1][i].resumed = true;
 }
 
 /*
@@ -160,7 +185,7 @@ static void record_limit(const struct side s[ENDS], unsigned int ours,
 
 static void (*const rules[])(const struct side s[ENDS], unsigned int ours,
 			     struct outcomes *want) = {
-	needs_ems, resumes_less, record_limit,
+	needs_ems, retries_early, resumes_less, record_limit,
 };
 
 #define COUNT(a)	(sizeof(a) / sizeof(*(a)))
@@ -210,12 +235,7 @@ static bool retry_order(const struct side s[ENDS],
 			const struct outcome *libssl,
 			const struct outcome *ours)
 {
-	char share[LIST_MAX];
-
-	snprintf(share, sizeof(share), "%s", s[CLIENT].groups[OURS]);
-	share[strcspn(share, ":")] = '\0';
-	return s[SERVER].client_order &&
-	       !strstr(s[SERVER].groups[OURS], share) &&
+	return s[SERVER].client_order && retries(s) &&
 	       libssl->version == KTLS_TLS13 && ours->version == KTLS_TLS13 &&
 	       !strcmp(libssl->suite, ours->suite) &&
 	       !strcmp(libssl->alpn, ours->alpn);
