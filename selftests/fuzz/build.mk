@@ -6,16 +6,17 @@
 #
 #	make afl FUZZ=handshake TIME=600
 
-fuzz-targets := handshake post parse load cert config agent conf uring \
+fuzz-targets := handshake post parse load cert config agent conf http uring \
 	diff
 fuzz-src := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
 comma := ,
-fuzz-tools := agent_conf agent_cred agent_file agent_wire ini
+fuzz-tools := agent_conf agent_cred agent_file agent_wire http ini path \
+	precond text
 fuzz-obj := $(fuzz-src:%.c=$(O)/%.o) $(fuzz-tools:%=$(O)/tools/%.o)
 
 fuzz-libs := $(patsubst %,-Wl$(comma)--wrap=io_uring_%,submit \
-	register_buf_ring unregister_buf_ring) -lssl -lcrypto -luring -ldl \
-	-pthread
+	register_buf_ring unregister_buf_ring) -lssl -lcrypto -luring \
+	-lhttp_parser -ldl -pthread
 
 TIME	?= 60
 FUZZ	?= $(fuzz-targets)
