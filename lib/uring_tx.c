@@ -247,24 +247,43 @@ static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 /* Messages of the library's, which no data follows to push them */
 static bool flush_kernel(struct ktls_stream *s)
 {
-	if (ktls_flush(s->conn) == -EAGAIN) {
+	int err = ktls_flush(s->conn);
+
+	if (err == -EAGAIN) {
 		wait_out(s);
 		return false;
 	}
-	s->flush = false;
+	s->flush = err == -EINTR;
 	return true;
+}
+
+/*
+ * Nor does anything come of a peer who waits for what is not sent.  One who is
+ * gone may have said why, and then that is the end.
+ */
+static void tx_failed(struct ktls_stream *s, int err)
+{
+	if (err != -EPIPE && err != -ECONNRESET)
+		rx_end(s, err);
 }
 
 static bool rekey(struct ktls_stream *s, bool kernel)
 {
-	if (ktls_conn_rekey(s->conn, s->rekey) == -EAGAIN) {
+	int err = ktls_conn_rekey(s->conn, s->rekey);
+
+	if (err == -EAGAIN) {
 		if (!kernel)
 			return push_user(s);
 		wait_out(s);
 		return false;
 	}
+	if (err == -EINTR)
+		return true;
 	s->rekeying = false;
 	s->rekey = 0;
+	/* where keys cannot be changed, this one serves on */
+	if (err && err != -KTLS_E_NO_REKEY)
+		tx_failed(s, err);
 	return true;
 }
 
@@ -402,12 +421,7 @@ static void out_done(struct ktls_stream *s, int res)
 	}
 	/* what was sealed was somebody's: nothing is sent any more */
 	s->tx_error = res;
-	/*
-	 * Nor does anything come of a peer who waits for it.  One who is gone
-	 * may have said why, and then that is the end.
-	 */
-	if (res != -EPIPE && res != -ECONNRESET)
-		rx_end(s, res);
+	tx_failed(s, res);
 }
 
 void tx_done(struct ktls_stream *s, int res)

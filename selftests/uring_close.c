@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How connections on an io_uring end: at every step, by either end */
 #include "uring_lib.h"
+#include "../lib/sched13.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -436,6 +437,61 @@ TEST_F(uring_close, sent_after_close)
 	/* the other direction is open */
 	uring_send(&p->server, 0, 0, 100, false);
 	UNTIL(p, p->client.got == 100);
+}
+
+/* ---- a key that cannot be changed ---------------------------------------- */
+
+static int no_keys;		/* what traffic_keys() is to say; 0: itself */
+
+int __real_traffic_keys(const struct crypto *crypto, const struct suite *suite,
+			const struct secret *secret, struct traffic_keys *out);
+int __wrap_traffic_keys(const struct crypto *crypto, const struct suite *suite,
+			const struct secret *secret, struct traffic_keys *out);
+
+int __wrap_traffic_keys(const struct crypto *crypto, const struct suite *suite,
+			const struct secret *secret, struct traffic_keys *out)
+{
+	return no_keys ? no_keys :
+	       __real_traffic_keys(crypto, suite, secret, out);
+}
+
+/* The KeyUpdate has gone out: there is no going on with the old key */
+TEST_F(uring_close, rekey_fails)
+{
+	struct uring_pair *p = &self->p;
+
+	if (!mode_rekeys_tx(&variant->mode))
+		return;
+	uring_pair_new(p, &variant->mode, NULL);
+	no_keys = -ENOMEM;
+	ktls_stream_rekey(p->client.s, 0);
+	uring_begin(p);
+	while (!p->client.ended && uring_in_time(p)) {
+		uring_turn(p, 10);
+		no_keys = 0;	/* for the peer */
+	}
+	ASSERT_TRUE(p->client.ended);
+	EXPECT_EQ(p->client.end_err, -ENOMEM);
+	uring_send(&p->client, 0, 0, 100, false);
+	UNTIL(p, p->client.done == 1);
+	EXPECT_EQ(p->client.job_err, -ENOMEM);
+	ktls_stream_close(p->client.s);
+	UNTIL(p, p->client.closed && p->server.ended);
+	EXPECT_EQ(p->server.end_err, -KTLS_E_TRUNCATED);
+}
+
+/* Where no key can be changed, the one that there is serves on */
+TEST_F(uring_close, rekey_in_vain)
+{
+	struct uring_pair *p = &self->p;
+
+	if (mode_rekeys_tx(&variant->mode))
+		return;
+	uring_pair_new(p, &variant->mode, NULL);
+	ktls_stream_rekey(p->client.s, KTLS_REKEY_BOTH);
+	uring_send(&p->client, 0, 0, 100, false);
+	UNTIL(p, p->server.got == 100);
+	EXPECT_FALSE(p->client.ended);
 }
 
 /* Asked for before there is anything to close */

@@ -110,8 +110,8 @@ struct ktls_stream_ops {
 	void (*event)(struct ktls_stream *s, unsigned int events);
 	/*
 	 * Nothing more is received: 0, the peer has closed; or why, as of
-	 * ktls_recv(), or because what was sealed can no longer be sent, for
-	 * which the peer would wait.  Data may still be sent after 0.  Once,
+	 * ktls_recv(), or because what was sealed can no longer be sent, or our
+	 * key not be changed, for which the peer would wait.  Data may still be sent after 0.  Once,
 	 * at most.
 	 */
 	void (*end)(struct ktls_stream *s, int err);
@@ -229,7 +229,11 @@ static inline void ktls_stream_send(struct ktls_stream *s, struct ktls_job *job)
 /* Does something wait to be sent? */
 bool ktls_stream_sending(const struct ktls_stream *s);
 
-/* Change our key when what is being sent is out (ktls_conn_rekey()) */
+/*
+ * Change our key when what is being sent is out (ktls_conn_rekey()).  Where it
+ * cannot be changed the connection goes on with it; another failure ends it,
+ * which ops.end() tells.  Who wants to know makes the call in a job.
+ */
 void ktls_stream_rekey(struct ktls_stream *s, unsigned int flags);
 
 /*
