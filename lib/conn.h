@@ -243,6 +243,8 @@ ssize_t user_sendfile(struct user_tx *utx, int fd, int in_fd, off_t *offset,
 		      size_t count);
 int user_flush(struct user_tx *utx, int fd, int flags);
 bool user_tx_pending(const struct user_tx *utx);
+/* Why nothing is sent any more, though it was taken; 0 */
+int user_tx_error(const struct user_tx *utx);
 /* Memory for what is sealed */
 size_t user_tx_held(const struct user_tx *utx);
 /* The caller moves what is sealed; NULL: not ours */

@@ -277,6 +277,8 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 
 	if (conn->error)
 		return conn->error;
+	if (conn->utx && user_tx_error(conn->utx))
+		return user_tx_error(conn->utx);
 	if (flags & ~KTLS_SAVE_SEALED)
 		return -EINVAL;
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)

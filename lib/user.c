@@ -21,6 +21,7 @@ struct user_tx {
 	struct wr out;		/* sealed */
 	size_t sent;		/* of it */
 	struct wr next;		/* ... while somebody has hold of @out */
+	int error;		/* what was taken is not sent: final */
 	bool own_io;		/* the caller moves it */
 	bool lent;
 };
@@ -95,6 +96,11 @@ static size_t queued(const struct user_tx *utx)
 	return utx->out.len - utx->sent + utx->next.len;
 }
 
+int user_tx_error(const struct user_tx *utx)
+{
+	return utx->error;
+}
+
 size_t user_tx_held(const struct user_tx *utx)
 {
 	return utx->out.cap + utx->next.cap;
@@ -104,15 +110,20 @@ int user_flush(struct user_tx *utx, int fd, int flags)
 {
 	if (utx->own_io)
 		return user_tx_pending(utx) ? -EAGAIN : 0;
-	while (user_tx_pending(utx)) {
+	while (user_tx_pending(utx) && !utx->error) {
 		ssize_t n = send(fd, utx->out.buf + utx->sent,
 				 utx->out.len - utx->sent,
 				 (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
 
-		if (n < 0)
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return -errno;
-		utx->sent += (size_t)n;
+		if (n < 0)
+			utx->error = -errno;
+		else
+			utx->sent += (size_t)n;
 	}
+	if (utx->error)
+		return utx->error;
 	wr_reset(&utx->out);
 	utx->sent = 0;
 	return 0;
@@ -132,8 +143,8 @@ static int make_way(struct user_tx *utx, int fd, uint8_t type, int flags)
 {
 	size_t max = type == CT_DATA ? QUEUE_MAX : 2 * QUEUE_MAX;
 
-	if (!utx->own_io)
-		return user_flush(utx, fd, flags);
+	if (utx->error || !utx->own_io)
+		return utx->error ? utx->error : user_flush(utx, fd, flags);
 	return queued(utx) >= max ? -EAGAIN : 0;
 }
 
@@ -145,12 +156,12 @@ static ssize_t write_record(struct user_tx *utx, int fd, uint8_t type,
 			    const void *buf, size_t len, int flags)
 {
 	int err = make_way(utx, fd, type, flags);
-
 	/* behind what is there already, which is not to be moved if it is lent */
+	struct wr *to = utx->lent || utx->next.len ? &utx->next : &utx->out;
+
 	if (!err)
-		err = record_seal(&utx->rec, KTLS_TLS12, type, buf, len,
-				  utx->lent || utx->next.len ? &utx->next :
-							       &utx->out);
+		err = record_seal(&utx->rec, KTLS_TLS12, type, buf, len, to);
+	to->bad = false;	/* whole or nothing: there may be memory again */
 	if (err)
 		return err;
 	do {
@@ -191,6 +202,9 @@ static ssize_t send_part(struct user_tx *utx, int fd, int in_fd,
 		n = write_record(utx, fd, CT_DATA, buf, (size_t)n, 0);
 	if (n > 0 && offset)
 		*offset += n;
+	/* there is no way back in the file */
+	if (n < 0 && !offset)
+		utx->error = (int)n;
 	wipe(buf, sizeof(buf));
 	return n;
 }

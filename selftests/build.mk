@@ -122,8 +122,10 @@ $(O)/selftests/ct: $(ct-parts:%=$(O)/selftests/%.o)
 $(O)/selftests/ct: test-libs = $(ct-calls:%=-Wl,--wrap=%)
 # ... whose submissions are made to fail
 $(O)/selftests/uring_cold $(O)/selftests/uring_load: test-libs += -Wl,--wrap=io_uring_submit
-# ... where a key cannot be changed
+# ... where a key cannot be changed, memory lacks, a socket fails
 $(O)/selftests/uring_close: test-libs += -Wl,--wrap=traffic_keys
+$(O)/selftests/own_io: test-libs += -Wl,--wrap=wr_reserve
+$(O)/selftests/close: test-libs += -Wl,--wrap=send
 
 $(tests) $(test-watched:%=$(O)/selftests/%): $(O)/selftests/%: \
 		$(O)/selftests/%.o $(O)/selftests/support.a \

@@ -216,6 +216,61 @@ TEST_F(closing, behind_the_kernel)
 		}
 }
 
+/* ---- a socket that fails ------------------------------------------------ */
+
+static int send_errno;		/* the next send(2) says it */
+
+ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
+
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
+{
+	if (!send_errno)
+		return __real_send(fd, buf, len, flags);
+	errno = send_errno;
+	send_errno = 0;
+	return -1;
+}
+
+/* What it did not take is sealed: it is not to be sent after all, or twice */
+static void failed(struct pair *p)
+{
+	char c;
+
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(ktls_send(p->client, "one", 3, 0), -ENOBUFS);
+		EXPECT_EQ(ktls_sendfile(p->client, -1, NULL, 1), -ENOBUFS);
+		EXPECT_EQ(ktls_flush(p->client), -ENOBUFS);
+		EXPECT_EQ(ktls_conn_shutdown(p->client), -ENOBUFS);
+		EXPECT_EQ(ktls_conn_save(p->client, NULL, 0, 0), -ENOBUFS);
+	}
+	/* it is of this direction */
+	ASSERT_EQ(ktls_send(p->server, "x", 1, 0), 1);
+	ASSERT_EQ(ktls_recv(p->client, &c, 1, 0), 1);
+	ASSERT_OK(shutdown(p->fd[0], SHUT_WR));
+	EXPECT_EQ(ktls_recv(p->server, &c, 1, 0), -KTLS_E_TRUNCATED);
+}
+
+TEST_F(closing, send_fails_once)
+{
+	if (variant->mode.tx == KTLS_PATH_KERNEL)
+		return;
+	send_errno = ENOBUFS;
+	EXPECT_EQ(ktls_send(self->p.client, "one", 3, 0), -ENOBUFS);
+	failed(&self->p);
+}
+
+/* The peer would take a key for changed, and we would not */
+TEST_F(closing, rekey_fails_once)
+{
+	if (variant->mode.tx == KTLS_PATH_KERNEL ||
+	    !mode_rekeys_tx(&variant->mode))
+		return;
+	send_errno = ENOBUFS;
+	EXPECT_EQ(ktls_conn_rekey(self->p.client, 0), -ENOBUFS);
+	failed(&self->p);
+}
+
 /* ---- against the wire -------------------------------------------------- */
 
 FIXTURE(stream_end) {

@@ -212,6 +212,36 @@ TEST_F(own_io, alert_behind)
 	EXPECT_EQ(ktls_conn_alert(s), KTLS_ALERT_BAD_RECORD_MAC);
 }
 
+/* ---- memory ------------------------------------------------------------- */
+
+static bool no_memory;
+
+uint8_t *__real_wr_reserve(struct wr *w, size_t len);
+uint8_t *__wrap_wr_reserve(struct wr *w, size_t len);
+
+uint8_t *__wrap_wr_reserve(struct wr *w, size_t len)
+{
+	return __real_wr_reserve(w, no_memory ? SIZE_MAX : len);
+}
+
+/* What lacks memory is not taken, and may be the next time */
+TEST_F(own_io, no_memory)
+{
+	struct ktls_conn *c = self->p.client, *s = self->p.server;
+	char buf[10];
+
+	if (!ours(&variant->mode))
+		return;
+	no_memory = true;
+	EXPECT_EQ(ktls_send(c, "one", 3, 0), -ENOMEM);
+	no_memory = false;
+	ASSERT_EQ(ktls_send(c, "two", 3, 0), 3);
+	while (move(c, s, 1000))
+		;
+	ASSERT_EQ(ktls_recv(s, buf, sizeof(buf), 0), 3);
+	EXPECT_MEMEQ(buf, "two", 3);
+}
+
 /* ---- limits ------------------------------------------------------------- */
 
 TEST_F(own_io, takes_64k)

@@ -1704,7 +1704,8 @@ void ktls_conn_free(struct ktls_conn *conn);
  * -KTLS_E_KEY_LIMIT (the key is used up and the kernel cannot change it; our
  * side has been closed with close_notify).  Performs a key change that is due
  * first.  In user space a non-blocking socket may leave a part of what was
- * taken to ktls_flush(): see KTLS_EV_FLUSH.
+ * taken to ktls_flush(): see KTLS_EV_FLUSH; and an errno but -EAGAIN and -EINTR
+ * is the end of this direction, for what the socket refuses is sealed by then.
  */
 ssize_t ktls_send(struct ktls_conn *conn, const void *buf, size_t len,
 		  int flags) KTLS_MUST_CHECK;
