@@ -70,7 +70,8 @@ static int refuse_renegotiation(struct ktls_conn *conn, struct slice body,
 {
 	(void)body;
 	(void)last;
-	conn_send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
+	if (!conn->tx_closed)
+		conn_send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
 	return 0;
 }
 

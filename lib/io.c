@@ -93,15 +93,17 @@ static int close_tx(struct ktls_conn *conn, int flags)
 	return shutdown(conn->fd, SHUT_WR) && errno != ENOTCONN ? -errno : 0;
 }
 
-/* 5.5: at the end of a key that cannot be changed, close in good order */
+/*
+ * 5.5: at the end of a key that cannot be changed, close in good order, which
+ * may take more than one call
+ */
 static int out_of_keys(struct ktls_conn *conn, int flags)
 {
-	int err = close_tx(conn, flags);
+	int err;
 
-	if (err == -EAGAIN || err == -EINTR)
-		return err;
 	conn->tx_error = -KTLS_E_KEY_LIMIT;
-	return conn->tx_error;
+	err = close_tx(conn, flags);
+	return err == -EAGAIN || err == -EINTR ? err : conn->tx_error;
 }
 
 /* @records under one key, or as many as a new one has room for */
@@ -125,8 +127,10 @@ int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags)
 {
 	int err;
 
-	if (conn->error || conn->tx_error)
-		return conn->error ? conn->error : conn->tx_error;
+	if (conn->error)
+		return conn->error;
+	if (conn->tx_error)
+		return out_of_keys(conn, flags);
 	if (conn->tx_closed)
 		return -EPIPE;
 	err = conn_push(conn, flags);

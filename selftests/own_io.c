@@ -212,6 +212,30 @@ TEST_F(own_io, alert_behind)
 	EXPECT_EQ(ktls_conn_alert(s), KTLS_ALERT_BAD_RECORD_MAC);
 }
 
+/* RFC 5246 7.4.1: asked for another handshake, but we have closed already */
+TEST_F(own_io, close_is_the_last)
+{
+	struct ktls_conn *c = self->p.client, *s = self->p.server;
+	static const uint8_t request[] = { HT_HELLO_REQUEST, 0, 0, 0 };
+	size_t before, after;
+	char byte;
+
+	if (!ours(&variant->mode) ||
+	    variant->mode.suite->version != KTLS_TLS12)
+		return;
+	EXPECT_EQ(ktls_conn_shutdown(c), -EAGAIN);
+	ASSERT_TRUE(ktls_conn_out(c, &before));
+	ktls_conn_sent(c, 0);
+	ASSERT_EQ(conn_write(s, CT_HANDSHAKE, request, sizeof(request), 0),
+		  sizeof(request));
+	while (move(s, c, 1000))
+		;
+	EXPECT_EQ(ktls_recv(c, &byte, 1, 0), -EAGAIN);
+	ASSERT_TRUE(ktls_conn_out(c, &after));
+	EXPECT_EQ(after, before);
+	EXPECT_EQ(ktls_conn_alert(c), KTLS_ALERT_CLOSE_NOTIFY);
+}
+
 /* ---- memory ------------------------------------------------------------- */
 
 static bool no_memory;
@@ -243,6 +267,43 @@ TEST_F(own_io, no_memory)
 }
 
 /* ---- limits ------------------------------------------------------------- */
+
+/* 9846 5.5: the close at the end of a key has to wait, and is not forgotten */
+TEST_F(own_io, key_limit)
+{
+	const struct ktls_opts o = { .size = sizeof(o), .max_records = 8 };
+	struct ktls_conn *c, *s;
+	size_t sent = 0;
+	char buf[64];
+	ssize_t n;
+
+	if (!ours(&variant->mode) ||
+	    variant->mode.suite->version != KTLS_TLS12)
+		return;
+	pair_close(&self->p);
+	mode_pair(&self->p, &variant->mode, &o);
+	c = self->p.client;
+	s = self->p.server;
+	ASSERT_OK(ktls_conn_own_io(c));
+	ASSERT_OK(ktls_conn_own_io(s));
+	while ((n = ktls_send(c, "more", 4, 0)) > 0)
+		sent += (size_t)n;
+	for (int i = 0; i < 3; i++, n = ktls_send(c, "more", 4, 0))
+		EXPECT_EQ(n, -EAGAIN);
+	/* before and behind the close_notify */
+	for (int i = 0; i < 2; i++) {
+		while (move(c, s, 1000))
+			;
+		n = ktls_send(c, "more", 4, 0);
+	}
+	for (int i = 0; i < 3; i++, n = ktls_send(c, "more", 4, 0))
+		EXPECT_EQ(n, -KTLS_E_KEY_LIMIT);
+	while (sent && (n = ktls_recv(s, buf, sizeof(buf), 0)) > 0)
+		sent -= (size_t)n;
+	EXPECT_EQ(sent, 0);
+	EXPECT_EQ(ktls_recv(s, buf, sizeof(buf), 0), 0);
+	EXPECT_EQ(recv(self->p.fd[1], buf, 1, 0), 0);
+}
 
 TEST_F(own_io, takes_64k)
 {
