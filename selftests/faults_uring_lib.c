@@ -43,7 +43,6 @@ static const struct {
 	unsigned int may;
 } ops[] = {
 	[IORING_OP_SEND] = { "uring send", SEND | MAY(SHORT) },
-	[IORING_OP_SENDMSG] = { "uring sendmsg", SEND },
 	[IORING_OP_RECV] = { "uring recv", ANY | MAY(ECONNRESET) |
 			     MAY(SHORT) | MAY(END) },
 	[IORING_OP_RECVMSG] = { "uring recvmsg", ANY | MAY(ECONNRESET) |
@@ -54,40 +53,27 @@ static const struct {
 				     MAY(ENOENT) | MAY(ENOMEM) },
 };
 
-/* Those taken out, by what they are known by; two, if they are linked */
+/* The one taken out, by what it is known by */
 static struct {
 	unsigned int seen;	/* the tail up to which they have been */
-	uint64_t data[2];
-	int res[2];
-	unsigned int n;
+	uint64_t data;		/* 0: none */
+	int res;
 } out;
 
 static void take_out(struct io_uring_sqe *sqe, int res)
 {
-	uint64_t data = sqe->user_data;
-	uint8_t link = sqe->flags & IOSQE_IO_LINK;
-
+	out.data = sqe->user_data;
+	out.res = res;
 	io_uring_prep_nop(sqe);
-	sqe->flags = link;
-	sqe->user_data = data;
-	out.data[out.n] = data;
-	out.res[out.n++] = res;
+	sqe->user_data = out.data;
 }
 
 static void each_request(struct io_uring *ring, unsigned int at)
 {
 	struct io_uring_sqe *sqe = &ring->sq.sqes[at & ring->sq.ring_mask];
-	const struct io_uring_sqe *last =
-		&ring->sq.sqes[(at - 1) & ring->sq.ring_mask];
 	int fd = sqe->fd;
 	enum fault f;
 
-	/* its neighbour has failed */
-	if (out.n == 1 && last->flags & IOSQE_IO_LINK &&
-	    last->user_data == out.data[0]) {
-		take_out(sqe, -ECANCELED);
-		return;
-	}
 	if (sqe->opcode >= sizeof(ops) / sizeof(*ops) || !ops[sqe->opcode].name)
 		return;
 	f = fault_due(ops[sqe->opcode].may, ops[sqe->opcode].name);
@@ -198,11 +184,10 @@ static const struct ktls_stream_ops stream_ops = {
 
 static void complete(struct ride *d, struct io_uring_cqe *cqe)
 {
-	for (unsigned int i = 0; i < out.n; i++)
-		if (out.data[i] == cqe->user_data) {
-			cqe->res = out.res[i];
-			out.data[i] = 0;
-		}
+	if (out.data && out.data == cqe->user_data) {
+		cqe->res = out.res;
+		out.data = 0;
+	}
 	if (ktls_uring_is_ours(cqe))
 		ktls_uring_complete(d->u, cqe);
 }

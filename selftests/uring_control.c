@@ -86,6 +86,28 @@ static void failed(struct uring_pair *p, struct raw *r, int err)
 	EXPECT_EQ(p->client.close_err, err);
 }
 
+/* A key behind a message in one record, which the kernel does not see */
+TEST_F(uring_control, key_behind_a_ticket)
+{
+	struct raw *r = &self->r;
+	uint8_t msg[256];
+	uint64_t at = 0;
+	size_t len;
+
+	if (!mode_rekeys_rx(&variant->mode))
+		return;
+	for (int i = 0; i < 5; i++) {
+		len = make_ticket(msg, sizeof(msg), 100);
+		len += make_key_update(msg + len, 0);
+		add_data(r, &at, 100);
+		raw_add(r, CT_HANDSHAKE, msg, len);
+		raw_rekey_tx(r);
+		for (int j = 0; j < 5; j++)
+			add_data(r, &at, 1000);
+		goes_on(&self->p, r, &at);
+	}
+}
+
 /* ---- what is harmless --------------------------------------------------- */
 
 static void add_harmless(struct raw *r, const struct mode *m)
