@@ -56,7 +56,8 @@ static int take_key_update(struct ktls_conn *conn, struct slice body,
 	if (err)
 		return err;
 	conn->rekey_asked = false;
-	if (request == UPDATE_REQUESTED) {
+	/* it is due before our next data, and there may be none */
+	if (request == UPDATE_REQUESTED && !conn->tx_closed) {
 		if (!conn_can_rekey(conn))
 			return -KTLS_E_NO_REKEY;
 		conn->rekey_due = true;

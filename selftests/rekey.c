@@ -147,6 +147,24 @@ TEST_F(received, request_then_close)
 	raw_want_end(r);
 }
 
+/* ... whether or not our key could be changed */
+TEST_F(received, request_after_close)
+{
+	struct raw *r = &self->r;
+
+	if (!mode_rekeys_rx(&variant->mode))
+		return;
+	ASSERT_OK(ktls_conn_shutdown(r->us));
+	raw_want_alert(r, KTLS_ALERT_CLOSE_NOTIFY);
+	for (int i = 0; i < 3; i++) {
+		raw_add_key_update(r, 1);
+		raw_add(r, CT_DATA, "data", 4);
+		raw_push(r);
+		raw_us_recv(r, "data");
+	}
+	raw_want_end(r);
+}
+
 /* A kernel takes the first piece for the whole, and stops */
 TEST_F(received, in_pieces)
 {
