@@ -6,6 +6,7 @@
 #include "ext_cert.h"
 #include "ext_sct.h"
 #include "include/ktls.h"
+#include "suite.h"
 
 /* ---- syntax, an extension each ----------------------------------------- */
 
@@ -13,6 +14,7 @@ static void parse_groups(struct rd *r, enum ext_where where, struct exts *e)
 {
 	(void)where;
 	e->groups = rd_u16s(r, 2);
+	e->groups_known = groups_in(e->groups);
 }
 
 static void write_groups(struct wr *w, enum ext_where where,
@@ -71,6 +73,7 @@ static void parse_sigalgs(struct rd *r, enum ext_where where, struct exts *e)
 {
 	(void)where;
 	e->sigalgs = rd_u16s(r, 2);
+	e->sigalgs_known = sigalgs_in(e->sigalgs);
 }
 
 static void write_sigalgs(struct wr *w, enum ext_where where,
@@ -85,6 +88,7 @@ static void parse_sigalgs_cert(struct rd *r, enum ext_where where,
 {
 	(void)where;
 	e->sigalgs_cert = rd_u16s(r, 2);
+	e->sigalgs_cert_known = sigalgs_in(e->sigalgs_cert);
 }
 
 static void write_sigalgs_cert(struct wr *w, enum ext_where where,
@@ -318,6 +322,26 @@ bool u16s_have(struct slice list, uint16_t value)
 		if ((list.p[i] << 8 | list.p[i + 1]) == value)
 			return true;
 	return false;
+}
+
+uint32_t groups_in(struct slice list)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < groups_len; i++)
+		if (u16s_have(list, groups[i].id))
+			set |= group_bit(&groups[i]);
+	return set;
+}
+
+uint32_t sigalgs_in(struct slice list)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < sigschemes_len; i++)
+		if (u16s_have(list, sigschemes[i].id))
+			set |= sigscheme_bit(&sigschemes[i]);
+	return set;
 }
 
 struct slice shares_find(struct slice shares, uint16_t group)

@@ -99,6 +99,8 @@ struct exts {
 	uint16_t share_group;		/* SH, HRR */
 	struct slice share;		/* SH */
 	struct slice custom;		/* to write: whole extensions */
+	/* what was read of lists that go on and on, as sets: see suite.h */
+	uint32_t groups_known, sigalgs_known, sigalgs_cert_known;
 };
 
 static inline bool ext_has(const struct exts *e, enum ext_id id)
@@ -142,6 +144,9 @@ bool scts_valid(struct slice list);
 /* ---- lists in their wire form ------------------------------------------ */
 
 bool u16s_have(struct slice list, uint16_t value);
+/* Those of our tables that are in a list, as a set */
+uint32_t groups_in(struct slice list);
+uint32_t sigalgs_in(struct slice list);
 /* The one entry of @group in a KeyShareEntry list; empty if there is none */
 struct slice shares_find(struct slice shares, uint16_t group);
 

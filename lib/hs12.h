@@ -30,7 +30,7 @@ int hs12_agree(struct ktls_hs *hs, struct kex *kex, struct slice share,
 const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 					   const struct cred *cred,
 					   enum suite_auth auth,
-					   struct slice peer);
+					   uint32_t peer);
 /* How well it does for a client, whether or not it is for the name: 0 to 7 */
 int hs12_cred_score(const struct cred *cred, const struct exts *peer,
 		    bool is_for);

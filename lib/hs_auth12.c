@@ -111,12 +111,12 @@ bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth)
 const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 					   const struct cred *cred,
 					   enum suite_auth auth,
-					   struct slice peer)
+					   uint32_t peer)
 {
 	for (size_t i = 0; i < cfg->sigalgs_len; i++)
 		for (size_t j = 0; j < cred->schemes12_len; j++)
 			if (cfg->sigalgs[i] == cred->schemes12[j] &&
-			    u16s_have(peer, cred->schemes12[j]->id) &&
+			    peer & sigscheme_bit(cred->schemes12[j]) &&
 			    hs12_scheme_fits(cred->schemes12[j], auth))
 				return cred->schemes12[j];
 	return NULL;
@@ -140,12 +140,16 @@ bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
 		const struct sigscheme *s =
-			hs12_common_scheme(cfg, c, auth, peer->sigalgs);
-		bool is_for = s && *name && cred_is_for(c, name);
-		int score = hs12_cred_score(c, peer, is_for);
+			hs12_common_scheme(cfg, c, auth, peer->sigalgs_known);
+		bool is_for;
+		int score;
 
-		if (!s || score <= best || !ecdh_curve_known(c, peer) ||
+		if (!s || !ecdh_curve_known(c, peer) ||
 		    (hs->server.only && hs->server.only != c))
+			continue;
+		is_for = *name && cred_is_for(c, name);
+		score = hs12_cred_score(c, peer, is_for);
+		if (score <= best)
 			continue;
 		best = score;
 		*named = is_for;

@@ -51,24 +51,25 @@ int hs_resumption_secret(struct ktls_hs *hs)
 
 const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
 					 const struct cred *cred,
-					 struct slice peer)
+					 uint32_t peer)
 {
 	for (size_t i = 0; i < cfg->sigalgs_len; i++)
 		for (size_t j = 0; j < cred->schemes_len; j++)
 			if (cfg->sigalgs[i] == cred->schemes[j] &&
-			    u16s_have(peer, cred->schemes[j]->id))
+			    peer & sigscheme_bit(cred->schemes[j]))
 				return cred->schemes[j];
 	return NULL;
 }
 
 /* Self-signed ones stand for themselves, whatever they are signed with */
-static bool chain_verifiable(const struct cred *cred, struct slice sigalgs)
+static bool chain_verifiable(const struct cred *cred, uint32_t sigalgs)
 {
 	for (size_t i = 0; i < cred->chain_len; i++) {
 		const struct cert *c = &cred->chain[i];
 
 		if (!c->self_signed &&
-		    (!c->signed_with || !u16s_have(sigalgs, c->signed_with->id)))
+		    (!c->signed_with ||
+		     !(sigalgs & sigscheme_bit(c->signed_with))))
 			return false;
 	}
 	return true;
@@ -78,7 +79,8 @@ bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer)
 {
 	return chain_verifiable(cred,
 				ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
-				peer->sigalgs_cert : peer->sigalgs);
+				peer->sigalgs_cert_known :
+				peer->sigalgs_known);
 }
 
 /* 4.5.1.2: the name counts most, then a MUST, then a SHOULD */
@@ -98,13 +100,17 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 	*named = false;
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
-		const struct sigscheme *s = hs_common_scheme(cfg, c,
-							     peer->sigalgs);
-		bool is_for = s && *name && cred_is_for(c, name);
-		int score = 4 * is_for + hs_cred_score(c, peer);
+		const struct sigscheme *s =
+			hs_common_scheme(cfg, c, peer->sigalgs_known);
+		bool is_for;
+		int score;
 
-		if (!s || score <= best || c->raw != raw ||
+		if (!s || c->raw != raw ||
 		    (hs->server.only && hs->server.only != c))
+			continue;
+		is_for = *name && cred_is_for(c, name);
+		score = 4 * is_for + hs_cred_score(c, peer);
+		if (score <= best)
 			continue;
 		best = score;
 		*named = is_for;

@@ -251,6 +251,7 @@ static int wish(const struct ktls_hs *hs, struct cred_wish *w)
 		.version = KTLS_TLS12,
 		.types = m.types,
 		.exts = { .sigalgs = m.sigalgs,
+			  .sigalgs_known = sigalgs_in(m.sigalgs),
 			  .authorities = m.authorities },
 	};
 	return err;

@@ -23,7 +23,7 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 					  const struct cred *cred,
 					  const struct cred_wish *wish)
 {
-	struct slice sigalgs = wish->exts.sigalgs;
+	const uint32_t sigalgs = wish->exts.sigalgs_known;
 	const struct sigscheme *s;
 
 	/* 9846 4.3.5; a raw key has no extensions, and is trusted as it is */

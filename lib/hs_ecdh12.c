@@ -24,7 +24,7 @@ int ecdh_take(struct ktls_hs *hs)
 bool ecdh_curve_known(const struct cred *cred, const struct exts *e)
 {
 	return !cred->group || !ext_has(e, EXT_SUPPORTED_GROUPS) ||
-	       u16s_have(e->groups, cred->group->id);
+	       e->groups_known & group_bit(cred->group);
 }
 
 int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,

@@ -54,23 +54,21 @@ const struct group *server_choose_group(const struct ktls_hs *hs,
 					bool (*usable)(const struct group *))
 {
 	const struct ktls_config *cfg = hs->config;
-	struct slice ours = cfg->groups_wire, theirs = e->groups;
-	struct slice first = ours, second = theirs;
+	struct slice first = cfg->flags & KTLS_F_CLIENT_ORDER ? e->groups :
+			     cfg->groups_wire;
 	const struct group *common = NULL;
 	uint32_t tried = 0;	/* a list may name a group many times */
 
-	if (cfg->flags & KTLS_F_CLIENT_ORDER) {
-		first = theirs;
-		second = ours;
-	}
-	for (size_t i = 0; i + 1 < first.len; i += 2) {
+	for (size_t i = 0; i + 1 < first.len && e->groups_known & ~tried;
+	     i += 2) {
 		uint16_t id = (uint16_t)(first.p[i] << 8 | first.p[i + 1]);
 		const struct group *group = group_find(id);
 
-		if (!group || tried & 1u << (group - groups))
+		if (!group || tried & group_bit(group))
 			continue;
-		tried |= 1u << (group - groups);
-		if (!usable(group) || !u16s_have(second, id))
+		tried |= group_bit(group);
+		if (!usable(group) || !config_has_group(cfg, id) ||
+		    !(e->groups_known & group_bit(group)))
 			continue;
 		if (!common)
 			common = group;

@@ -95,6 +95,17 @@ extern const size_t sigschemes_len;
 #define SUITES_MAX	24
 #define SIGSCHEMES_MAX	16
 
+/* A set of them is a mask of these */
+static inline uint32_t group_bit(const struct group *group)
+{
+	return 1u << (group - groups);
+}
+
+static inline uint32_t sigscheme_bit(const struct sigscheme *scheme)
+{
+	return 1u << (scheme - sigschemes);
+}
+
 const struct suite *suite_find(uint16_t id);
 const struct group *group_find(uint16_t id);
 const struct sigscheme *sigscheme_find(uint16_t id);

@@ -47,6 +47,9 @@ int cert_identify(struct cert *c, const X509 *x)
 
 /* ---- is it meant? ------------------------------------------------------ */
 
+/* Of a peer's list, as it is gone through for each of our chains */
+#define AUTHORITIES_TRIED	1024
+
 /* RFC 5280 4.1.2.6: a CA's name is encoded as in what it issues */
 static bool issued_by(const struct cred *cred, struct slice name)
 {
@@ -64,7 +67,7 @@ bool cred_issued_by(const struct cred *cred, struct slice names)
 	bool bad = false, found = false;
 	struct rd r = rd_init(names.p, names.len, &bad);
 
-	while (rd_more(&r) && !found)
+	for (int i = 0; i < AUTHORITIES_TRIED && rd_more(&r) && !found; i++)
 		found = issued_by(cred, rd_opaque(&r, 2));
 	return found && !bad;
 }
@@ -85,7 +88,7 @@ bool cred_trusted_by(const struct cred *cred, struct slice authorities)
 	bool bad = false, found = false;
 	struct rd r = rd_init(authorities.p, authorities.len, &bad);
 
-	while (rd_more(&r) && !found) {
+	for (int i = 0; i < AUTHORITIES_TRIED && rd_more(&r) && !found; i++) {
 		uint8_t type = rd_u8(&r);
 
 		/* nothing has been agreed with anybody before */

@@ -9,6 +9,7 @@
 #include "../bench/heap.h"
 #include "cost_lib.h"
 #include "harness.h"
+#include "hello_lib.h"
 #include "hs_lib.h"
 #include "session_lib.h"
 
@@ -165,6 +166,92 @@ TEST(longest_message)
 	EXPECT_EQ(more.of[HEAP_OURS].live, 0);
 	TH_LOG("at the limit: %ld bytes", (long)most.of[HEAP_OURS].peak);
 	ktls_config_put(cfg);
+}
+
+/* ---- long lists, and many credentials ------------------------------------ */
+
+#define CREDS	50
+#define LIST	60000		/* bytes: nearly all that a hello has room for */
+
+/* What an extension of the client begins with, and then again and again */
+static const struct long_list {
+	uint16_t version, type;
+	struct slice first, then;
+} lists[] = {
+#define BYTES(s)	{ (const uint8_t *)(s), sizeof(s) - 1 }
+	/* signature_algorithms, supported_groups: what nobody knows */
+	{ V12, 13, BYTES(""), BYTES("\x7f\x7f") },
+	{ V13, 13, BYTES(""), BYTES("\x7f\x7f") },
+	{ V12, 10, BYTES("\0\x1d"), BYTES("\x7f\x7f") },
+	/* trusted_ca_keys, certificate_authorities: names of none of ours */
+	{ V12, 3, BYTES(""), BYTES("\2\0\1x") },
+	{ V13, 47, BYTES(""), BYTES("\0\1x") },
+};
+
+static void put_list(struct item *it, const struct long_list *l)
+{
+	struct wr w = { 0 };
+	struct hello h;
+
+	wr_vec(&w, 2) {
+		wr_slice(&w, l->first);
+		while (w.len < LIST)
+			wr_slice(&w, l->then);
+	}
+	hello_open(&h, it);
+	hello_put(&h, l->type, w.buf, w.len);
+	hello_close(&h);
+	it->piece = 16384;
+	wr_free(&w);
+}
+
+/* ns that a server with that many credentials takes over such a hello */
+static uint64_t hello_time(const struct long_list *l, size_t creds)
+{
+	struct ktls_cred cred[CREDS] = { pki_cred("p256") };
+	struct flight f = { .n = 0 };
+	struct timespec from, to;
+	struct mitm m;
+
+	for (size_t i = 1; i < creds; i++)
+		cred[i] = cred[0];
+	mitm_begin(&m, KTLS_OPTS(.max_version = l->version),
+		   KTLS_OPTS(.creds = cred, .creds_len = creds), NULL);
+	mitm_read(&m, CLIENT_END, &f);
+	put_list(flight_find(&f, HT_CLIENT_HELLO), l);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	mitm_send(&m, CLIENT_END, &f);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	flight_free(&f);
+	mitm_end(&m);
+	return (uint64_t)(to.tv_sec - from.tv_sec) * 1000000000 +
+	       (uint64_t)to.tv_nsec - (uint64_t)from.tv_nsec;
+}
+
+static uint64_t least_time(const struct long_list *l, size_t creds)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t ns = hello_time(l, creds);
+
+		least = ns < least ? ns : least;
+	}
+	return least;
+}
+
+/* A list is not gone through, from end to end, for each credential */
+TEST(long_lists)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		uint64_t one = least_time(&lists[i], 1);
+		uint64_t many = least_time(&lists[i], CREDS);
+
+		EXPECT_LT(many, CREDS / 5 * one)
+			TH_LOG("%u: %llu us, %llu us", lists[i].type,
+			       (unsigned long long)one / 1000,
+			       (unsigned long long)many / 1000);
+	}
 }
 
 HARNESS_MAIN
