@@ -308,6 +308,20 @@ redirects()
 	has escaped "$out" ': "/\\xc2\\x9b2J": a character in it must be'
 }
 
+# Several at a time: a session is one's alone, and none fails for that
+sessions_at_once()
+{
+	local f=$dir/session
+
+	serve_p256 "$www"
+	export ktls pki url f
+	# shellcheck disable=SC2016	# for that shell
+	within xargs -P 8 -I{} sh -c '"$ktls" get --cafile "$pki/ca.pem" \
+		--session-file "$f" -o "$f.{}" "$url/" 2>>"$f.log" || exit 1' \
+		<<<"$(seq 100)" || { cat "$f.log"; return 1; }
+	is pages "$(cat "$f".[0-9]* | grep -c page)" 100
+}
+
 # The server takes no notice of the range: it is told
 range_ignored()
 {
@@ -460,5 +474,5 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 }
 
 run_tests usage no_connection verification verbose output atomically statuses \
-	truncated silent redirects range_ignored sessions \
+	truncated silent redirects range_ignored sessions sessions_at_once \
 	tickets tickets_of_others early_data

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -18,6 +21,16 @@ static int fail(const char *file, int err)
 	return -1;
 }
 
+/* Whoever holds the lock will have removed it; nobody waits for that */
+static bool is_taken(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return true;
+	return !fstat(fd, &st) && !st.st_nlink;
+}
+
 int session_take(struct ktls_config *config, const char *file)
 {
 	int err = 0, fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -26,21 +39,26 @@ int session_take(struct ktls_config *config, const char *file)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : fail(file, errno);
+	if (is_taken(fd)) {
+		close(fd);
+		return 0;
+	}
 	buf = malloc(SESSION_MAX);
 	n = buf ? read(fd, buf, SESSION_MAX) : -1;
 	if (n < 0)
 		err = buf ? errno : ENOMEM;
-	close(fd);
 	/* one that is old, or of other options (TLS 1.3), is no reason to stop */
 	if (n > 0)
 		err = ktls_session_import(config, buf, (size_t)n);
 	if (buf)
 		explicit_bzero(buf, SESSION_MAX);
 	free(buf);
-	if (err == -KTLS_E_SESSION || err == -KTLS_E_STATE)
-		return 0;
 	if (!err && n > 0)
 		err = secret_remove(file);
+	close(fd);
+	/* ENOENT: a newer one was put in its place, and taken, meanwhile */
+	if (err == -KTLS_E_SESSION || err == -KTLS_E_STATE || err == ENOENT)
+		return 0;
 	return err ? fail(file, err) : 0;
 }
 
