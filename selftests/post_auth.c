@@ -592,7 +592,7 @@ TEST_F(post, certificate_ends_tickets)
 	const time_t end = 2524607999;	/* of all certificates, see pki.sh */
 	struct post *t = &self->t;
 
-	clock_ahead(end - 100 - time(NULL));
+	clock_ahead(end - 1000 - time(NULL));
 	again(t, &variant->mode, &(struct post_opts){ .cert = "client",
 	      .flags = LATER });
 	EXPECT_EQ(t->server->session_lifetime, 7200);

@@ -285,7 +285,7 @@ TEST_F(resume, certificate_ends_it)
 	const time_t end = 2524607999;	/* of all certificates, see pki.sh */
 	struct exported e;
 
-	clock_ahead(end - 100 - time(NULL));
+	clock_ahead(end - 1000 - time(NULL));
 	EXPECT_NEXT(FULL);
 	export_session(self->client, &e);
 	clock_ahead(0);
