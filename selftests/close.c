@@ -174,6 +174,35 @@ TEST_F(closing, behind_much_data)
 	EXPECT_EQ(got, sent);
 }
 
+/* A socket that blocks waits for room, no longer than it is told to */
+TEST_F(closing, in_time)
+{
+	const struct timeval soon = { .tv_usec = 20000 };
+	struct pair *p = &self->p;
+	struct pollfd full = { .fd = p->fd[0], .events = POLLOUT };
+	static uint8_t buf[65536];
+	ssize_t n;
+	int err;
+
+	ASSERT_OK(setsockopt(p->fd[0], SOL_SOCKET, SO_SNDTIMEO, &soon,
+			     sizeof(soon)));
+	/* until it is full for good */
+	do {
+		n = ktls_send(p->client, buf, sizeof(buf), MSG_DONTWAIT);
+		ASSERT_TRUE(n > 0 || n == -EAGAIN);
+	} while (n > 0 || poll(&full, 1, harness_ms(100)));
+	err = ktls_conn_shutdown(p->client);
+	/* where user space sends, so little may still find room */
+	if (err || variant->mode.tx == KTLS_PATH_KERNEL)
+		EXPECT_EQ(err, -EAGAIN);
+	do {
+		n = ktls_recv(p->server, buf, sizeof(buf), MSG_DONTWAIT);
+		err = n == -EAGAIN ? ktls_conn_shutdown(p->client) : 0;
+		ASSERT_TRUE(n >= 0 || n == -EAGAIN);
+		ASSERT_TRUE(!err || err == -EAGAIN);
+	} while (n);
+}
+
 /*
  * What the kernel's TLS has taken need not be TCP's yet, and a shutdown would
  * cut it off: a peer reads @step bytes at a time, the last to send are @last.

@@ -237,7 +237,7 @@ bool ktls_stream_sending(const struct ktls_stream *s);
 void ktls_stream_rekey(struct ktls_stream *s, unsigned int flags);
 
 /*
- * Close our side behind what is queued: flush, close_notify, shutdown.  Then
+ * Close our side behind what is queued, as ktls_conn_shutdown() does.  Then
  * what still comes is received as before, until ops.end(); after a failure it
  * is thrown away until ops.closed().
  */
