@@ -37,7 +37,7 @@ struct target {
 	X(handshake, edits) X(post, edits) X(parse, bytes)		\
 	X(load, bytes) X(cert, chain) X(config, bytes)			\
 	X(agent, bytes) X(conf, bytes) X(http, bytes) X(uring, edits)	\
-	X(diff, bytes)
+	X(diff, sides)
 
 #define DECLARE_TARGET(name, of)					\
 	void fuzz_##name(const uint8_t *p, size_t len);			\

@@ -16,8 +16,12 @@ struct mutator {
 			size_t max, uint32_t *seed);
 };
 
-/* A byte, then changes or deeds (struct edit); certificates (fuzz_cert.c) */
-extern const struct mutator mutator_edits, mutator_chain, mutator_bytes;
+/*
+ * A byte, then changes or deeds (struct edit); certificates (fuzz_cert.c); two
+ * sides (fuzz_side.c)
+ */
+extern const struct mutator mutator_edits, mutator_chain, mutator_sides;
+extern const struct mutator mutator_bytes;
 
 /* Less than @n, which is not 0 */
 uint32_t chance(uint32_t *seed, uint32_t n);

@@ -43,7 +43,8 @@ struct party {
 };
 
 struct party_ops {
-	void (*begin)(struct party *p);
+	/* false: it cannot be what the side wants, and says so */
+	bool (*begin)(struct party *p);
 	void (*end)(struct party *p);
 	/* The next connection, on @p->fd; the last one was used as it should */
 	void (*next)(struct party *p);

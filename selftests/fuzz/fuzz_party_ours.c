@@ -21,18 +21,18 @@ static unsigned int flags_of(const struct side *s, bool server)
 	       (s->no_tickets ? KTLS_F_NO_TICKETS : 0);
 }
 
-static void begin(struct party *p)
+static bool begin(struct party *p)
 {
 	const struct side *s = p->side;
 	char ciphers[2 * LIST_MAX];
+	int err;
 	struct ktls_cred cred = pki_cred(s->cert ? s->cert : "client");
 
 	snprintf(ciphers, sizeof(ciphers), "%s%s%s",
 		 s->max == KTLS_TLS13 ? s->suites13[OURS] : "",
 		 s->max == KTLS_TLS13 && s->min == KTLS_TLS12 ? ":" : "",
 		 s->min == KTLS_TLS12 ? s->suites12[OURS] : "");
-	p->config = config(&(struct ktls_opts){
-		.size = sizeof(struct ktls_opts),
+	err = ktls_config_new(&p->config, KTLS_OPTS(
 		.role = p->server ? KTLS_SERVER : KTLS_CLIENT,
 		.min_version = s->min, .max_version = s->max,
 		.ciphers = ciphers, .groups = s->groups[OURS],
@@ -44,7 +44,10 @@ static void begin(struct party *p)
 		.record_size_limit = s->record_limit,
 		.early_data = s->early ? EARLY_TAKEN : 0,
 		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER,
-	});
+		.ca_file = pki("ca"), .error = p->why,
+		.error_size = sizeof(p->why)));
+	ASSERT_TRUE(!err || err == -KTLS_E_OPTION);
+	return !err;
 }
 
 static void drop(struct party *p)

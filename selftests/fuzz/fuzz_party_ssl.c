@@ -19,13 +19,13 @@ static const char *or_null(const char *s)
 
 /* ---- options ----------------------------------------------------------- */
 
-/* What KTLS_F_STRICT_NAME is; else the name is taken, whatever it is */
+/* What KTLS_F_STRICT_NAME is */
 static int take_name(SSL *ssl, int *alert, void *arg)
 {
-	const struct party *p = arg;
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
-	if (!p->side->strict_name || !name ||
+	(void)arg;
+	if (!name ||
 	    X509_check_host(SSL_get_certificate(ssl), name, 0, 0, NULL) == 1)
 		return SSL_TLSEXT_ERR_OK;
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -36,8 +36,8 @@ static void set_ctx(struct party *p, SSL_CTX *ctx)
 {
 	if (!p->server)
 		return;
-	SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
-	SSL_CTX_set_tlsext_servername_arg(ctx, p);
+	if (p->side->strict_name)
+		SSL_CTX_set_tlsext_servername_callback(ctx, take_name);
 	if (!p->side->early)
 		return;
 	ASSERT_EQ(SSL_CTX_set_max_early_data(ctx, EARLY_TAKEN), 1);
@@ -79,7 +79,7 @@ static void set_ssl(const struct party *p, SSL *ssl)
 				fragment_mode(s->max_fragment)), 1);
 }
 
-static void begin(struct party *p)
+static bool begin(struct party *p)
 {
 	const struct side *s = p->side;
 
@@ -92,6 +92,7 @@ static void begin(struct party *p)
 		.alpn = or_null(s->alpn[SSLS]), .tickets = TICKETS,
 	});
 	set_ctx(p, SSL_get_SSL_CTX(ssl_end_ssl(p->end)));
+	return true;
 }
 
 static void end(struct party *p)

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "fuzz_mutate.h"
+
 /* What is said to both libraries alike, and libssl's name for it */
 struct item_name {
 	const char *name, *ssl;
@@ -146,3 +148,25 @@ void side_show(const char *who, const struct side *s)
 		s->early ? ", early data" : "", s->max_fragment,
 		s->record_limit);
 }
+
+/*
+ * Much of it at once: what two sides make of their options does not show in
+ * what is covered.  Zeros are many, since who has little of each list has
+ * nothing in common with anybody.
+ */
+static size_t mutate_sides(uint8_t *p, size_t len, size_t max, uint32_t *seed)
+{
+	uint8_t b[SIDES_BYTES] = { 0 };
+
+	if (max < sizeof(b))
+		return mutate_bytes(p, len, max, seed);
+	memcpy(b, p, len < sizeof(b) ? len : sizeof(b));
+	for (size_t i = 0; i < sizeof(b); i++)
+		if (!chance(seed, 2))
+			b[i] = chance(seed, 2) ? 0 :
+			       (uint8_t)chance(seed, 256);
+	memcpy(p, b, sizeof(b));
+	return sizeof(b);
+}
+
+const struct mutator mutator_sides = { .mutate = mutate_sides };
