@@ -132,7 +132,7 @@ int post_begin_answer(const struct ktls_conn *conn, const struct wr *request,
 	if (err)
 		return err;
 	err = transcript_add(&(*hs)->transcript,
-			     (struct slice){ request->buf, request->len });
+			     wr_content(request));
 	if (!err)
 		return 0;
 	ktls_hs_free(*hs);
@@ -157,8 +157,7 @@ static int ask(struct ktls_conn *conn)
 		err = server13_ask(hs, (struct slice){ context,
 						       sizeof(context) });
 	if (!err)
-		err = post_add(post, (struct slice){ hs->flight.buf,
-							hs->flight.len });
+		err = post_add(post, wr_content(&hs->flight));
 	if (!err)
 		err = conn_send_msgs(conn, &hs->flight);
 	ktls_hs_free(hs);
@@ -213,8 +212,7 @@ static int parse_wish(const struct ktls_hs *hs, struct certificate_request *m,
 		      struct cred_wish *wish)
 {
 	const struct wr *body = &hs->client.request;
-	int err = parse_certificate_request((struct slice){ body->buf,
-							    body->len }, m);
+	int err = parse_certificate_request(wr_content(body), m);
 
 	*wish = (struct cred_wish){ .version = KTLS_TLS13, .exts = m->exts };
 	return err;

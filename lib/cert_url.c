@@ -164,7 +164,7 @@ static int write_path(struct wr *w, const struct cred *cred,
 	if (!err)
 		err = write_entry(w, crypto, (struct slice){
 				  (const uint8_t *)url, strlen(url) },
-				  (struct slice){ path.buf, path.len });
+				  wr_content(&path));
 	wr_free(&path);
 	return err;
 }

@@ -47,7 +47,7 @@ static int pack_cred(const struct ktls_config *cfg, struct cred *cred,
 		     bool status)
 {
 	struct slice none = { NULL, 0 };
-	struct slice ocsp = { cred->ocsp.buf, cred->ocsp.len };
+	struct slice ocsp = wr_content(&cred->ocsp);
 	const struct codec *codec;
 	struct wr plain = { 0 };
 	int err = 0;
@@ -57,7 +57,7 @@ static int pack_cred(const struct ktls_config *cfg, struct cred *cred,
 		err = -ENOMEM;
 	for (size_t i = 0; !err && (codec = compress_at(cfg->compress, i)); i++)
 		err = pack(&cred->packed[status][i], codec,
-			   (struct slice){ plain.buf, plain.len });
+			   wr_content(&plain));
 	wr_free(&plain);
 	return err;
 }

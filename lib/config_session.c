@@ -46,10 +46,10 @@ static int hash_psks(struct hash *h, const struct ktls_config *cfg)
 
 	for (size_t i = 0; cfg->psks && i < cfg->psks->len && !err; i++) {
 		const struct psk_ext *p = &cfg->psks->psk[i];
-		const struct slice name = { p->identity.buf, p->identity.len };
+		const struct slice name = wr_content(&p->identity);
 
 		err = hmac(cfg->crypto, HASH_SHA256,
-			   (struct slice){ p->key.b, p->key.len }, &name, 1,
+			   secret_slice(&p->key), &name, 1,
 			   mac);
 		if (!err)
 			err = hash_add(h, mac, hash_rows[HASH_SHA256].len);

@@ -76,7 +76,7 @@ int ktls_conn_pass(struct ktls_conn *conn, int unix_fd)
 	ssize_t n = 0;
 
 	wr_u32(&w, MAGIC);
-	wr_opaque(&w, 4, (struct slice){ state.buf, state.len });
+	wr_opaque(&w, 4, wr_content(&state));
 	if (!err && !wr_ok(&w))
 		err = -ENOMEM;
 	if (!err) {

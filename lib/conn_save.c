@@ -234,11 +234,6 @@ static void walk(struct pack *p, struct ktls_conn *conn)
 
 static const char what[] = "ktls connection";
 
-static struct slice content(const struct wr *w)
-{
-	return (struct slice){ w->buf, w->len };
-}
-
 /* Against accidents; against others there is the seal */
 static int make_digest(const struct ktls_config *cfg, struct slice bytes,
 		       uint8_t out[HASH_MAX])
@@ -256,9 +251,9 @@ static int finish(const struct ktls_config *cfg, const struct wr *state,
 
 	if (flags & KTLS_SAVE_SEALED)
 		return ticket_seal(cfg->tickets, slice_str(what),
-				   content(state), out, &until);
-	err = make_digest(cfg, content(state), digest);
-	wr_slice(out, content(state));
+				   wr_content(state), out, &until);
+	err = make_digest(cfg, wr_content(state), digest);
+	wr_slice(out, wr_content(state));
 	wr_bytes(out, digest, DIGEST_LEN);
 	return err;
 }
@@ -464,7 +459,7 @@ static int unwrap(const struct ktls_config *cfg, struct slice *s,
 		if (!ticket_open(cfg->tickets, slice_str(what), *s, opened,
 				 &old))
 			return -KTLS_E_CONN_SAVED;
-		*s = content(opened);
+		*s = wr_content(opened);
 		return 0;
 	}
 	if (s->len < DIGEST_LEN)

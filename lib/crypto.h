@@ -57,6 +57,9 @@ int hash_peek(const struct hash *h, uint8_t *out);
 /* ... as it is, in another that has not begun */
 int hash_copy(struct hash *to, const struct hash *from);
 void hash_free(struct hash *h);
+/* Of @bytes alone.  @out: HASH_MAX bytes. */
+int hash_of(const struct crypto *crypto, enum hash_id id, struct slice bytes,
+	    uint8_t *out);
 /* RFC 6066: names a certificate, proves nothing */
 int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20]);
 /* The hash of nothing, made once; 9846 7.1 wants it again and again */

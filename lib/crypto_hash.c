@@ -130,6 +130,20 @@ void hash_free(struct hash *h)
 	h->ctx = NULL;
 }
 
+int hash_of(const struct crypto *crypto, enum hash_id id, struct slice bytes,
+	    uint8_t *out)
+{
+	struct hash h = { 0 };
+	int err = hash_begin(&h, crypto, id);
+
+	if (!err)
+		err = hash_add(&h, bytes.p, bytes.len);
+	if (!err)
+		err = hash_peek(&h, out);
+	hash_free(&h);
+	return err;
+}
+
 int sha1(const struct crypto *crypto, struct slice data, uint8_t out[20])
 {
 	OSSL_SCOPE;

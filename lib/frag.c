@@ -53,7 +53,7 @@ int frag_feed(struct frag *f, struct slice content, size_t max,
 	f->buf = (struct wr){ 0 };
 	if (held.len) {
 		wr_slice(&held, content);
-		left = (struct slice){ held.buf, held.len };
+		left = wr_content(&held);
 		err = wr_ok(&held) ? 0 : -ENOMEM;
 	}
 	if (!err)

@@ -10,10 +10,11 @@ int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex)
 {
 	const struct secret *psk = &hs->psk.key;
 	int err = sched_begin(&hs->sched, hs->config->crypto, hs->suite->hash,
-			      (struct slice){ psk->b, psk->len });
+			      secret_slice(psk));
 
 	if (!err)
-		err = sched_mix(&hs->sched, (struct slice){ kex->b, kex->len });
+		err = sched_mix(&hs->sched, (struct slice){
+				kex->b, kex->len });
 	if (!err)
 		err = hs_derive(hs, "c hs traffic",
 				"CLIENT_HANDSHAKE_TRAFFIC_SECRET",
@@ -133,7 +134,7 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 	sct_answer(hs, &answer);
 	m = hs_open(hs, HT_CERTIFICATE);
 	cred_write(&hs->flight, context, hs->cred,
-		   (struct slice){ hs->status.buf, hs->status.len },
+		   wr_content(&hs->status),
 		   answer.sct);
 	return hs_close(hs, &m);
 }

@@ -92,8 +92,7 @@ int hs_verify_chain(struct ktls_hs *hs)
 		err = -KTLS_E_CERT_USAGE;	/* a key that nobody can read */
 	peer_subject(&hs->peer, hs->info.peer_subject,
 		     sizeof(hs->info.peer_subject));
-	if (!err && !x509_matches(hs->peer.leaf, (struct slice){
-				  cfg->oid_filters.buf, cfg->oid_filters.len }))
+	if (!err && !x509_matches(hs->peer.leaf, wr_content(&cfg->oid_filters)))
 		err = -KTLS_E_CERT_FILTER;
 	if (err || !cfg->trust)
 		return err;

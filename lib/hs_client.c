@@ -62,9 +62,9 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 		.sigalgs_cert = cfg->sigalgs_cert_wire,
 		.versions = cfg->versions_wire,
 		.alpn = cfg->alpn_wire,
-		.session_ticket = { c->ticket.buf, c->ticket.len },
-		.cookie = { c->cookie.buf, c->cookie.len },
-		.shares = { c->shares.buf, c->shares.len },
+		.session_ticket = wr_content(&c->ticket),
+		.cookie = wr_content(&c->cookie),
+		.shares = wr_content(&c->shares),
 	};
 	if (hs_max_version(hs) >= KTLS_TLS13)
 		e->set |= EXT_BIT(EXT_SUPPORTED_VERSIONS) |
@@ -85,8 +85,7 @@ static void client_exts(const struct ktls_hs *hs, struct exts *e)
 	if (e->cookie.len)
 		e->set |= EXT_BIT(EXT_COOKIE);
 	/* RFC 6066 6: in 1.3 it has no meaning (9846 4.3.4) */
-	e->trusted_cas = (struct slice){ cfg->authorities.buf,
-					 cfg->authorities.len };
+	e->trusted_cas = wr_content(&cfg->authorities);
 	if (e->trusted_cas.len && cfg->min_version <= KTLS_TLS12)
 		e->set |= EXT_BIT(EXT_TRUSTED_CA_KEYS);
 	if (e->sigalgs_cert.len)
@@ -224,7 +223,7 @@ int client_take_suite(struct ktls_hs *hs, uint16_t id, uint16_t version)
 /* The hash is known now: begin with the hello that was sent */
 int client_begin_transcript(struct ktls_hs *hs)
 {
-	struct slice hello = { hs->client.hello.buf, hs->client.hello.len };
+	struct slice hello = wr_content(&hs->client.hello);
 	int err = transcript_begin(&hs->transcript, hs->config->crypto,
 				   hs->suite->hash);
 

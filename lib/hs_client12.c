@@ -181,7 +181,7 @@ static int verify_params(struct ktls_hs *hs,
 	err = hs12_signed_params(hs, m->params, &w);
 	if (!err)
 		err = hs12_verify(hs, m->scheme,
-				  (struct slice){ w.buf, w.len },
+				  wr_content(&w),
 				  m->signature);
 	wr_free(&w);
 	return err;
@@ -233,7 +233,7 @@ int c12_certificate_request(struct ktls_hs *hs, struct slice body)
 
 static int send_client_key_exchange(struct ktls_hs *hs)
 {
-	struct slice share = { hs->client.shares.buf, hs->client.shares.len };
+	struct slice share = wr_content(&hs->client.shares);
 	struct wr_mark m = hs_open(hs, HT_CLIENT_KEY_EXCHANGE);
 
 	write_client_key_exchange(&hs->flight, hs->suite->kex, share);
@@ -244,8 +244,7 @@ static int wish(const struct ktls_hs *hs, struct cred_wish *w)
 {
 	const struct wr *body = &hs->client.request;
 	struct certificate_request12 m;
-	int err = parse_certificate_request12((struct slice){ body->buf,
-							      body->len }, &m);
+	int err = parse_certificate_request12(wr_content(body), &m);
 
 	*w = (struct cred_wish){
 		.version = KTLS_TLS12,
@@ -269,8 +268,7 @@ static int send_keys(struct ktls_hs *hs)
 	int err = send_client_key_exchange(hs);
 
 	if (!err)
-		err = hs12_secrets(hs, (struct slice){ premaster->buf,
-						       premaster->len });
+		err = hs12_secrets(hs, wr_content(premaster));
 	wr_free(premaster);
 	if (err)
 		return err;

@@ -25,7 +25,7 @@ static int new_share(struct ktls_hs *hs, uint16_t id)
 {
 	struct hs_client *c = &hs->client;
 	const struct group *group = group_find(id);
-	struct slice shares = { c->shares.buf, c->shares.len };
+	struct slice shares = wr_content(&c->shares);
 
 	if (!group || !config_has_group(hs->config, id))
 		return -KTLS_E_GROUP_CHOICE;
@@ -66,8 +66,7 @@ static int retry(struct ktls_hs *hs, const struct server_hello *m)
 		return err;
 	hs->info.retried = 1;
 	hs->state = C_SH2;
-	return transcript_add(&hs->transcript, (struct slice){
-			      c->hello.buf, c->hello.len });
+	return transcript_add(&hs->transcript, wr_content(&c->hello));
 }
 
 static int agree(struct ktls_hs *hs, const struct exts *e,
@@ -199,8 +198,7 @@ static int wish(const struct ktls_hs *hs, struct cred_wish *w)
 {
 	const struct wr *body = &hs->client.request;
 	struct certificate_request m;
-	int err = parse_certificate_request((struct slice){ body->buf,
-							    body->len }, &m);
+	int err = parse_certificate_request(wr_content(body), &m);
 
 	*w = (struct cred_wish){ .version = KTLS_TLS13, .exts = m.exts,
 				 .raw = hs->certs.ours == CERT_RAW };

@@ -29,7 +29,7 @@ void compress_take_offer(struct ktls_hs *hs, const struct exts *e)
 /* The forms of hs->cred, if what is to be sent is what they were made of */
 static const struct wr *packed(const struct ktls_hs *hs, struct slice context)
 {
-	struct slice status = { hs->status.buf, hs->status.len };
+	struct slice status = wr_content(&hs->status);
 	const struct cred *cred = hs->cred;
 
 	/* timestamps do not get shorter, and few ask for them */
@@ -37,8 +37,7 @@ static const struct wr *packed(const struct ktls_hs *hs, struct slice context)
 		return NULL;
 	if (!status.len)
 		return cred->packed[0];
-	return slice_eq(status, (struct slice){ cred->ocsp.buf,
-						cred->ocsp.len }) ?
+	return slice_eq(status, wr_content(&cred->ocsp)) ?
 	       cred->packed[1] : NULL;
 }
 

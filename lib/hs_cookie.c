@@ -71,10 +71,10 @@ int cookie_make(struct ktls_hs *hs)
 
 	if (err)
 		return err;
-	s.first = (struct slice){ first.b, first.len };
+	s.first = secret_slice(&first);
 	write_state(&w, &s);
 	err = wr_ok(&w) ? ticket_seal(hs->config->tickets, cookie_aad,
-				      (struct slice){ w.buf, w.len },
+				      wr_content(&w),
 				      &server->cookie, &until) : -ENOMEM;
 	wr_free(&w);
 	return err;
@@ -124,7 +124,7 @@ int cookie_take(struct ktls_hs *hs, struct slice cookie, struct secret *first)
 	int err = -KTLS_E_COOKIE;
 
 	if (ticket_open(hs->config->tickets, cookie_aad, cookie, &w, &old) &&
-	    read_state((struct slice){ w.buf, w.len }, &s))
+	    read_state(wr_content(&w), &s))
 		err = restore(hs, &s, first);
 	wr_free(&w);
 	if (err)

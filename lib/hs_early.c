@@ -12,18 +12,14 @@
  */
 #define EARLY_RECORD	(RECORD_PLAIN_MAX - RECORD_EXPANSION_MAX)
 
-static struct slice of(const struct secret *s)
-{
-	return (struct slice){ s->b, s->len };
-}
-
 /* The secret that both ends have from the PSK and the ClientHello alone */
 static int early_secret(struct ktls_hs *hs, enum hash_id hash,
 			const struct secret *hello, struct secret *out)
 {
 	const struct secret *psk = hs->config->role == KTLS_CLIENT ?
 				   &hs->client.psks[0].key : &hs->psk.key;
-	int err = sched_begin(&hs->sched, hs->config->crypto, hash, of(psk));
+	int err = sched_begin(&hs->sched, hs->config->crypto, hash,
+			      secret_slice(psk));
 
 	if (!err)
 		err = sched_derive(&hs->sched, "c e traffic", hello, out);
@@ -60,8 +56,7 @@ static int hello_hash(const struct ktls_hs *hs, enum hash_id hash,
 	int err = transcript_begin(&t, hs->config->crypto, hash);
 
 	if (!err)
-		err = transcript_with(&t, (struct slice){ hello->buf,
-				      hello->len }, out);
+		err = transcript_with(&t, wr_content(hello), out);
 	transcript_free(&t);
 	return err;
 }

@@ -51,7 +51,7 @@ static int write_retry(struct ktls_hs *hs, const struct client_hello *ch)
 			.set = EXT_BIT(EXT_SUPPORTED_VERSIONS),
 			.version = KTLS_TLS13,
 			.share_group = group ? group->id : 0,
-			.cookie = { cookie->buf, cookie->len },
+			.cookie = wr_content(cookie),
 		},
 	};
 	struct wr_mark mark;

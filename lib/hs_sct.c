@@ -25,7 +25,7 @@ void sct_answer(const struct ktls_hs *hs, struct exts *e)
 	if (!hs->sct_due)
 		return;
 	e->set |= EXT_BIT(EXT_SCT);
-	e->sct = (struct slice){ hs->cred->sct.buf, hs->cred->sct.len };
+	e->sct = wr_content(&hs->cred->sct);
 }
 
 int sct_take(struct ktls_hs *hs, struct slice list)

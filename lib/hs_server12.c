@@ -81,8 +81,7 @@ static int send_params(struct ktls_hs *hs, struct slice params, hs_step *then)
 
 	wr_slice(&hs->flight, params);
 	if (!err)
-		err = hs_sign(hs, mark, (struct slice){ signed_params.buf,
-							signed_params.len },
+		err = hs_sign(hs, mark, wr_content(&signed_params),
 			      then);
 	wr_free(&signed_params);
 	return err;
@@ -103,13 +102,13 @@ static int send_server_key_exchange(struct ktls_hs *hs, hs_step *then)
 
 	if (!err && hs->suite->kex == KEX_DHE)
 		err = group_prime(hs->config->crypto, hs->group, &prime);
-	m.p = (struct slice){ prime.buf, prime.len };
-	m.share = (struct slice){ share.buf, share.len };
+	m.p = wr_content(&prime);
+	m.share = wr_content(&share);
 	write_server_params(&params, hs->suite->kex, &m);
 	if (!err && !wr_ok(&params))
 		err = -ENOMEM;
 	if (!err)
-		err = send_params(hs, (struct slice){ params.buf, params.len },
+		err = send_params(hs, wr_content(&params),
 				  then);
 	wr_free(&share);
 	wr_free(&prime);
@@ -313,7 +312,7 @@ static int send_ticket(struct ktls_hs *hs)
 	struct wr_mark m = hs_open(hs, HT_NEW_SESSION_TICKET);
 
 	wr_u32(&hs->flight, lifetime);
-	wr_opaque(&hs->flight, 2, (struct slice){ ticket.buf, ticket.len });
+	wr_opaque(&hs->flight, 2, wr_content(&ticket));
 	wr_free(&ticket);
 	return err ? err : hs_close(hs, &m);
 }
@@ -385,8 +384,7 @@ int s12_client_key_exchange(struct ktls_hs *hs, struct slice body)
 		err = hs12_agree(hs, &hs->tls12.kex, share, &premaster);
 	kex_free(&hs->tls12.kex);
 	if (!err)
-		err = hs12_secrets(hs, (struct slice){ premaster.buf,
-						       premaster.len });
+		err = hs12_secrets(hs, wr_content(&premaster));
 	wr_free(&premaster);
 	hs->state = peer_len(&hs->peer) || hs->server.unobtained ? S12_CV :
 								   S12_CCS;

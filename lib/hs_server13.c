@@ -106,7 +106,7 @@ static int agree(struct ktls_hs *hs, const struct exts *ch, struct exts *sh,
 	hs->info.group = hs->group->id;
 	sh->set |= EXT_BIT(EXT_KEY_SHARE);
 	sh->share_group = hs->group->id;
-	sh->share = (struct slice){ share->buf, share->len };
+	sh->share = wr_content(share);
 	return err;
 }
 
@@ -186,12 +186,10 @@ int server13_ask(struct ktls_hs *hs, struct slice context)
 	/* not afterwards: what is compressed in advance has no context */
 	if (!context.len)
 		compress_offer(hs, &m.exts);
-	m.exts.authorities = (struct slice){ hs->config->authorities.buf,
-					     hs->config->authorities.len };
+	m.exts.authorities = wr_content(&hs->config->authorities);
 	if (sct_wanted(hs))
 		m.exts.set |= EXT_BIT(EXT_SCT);
-	m.exts.oid_filters = (struct slice){ hs->config->oid_filters.buf,
-					     hs->config->oid_filters.len };
+	m.exts.oid_filters = wr_content(&hs->config->oid_filters);
 	if (m.exts.oid_filters.len)
 		m.exts.set |= EXT_BIT(EXT_OID_FILTERS);
 	if (m.exts.authorities.len)

@@ -84,7 +84,6 @@ int status_send(struct ktls_hs *hs)
 	if (!hs->status.len)
 		return 0;
 	mark = hs_open(hs, HT_CERTIFICATE_STATUS);
-	wr_status(&hs->flight, (struct slice){ hs->status.buf,
-					       hs->status.len });
+	wr_status(&hs->flight, wr_content(&hs->status));
 	return hs_close(hs, &mark);
 }

@@ -60,7 +60,7 @@ static void add_exts(struct ktls_hs *hs, uint32_t types, bool mapping,
 	wr_reset(w);
 	write_extensions(hs, types, w);
 	if (w->len) {
-		e->custom = (struct slice){ w->buf, w->len };
+		e->custom = wr_content(w);
 		e->set |= EXT_BIT(EXT_CUSTOM);
 	}
 	if (mapping) {
@@ -177,7 +177,7 @@ static int write_entries(struct ktls_hs *hs, struct wr *w)
 			err = write_entry(hs, &s->types[i], w);
 	if (!err && hs->supp.mapping && hs->config->role == KTLS_CLIENT) {
 		wr_u16(w, SUPP_USER_MAPPING);
-		wr_opaque(w, 2, (struct slice){ s->hint.buf, s->hint.len });
+		wr_opaque(w, 2, wr_content(&s->hint));
 	}
 	if (!err && !wr_ok(w))
 		err = -ENOMEM;
@@ -192,8 +192,7 @@ int hs_supp_send(struct ktls_hs *hs)
 
 	if (!err && entries.len) {
 		m = hs_open(hs, HT_SUPPLEMENTAL_DATA);
-		wr_opaque(&hs->flight, 3, (struct slice){ entries.buf,
-							  entries.len });
+		wr_opaque(&hs->flight, 3, wr_content(&entries));
 		err = hs_close(hs, &m);
 	}
 	wr_free(&entries);
@@ -269,7 +268,7 @@ static int deliver(struct ktls_hs *hs, const struct supp_entry *e)
 
 int hs_supp_deliver(struct ktls_hs *hs)
 {
-	struct slice list = { hs->supp.taken.buf, hs->supp.taken.len };
+	struct slice list = wr_content(&hs->supp.taken);
 	struct supp_entry e;
 	int more, err = 0;
 

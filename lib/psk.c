@@ -14,11 +14,6 @@ static const char *binder_label(const struct psk_ext *ext)
 						     "ext binder";
 }
 
-static struct slice of(const struct secret *s)
-{
-	return (struct slice){ s->b, s->len };
-}
-
 /* 4.3.11.2: as a Finished whose base is derived from the key */
 static int make_binder(const struct crypto *crypto, enum hash_id hash,
 		       const struct secret *key, const char *label,
@@ -26,7 +21,7 @@ static int make_binder(const struct crypto *crypto, enum hash_id hash,
 {
 	struct sched sched;
 	struct secret base;
-	int err = sched_begin(&sched, crypto, hash, of(key));
+	int err = sched_begin(&sched, crypto, hash, secret_slice(key));
 
 	if (!err)
 		err = sched_derive(&sched, label, hash_empty(crypto, hash),
@@ -163,8 +158,7 @@ static void write_psks(struct hs_client *c)
 	for (size_t i = 0; i < c->psks_len; i++) {
 		const struct psk *psk = &c->psks[i];
 
-		wr_opaque(w, 2, (struct slice){ psk->identity.buf,
-						psk->identity.len });
+		wr_opaque(w, 2, wr_content(&psk->identity));
 		wr_u32(w, obfuscated_age(psk->session));
 	}
 	c->binders_at = w->len;

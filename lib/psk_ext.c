@@ -59,20 +59,6 @@ static void write_imported_identity(struct wr *w, const struct ktls_psk *p,
 	wr_u16(w, target_kdfs[target]);
 }
 
-static int digest(const struct crypto *crypto, enum hash_id hash,
-		  const struct wr *w, uint8_t out[HASH_MAX])
-{
-	struct hash h = { 0 };
-	int err = hash_begin(&h, crypto, hash);
-
-	if (!err)
-		err = hash_add(&h, w->buf, w->len);
-	if (!err)
-		err = hash_peek(&h, out);
-	hash_free(&h);
-	return err;
-}
-
 static int import(struct psk_ext *e, const struct crypto *crypto,
 		  const struct ktls_psk *p, enum hash_id target)
 {
@@ -89,10 +75,10 @@ static int import(struct psk_ext *e, const struct crypto *crypto,
 	e->hash = target;
 	e->imported = true;
 	e->key.len = hash_rows[target].len;
-	err = digest(crypto, hash, &e->identity, id);
+	err = hash_of(crypto, hash, wr_content(&e->identity), id);
 	if (!err)
 		err = hkdf_extract(crypto, hash,
-				   (struct slice){ zeros.b, zeros.len },
+				   secret_slice(&zeros),
 				   (struct slice){ p->key, p->key_len },
 				   &epskx);
 	if (!err)
@@ -110,7 +96,7 @@ static int take(struct psk_ext *e, const struct ktls_psk *p)
 	wr_bytes(&e->identity, p->identity, p->identity_len);
 	if (!wr_ok(&e->identity))
 		return -ENOMEM;
-	e->name = (struct slice){ e->identity.buf, e->identity.len };
+	e->name = wr_content(&e->identity);
 	e->hash = (enum hash_id)find_hash(p->hash);
 	e->key.len = (uint8_t)p->key_len;
 	memcpy(e->key.b, p->key, p->key_len);
@@ -177,8 +163,7 @@ const struct psk_ext *psk_ext_find(const struct psk_exts *psks,
 	for (size_t i = 0; psks && i < psks->len; i++) {
 		const struct psk_ext *e = &psks->psk[i];
 
-		if (slice_eq((struct slice){ e->identity.buf,
-					     e->identity.len }, identity))
+		if (slice_eq(wr_content(&e->identity), identity))
 			return e;
 	}
 	return NULL;

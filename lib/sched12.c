@@ -44,7 +44,7 @@ int key_block(const struct crypto *crypto, const struct suite *suite,
 	size_t iv = aead->salt_len ? aead->salt_len : AEAD_IV_LEN;
 	uint8_t block[2 * (AEAD_KEY_MAX + AEAD_IV_LEN)];
 	int err = prf(crypto, suite->hash,
-		      (struct slice){ master->b, master->len },
+		      secret_slice(master),
 		      "key expansion", server_random, client_random, block,
 		      2 * (key + iv));
 
@@ -62,9 +62,9 @@ int verify_data12(const struct crypto *crypto, enum hash_id hash,
 		  const struct secret *transcript,
 		  uint8_t out[VERIFY_DATA_LEN])
 {
-	return prf(crypto, hash, (struct slice){ master->b, master->len },
+	return prf(crypto, hash, secret_slice(master),
 		   client ? "client finished" : "server finished",
-		   (struct slice){ transcript->b, transcript->len },
+		   secret_slice(transcript),
 		   (struct slice){ NULL, 0 }, out, VERIFY_DATA_LEN);
 }
 
@@ -81,9 +81,9 @@ int exporter12(const struct crypto *crypto, enum hash_id hash,
 	err = wr_ok(&seed) ? 0 : -ENOMEM;
 	if (!err)
 		err = prf(crypto, hash,
-			  (struct slice){ master->b, master->len }, label,
+			  secret_slice(master), label,
 			  (struct slice){ randoms, 64 },
-			  (struct slice){ seed.buf, seed.len }, out, len);
+			  wr_content(&seed), out, len);
 	wr_free(&seed);
 	return err;
 }

@@ -6,11 +6,6 @@
 #define LABEL_MAX	255
 #define CONTEXT_MAX	255	/* a ticket's nonce may be so long */
 
-static struct slice of(const struct secret *s)
-{
-	return (struct slice){ s->b, s->len };
-}
-
 int expand_label(const struct crypto *crypto, enum hash_id hash,
 		 const struct secret *secret, const char *label,
 		 struct slice context, uint8_t *out, size_t len)
@@ -45,8 +40,8 @@ int sched_begin(struct sched *s, const struct crypto *crypto,
 
 	s->crypto = crypto;
 	s->hash = hash;
-	return hkdf_extract(crypto, hash, of(&none), psk.len ? psk : of(&none),
-			    &s->now);
+	return hkdf_extract(crypto, hash, secret_slice(&none),
+			    psk.len ? psk : secret_slice(&none), &s->now);
 }
 
 int sched_mix(struct sched *s, struct slice ikm)
@@ -57,8 +52,9 @@ int sched_mix(struct sched *s, struct slice ikm)
 			       &salt);
 
 	if (!err)
-		err = hkdf_extract(s->crypto, s->hash, of(&salt),
-				   ikm.len ? ikm : of(&none), &s->now);
+		err = hkdf_extract(s->crypto, s->hash, secret_slice(&salt),
+				   ikm.len ? ikm : secret_slice(&none),
+				   &s->now);
 	wipe(&salt, sizeof(salt));
 	return err;
 }
@@ -68,7 +64,7 @@ int sched_derive(const struct sched *s, const char *label,
 {
 	out->len = s->now.len;
 	return expand_label(s->crypto, s->hash, &s->now, label,
-			    of(transcript), out->b, out->len);
+			    secret_slice(transcript), out->b, out->len);
 }
 
 int traffic_keys(const struct crypto *crypto, const struct suite *suite,
@@ -100,13 +96,13 @@ int finished_mac(const struct crypto *crypto, enum hash_id hash,
 		 struct secret *out)
 {
 	struct secret key = { .len = base->len };
-	struct slice data = of(transcript);
+	struct slice data = secret_slice(transcript);
 	int err = expand_label(crypto, hash, base, "finished",
 			       (struct slice){ NULL, 0 }, key.b, key.len);
 
 	out->len = base->len;
 	if (!err)
-		err = hmac(crypto, hash, of(&key), &data, 1, out->b);
+		err = hmac(crypto, hash, secret_slice(&key), &data, 1, out->b);
 	wipe(&key, sizeof(key));
 	return err;
 }
@@ -115,23 +111,17 @@ int exporter(const struct crypto *crypto, enum hash_id hash,
 	     const struct secret *exporter_secret, const char *label,
 	     struct slice context, uint8_t *out, size_t len)
 {
-	struct hash h = { 0 };
 	struct secret digest = { .len = hash_rows[hash].len };
 	struct secret derived = digest;
 	int err = expand_label(crypto, hash, exporter_secret, label,
-			       of(hash_empty(crypto, hash)), derived.b,
-			       derived.len);
+			       secret_slice(hash_empty(crypto, hash)),
+			       derived.b, derived.len);
 
 	if (!err)
-		err = hash_begin(&h, crypto, hash);
-	if (!err)
-		err = hash_add(&h, context.p, context.len);
-	if (!err)
-		err = hash_peek(&h, digest.b);
+		err = hash_of(crypto, hash, context, digest.b);
 	if (!err)
 		err = expand_label(crypto, hash, &derived, "exporter",
-				   of(&digest), out, len);
-	hash_free(&h);
+				   secret_slice(&digest), out, len);
 	wipe(&derived, sizeof(derived));
 	return err;
 }

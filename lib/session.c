@@ -27,7 +27,7 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u8(w, (uint8_t)(s->ems | s->peer_verified << 1 |
 			   s->peer_raw_key << 2));
 	wr_u8(w, s->max_fragment);
-	wr_opaque(w, 1, (struct slice){ s->secret.b, s->secret.len });
+	wr_opaque(w, 1, secret_slice(&s->secret));
 	wr_u64(w, s->made);
 	wr_u32(w, s->lifetime);
 	wr_opaque(w, 1, (struct slice){ s->id, s->id_len });

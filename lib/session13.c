@@ -16,11 +16,6 @@
 
 static const struct slice ticket_aad = { (const uint8_t *)"ticket 1.3", 10 };
 
-static struct slice content(const struct wr *w)
-{
-	return (struct slice){ w->buf, w->len };
-}
-
 bool session13_tickets(const struct ktls_config *cfg)
 {
 	return cfg->max_version >= KTLS_TLS13 && session_tickets(cfg) &&
@@ -69,8 +64,8 @@ bool session13_find(struct ktls_hs *hs, struct wr *ticket)
 	if (!session13_tickets(cfg) || !*hs->peer_name)
 		return false;
 	while (!found && session13_key(&key, hs->peer_name) &&
-	       cache_get(cfg->sessions, content(&key), true, &w)) {
-		found = session_read(content(&w), s, &t) &&
+	       cache_get(cfg->sessions, wr_content(&key), true, &w)) {
+		found = session_read(wr_content(&w), s, &t) &&
 			session_fits(cfg, s) &&
 			!strcmp(s->server_name, hs->peer_name);
 		if (found)
@@ -106,7 +101,7 @@ void session13_put(const struct ktls_config *cfg, const struct session *s,
 	struct wr key = wr_lend(room, sizeof(room));
 
 	if (session13_key(&key, s->server_name))
-		(void)cache_add(cfg->sessions, content(&key), written,
+		(void)cache_add(cfg->sessions, wr_content(&key), written,
 				(time_t)(s->made + s->lifetime), TICKETS_KEPT);
 	wr_free(&key);
 }
@@ -119,7 +114,7 @@ static void keep(const struct ktls_config *cfg, const struct session *s,
 
 	session_write(&w, s, ticket);
 	if (wr_ok(&w))
-		session13_put(cfg, s, content(&w));
+		session13_put(cfg, s, wr_content(&w));
 	wr_free(&w);
 }
 
@@ -163,7 +158,7 @@ bool session13_open(const struct ktls_config *cfg, struct slice identity,
 	struct wr w = wr_lend(room, sizeof(room));
 	struct slice none;
 	bool found = session13_tickets(cfg) && fetch(cfg, identity, &w) &&
-		     session_read(content(&w), s, &none) &&
+		     session_read(wr_content(&w), s, &none) &&
 		     s->version == KTLS_TLS13;
 
 	wr_free(&w);
@@ -182,12 +177,13 @@ static int make_ticket(const struct ktls_config *cfg, const struct session *s,
 	session_write(&state, s, (struct slice){ NULL, 0 });
 	err = wr_ok(&state) ? 0 : -ENOMEM;
 	if (!err && !(cfg->flags & KTLS_F_SINGLE_USE)) {
-		err = ticket_seal(cfg->tickets, ticket_aad, content(&state),
+		err = ticket_seal(cfg->tickets, ticket_aad, wr_content(&state),
 				  w, &until);
 	} else if (!err) {
 		err = crypto_random(name, sizeof(name));
 		if (!err && store_put(cfg, (struct slice){ name, NAME_LEN },
-				      content(&state), s->made + s->lifetime))
+				      wr_content(&state),
+				      s->made + s->lifetime))
 			err = -ENOENT;
 		wr_bytes(w, name, sizeof(name));
 	}
@@ -219,7 +215,7 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 	if (!err)
 		err = make_ticket(cfg, s, &ticket);
 	m.age_add = s->age_add;
-	m.ticket = content(&ticket);
+	m.ticket = wr_content(&ticket);
 	if (!err) {
 		wr_u8(w, HT_NEW_SESSION_TICKET);
 		wr_vec(w, 3)

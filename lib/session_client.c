@@ -7,11 +7,6 @@
 #include "hs.h"
 #include "name.h"
 
-static struct slice content(const struct wr *w)
-{
-	return (struct slice){ w->buf, w->len };
-}
-
 /* Could it be offered to the server of its name? */
 static bool offerable(const struct ktls_config *cfg, const struct session *s,
 		      struct slice ticket)
@@ -29,7 +24,7 @@ bool session_find(struct ktls_hs *hs)
 	bool found = hs->config->sessions && *hs->peer_name &&
 		     cache_get(hs->config->sessions, slice_str(hs->peer_name),
 			       false, &w) &&
-		     session_read(content(&w), s, &ticket) &&
+		     session_read(wr_content(&w), s, &ticket) &&
 		     offerable(hs->config, s, ticket) &&
 		     !strcmp(s->server_name, hs->peer_name);
 
@@ -55,7 +50,7 @@ static void heed_hint(struct ktls_hs *hs)
 void session_keep(struct ktls_hs *hs)
 {
 	struct session *s = &hs->session;
-	struct slice ticket = content(&hs->client.ticket);
+	struct slice ticket = wr_content(&hs->client.ticket);
 	uint8_t room[STATE_ROOM];
 	struct wr w = wr_lend(room, sizeof(room));
 
@@ -65,7 +60,7 @@ void session_keep(struct ktls_hs *hs)
 	session_write(&w, s, ticket);
 	/* without memory there is nothing to resume, and no harm */
 	if (!wr_ok(&w) || cache_put(hs->config->sessions,
-				    slice_str(hs->peer_name), content(&w),
+				    slice_str(hs->peer_name), wr_content(&w),
 				    (time_t)(s->made + s->lifetime)))
 		session_forget(hs);
 	wr_free(&w);
@@ -79,20 +74,6 @@ void session_keep(struct ktls_hs *hs)
  */
 #define DIGEST_LEN	32
 
-static int make_digest(const struct ktls_config *cfg, struct slice bytes,
-		       uint8_t out[HASH_MAX])
-{
-	struct hash h = { 0 };
-	int err = hash_begin(&h, cfg->crypto, HASH_SHA256);
-
-	if (!err)
-		err = hash_add(&h, bytes.p, bytes.len);
-	if (!err)
-		err = hash_peek(&h, out);
-	hash_free(&h);
-	return err;
-}
-
 static ssize_t export(struct ktls_config *cfg, const char *name,
 		      struct wr *w)
 {
@@ -104,12 +85,12 @@ static ssize_t export(struct ktls_config *cfg, const char *name,
 	if (!cfg->sessions)
 		return 0;
 	found = (session13_key(&key, name) &&
-		 cache_get(cfg->sessions, content(&key), false, w)) ||
+		 cache_get(cfg->sessions, wr_content(&key), false, w)) ||
 		cache_get(cfg->sessions, slice_str(name), false, w);
 	wr_free(&key);
 	if (!found)
 		return w->bad ? -ENOMEM : 0;
-	err = make_digest(cfg, content(w), digest);
+	err = hash_of(cfg->crypto, HASH_SHA256, wr_content(w), digest);
 	wr_bytes(w, digest, DIGEST_LEN);
 	return err ? err : wr_ok(w) ? (ssize_t)w->len : -ENOMEM;
 }
@@ -159,7 +140,7 @@ int ktls_session_import(struct ktls_config *cfg, const void *buf, size_t len)
 		return -KTLS_E_STATE;
 	if (len < DIGEST_LEN)
 		return -KTLS_E_SESSION;
-	err = make_digest(cfg, bytes, digest);
+	err = hash_of(cfg->crypto, HASH_SHA256, bytes, digest);
 	if (err)
 		return err;
 	return secret_eq(digest, bytes.p + bytes.len, DIGEST_LEN) ?

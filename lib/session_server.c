@@ -9,11 +9,6 @@
 
 static const struct slice ticket_aad = { (const uint8_t *)"ticket", 6 };
 
-static struct slice content(const struct wr *w)
-{
-	return (struct slice){ w->buf, w->len };
-}
-
 /* RFC 5077 3.4: with a ticket, the id is for the answer alone */
 static bool fetch(struct ktls_hs *hs, const struct client_hello *m,
 		  struct wr *w)
@@ -64,7 +59,7 @@ bool session_resume(struct ktls_hs *hs, const struct client_hello *m)
 	struct wr w = wr_lend(room, sizeof(room));
 	struct slice none;
 	bool found = fetch(hs, m, &w) &&
-		     session_read(content(&w), &hs->session, &none) &&
+		     session_read(wr_content(&w), &hs->session, &none) &&
 		     still_holds(hs, m);
 
 	if (!found) {
@@ -87,7 +82,7 @@ void session_store(struct ktls_hs *hs)
 	/* what cannot be kept cannot be resumed, and that is all */
 	if (!wr_ok(&w) || store_put(hs->config,
 				    (struct slice){ s->id, s->id_len },
-				    content(&w), s->made + s->lifetime))
+				    wr_content(&w), s->made + s->lifetime))
 		session_forget(hs);
 	wr_free(&w);
 }
@@ -103,7 +98,7 @@ int session_ticket(struct ktls_hs *hs, struct wr *w, uint32_t *lifetime)
 
 	session_write(&state, s, (struct slice){ NULL, 0 });
 	err = wr_ok(&state) ? ticket_seal(hs->config->tickets, ticket_aad,
-					  content(&state), w, &until) :
+					  wr_content(&state), w, &until) :
 			      -ENOMEM;
 	/* the session's, not its key's: before that ends comes another ticket */
 	*lifetime = end > now ? (uint32_t)(end - now) : 1;	/* 0: not said */

@@ -178,7 +178,7 @@ static int seal(const struct tickets *t, const struct key *key,
 		err = -ENOMEM;
 	if (!err)
 		err = aead_seal(&aead, head + NAME_LEN,
-				(struct slice){ all.buf, all.len }, state.p,
+				wr_content(&all), state.p,
 				state.len, to);
 	if (!err)
 		w->len += state.len + AEAD_TAG_LEN;
@@ -222,7 +222,7 @@ bool ticket_open(struct tickets *t, struct slice aad, struct slice ticket,
 			       false);
 	if (!err)
 		err = aead_open(&aead, ticket.p + NAME_LEN,
-				(struct slice){ all.buf, all.len },
+				wr_content(&all),
 				ticket.p + HEAD_LEN, len, to);
 	if (!err)
 		w->len += len - AEAD_TAG_LEN;

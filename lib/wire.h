@@ -241,6 +241,12 @@ static inline void wr_slice(struct wr *w, struct slice s)
 	wr_bytes(w, s.p, s.len);
 }
 
+/* What is written, until the next call for @w */
+static inline struct slice wr_content(const struct wr *w)
+{
+	return (struct slice){ w->buf, w->len };
+}
+
 static inline bool wr_ok(const struct wr *w)
 {
 	return !w->bad && !w->depth;

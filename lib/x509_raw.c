@@ -225,7 +225,7 @@ void raw_trust_free(struct raw_trust *trust)
 
 struct slice raw_trust_digests(const struct raw_trust *trust)
 {
-	return (struct slice){ trust->digests.buf, trust->digests.len };
+	return wr_content(&trust->digests);
 }
 
 /* ---- the peer's -------------------------------------------------------- */

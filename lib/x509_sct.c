@@ -10,7 +10,7 @@ int cred_load_sct(struct cred *cred, const char *path, struct text why)
 	struct source s;
 	int err = source_open(&s, path, NULL, "", -KTLS_E_CERT_FILE, why);
 
-	if (!err && !scts_valid((struct slice){ s.file.buf, s.file.len })) {
+	if (!err && !scts_valid(wr_content(&s.file))) {
 		text_set(why, "%s: is not a SignedCertificateTimestampList",
 			 path);
 		err = -KTLS_E_CERT_FILE;

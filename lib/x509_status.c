@@ -172,7 +172,7 @@ int cred_load_status(struct cred *cred, const char *path, struct text why)
 	const char *what;
 
 	if (!err) {
-		basic = parse((struct slice){ s.file.buf, s.file.len },
+		basic = parse(wr_content(&s.file),
 			      &what);
 		single = basic ? find_serial(basic, cred->leaf) : NULL;
 	}
