@@ -18,7 +18,8 @@ layers()
 	uring	uring.*	liburing sys/socket sys/uio sys/mman sys/ioctl sys/syscall linux/tls poll unistd
 	agent	agent_client	sys/socket sys/un sys/time poll unistd
 	conn	conn_pass|run|user	sys/socket poll unistd
-	conn	io|kernel|conn(_raw)?	sys/socket sys/sendfile linux/tls poll signal
+	conn	io|conn(_raw)?	sys/socket sys/sendfile linux/tls poll signal
+	conn	kernel	sys/socket netinet/in linux/tcp linux/tls fcntl poll
 	conn	conn_.*|auth_.*|handoff|export
 	hs	hs.*|engine|psk|session.*
 	config	config.*|cache|keylog|psk_ext|replay|store|supp|ticket
