@@ -55,6 +55,7 @@ struct kc_conn {
 	bool sated;			/* has all that it wants */
 	bool open;			/* the handshake succeeded */
 	bool alerted;			/* sent a fatal alert */
+	bool half_closed;		/* nothing more comes from us */
 	int error;			/* what it ended in, or 0 */
 	u8 alert;			/* received one */
 	struct kc_handshake_msgs msgs;

@@ -33,10 +33,20 @@ int kc_fatal(struct kc_conn *conn, u8 description, int err)
 	return err;
 }
 
+/*
+ * tls_handshake_close() does not wait: with TCP's buffer full, kTLS would keep
+ * close_notify for later, and shutting down throws away what it has kept.
+ */
 void kc_half_close(struct kc_conn *conn)
 {
+	u8 alert[2] = { TLS_ALERT_LEVEL_WARNING, TLS_ALERT_DESC_CLOSE_NOTIFY };
+
+	if (conn->half_closed)
+		return;
+	conn->half_closed = true;
 	if (!conn->alerted)
-		tls_handshake_close(conn->sock);
+		kc_send_record(conn, TLS_RECORD_TYPE_ALERT, alert,
+			       sizeof(alert));
 	kernel_sock_shutdown(conn->sock, SHUT_WR);
 }
 

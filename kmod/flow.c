@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "conn.h"
 #include "flow.h"
@@ -106,7 +107,27 @@ static int kc_source(struct kc_conn *conn)
 	return 0;
 }
 
-/* An error has to wake the receiver, which may have nothing else to wait for */
+/* Is it over in a way that leaves the peer something to hear from us? */
+static bool kc_speaks_still(int err)
+{
+	switch (err) {
+	case 0:
+	case -ESHUTDOWN:
+	case -ETIMEDOUT:
+	case -EKEYEXPIRED:
+	case -EILSEQ:
+	case -ENODATA:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * An error has to wake the receiver, which may have nothing else to wait for:
+ * to say goodbye (see kc_conn_stop()), or to take what there is from a peer who
+ * may have said why, and then end.
+ */
 static int kc_sender(void *data)
 {
 	struct kc_conn *conn = data;
@@ -114,7 +135,10 @@ static int kc_sender(void *data)
 
 	if (err && !READ_ONCE(conn->sender_stop)) {
 		WRITE_ONCE(conn->sender_error, err);
-		kernel_sock_shutdown(conn->sock, SHUT_RD);
+		if (kc_speaks_still(err))
+			send_sig(SIGTERM, conn->task, 1);
+		else
+			kernel_sock_shutdown(conn->sock, SHUT_RD);
 	}
 	complete(&conn->sender_done);
 	return 0;
@@ -162,22 +186,6 @@ static int kc_receive(struct kc_conn *conn)
 	    conn->ep->config.bytes)
 		return -ENODATA;	/* the server has closed too early */
 	return n;
-}
-
-/* Is it over in a way that leaves the peer something to hear from us? */
-static bool kc_speaks_still(int err)
-{
-	switch (err) {
-	case 0:
-	case -ESHUTDOWN:
-	case -ETIMEDOUT:
-	case -EKEYEXPIRED:
-	case -EILSEQ:
-	case -ENODATA:
-		return true;
-	default:
-		return false;
-	}
 }
 
 int kc_flow_run(struct kc_conn *conn)

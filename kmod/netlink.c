@@ -62,6 +62,7 @@ static int kc_new_doit(struct genl_info *info, enum ktls_consumer_role role)
 	struct kc_net *kn = kc_net(net);
 	struct kc_endpoint *ep;
 	struct kc_config config;
+	u32 id = 0;
 	int err;
 
 	err = kc_config_get(&config, role, info);
@@ -69,8 +70,15 @@ static int kc_new_doit(struct genl_info *info, enum ktls_consumer_role role)
 		return err;
 	mutex_lock(&kn->lock);
 	ep = kc_endpoint_new(net, &config);
-	err = IS_ERR(ep) ? PTR_ERR(ep) : kc_endpoint_answer(info, ep);
+	if (IS_ERR(ep)) {
+		err = PTR_ERR(ep);
+	} else {
+		id = ep->id;
+		err = kc_endpoint_answer(info, ep);
+	}
 	mutex_unlock(&kn->lock);
+	if (err && id)
+		kc_endpoint_close(net, id);	/* nobody knows of it */
 	return err;
 }
 

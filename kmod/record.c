@@ -258,7 +258,7 @@ int kc_send_record(struct kc_conn *conn, u8 type, void *data, size_t len)
 	struct msghdr msg = {
 		.msg_control = &u,
 		.msg_controllen = sizeof(u),
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
+		.msg_flags = MSG_NOSIGNAL,
 	};
 	struct kvec kvec = { .iov_base = data, .iov_len = len };
 	int n;
