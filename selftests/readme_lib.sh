@@ -33,13 +33,14 @@ readme_source()	# FILE
 	sed -i 's/htons(4433)/htons(0)/' "$1"
 }
 
-# Where process $1 listens, once it does; not where the one before it did:
+# Where process $1 listens, once it does: on IPv6, while on IPv4 the library for
+# a moment tries the kernel.  And not where the one before it did:
 # bash, when it loses sight of a process ("No record of process"), assigns
 # nothing.
 listening()	# PID
 {
 	port=
-	port=$(ss -Hltnp 2>/dev/null | grep -F "pid=$1," |
+	port=$(ss -Hltnp -6 2>/dev/null | grep -F "pid=$1," |
 		awk '{ sub(/.*:/, "", $4); print $4 }')
 	[ -n "$port" ] && return
 	kill -0 "$1" && return 1
