@@ -30,23 +30,6 @@ int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n)
 	return rc < 0 ? (int)rc : 0;
 }
 
-int ktls_conn_raw_close(struct ktls_conn *conn)
-{
-	int err;
-
-	if (conn->utx || conn->spent)
-		return -KTLS_E_STATE;
-	/* 9846 6.1: unless an error alert has gone out */
-	if (conn->tx_closed || conn->error)
-		return 1;
-	err = conn_push(conn, MSG_DONTWAIT);
-	if (err)
-		return err;
-	conn->tx_closed = true;
-	conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
-	return 0;
-}
-
 int ktls_conn_data(struct ktls_conn *conn, size_t len)
 {
 	int err = conn_rx_state(conn);

@@ -1764,8 +1764,8 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
  * (sendfile(2) has no such flag: ktls_sendfile() does where the kernel sends),
  * but says -EAGAIN, and what user space carries is the caller's to move, by
  * ktls_conn_in() and ktls_conn_out().  Only shutdown(2) and, where the kernel
- * sends, alerts and handshake messages still go to it by themselves.  Returns
- * 0.
+ * sends, alerts and handshake messages still go to it by themselves; so it ends
+ * by ktls_conn_shutdown() like any other.  Returns 0.
  */
 int ktls_conn_own_io(struct ktls_conn *conn);
 
@@ -1778,15 +1778,6 @@ int ktls_conn_own_io(struct ktls_conn *conn);
  */
 int ktls_conn_raw_begin(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
 int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n) KTLS_MUST_CHECK;
-/*
- * ... and in place of ktls_conn_shutdown(): 0, and the caller sends close_notify
- * (bytes 1, 0, as a record of type 21) and then shuts the socket down for
- * writing; 1: it does the latter only; or as ktls_conn_shutdown().  Whoever
- * sends without waiting does not know when: what TCP has had no room for waits
- * in the kernel's TLS, where the shutdown leaves it.  ktls_conn_shutdown() can
- * tell.
- */
-int ktls_conn_raw_close(struct ktls_conn *conn) KTLS_MUST_CHECK;
 /*
  * Where the kernel receives: data did come, @len bytes, perhaps none: 1, and
  * they are the caller's; 0: the peer has closed before; or as ktls_recv().  For
