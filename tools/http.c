@@ -218,8 +218,7 @@ size_t http_request_feed(struct http_request *r, const char *data, size_t len)
 	used = http_parser_execute(&r->parser, &settings, data, len);
 	if (r->done)
 		return used;
-	if (!HTTP_PARSER_ERRNO(&r->parser) && !r->parser.upgrade &&
-	    !too_long(r, used))
+	if (!HTTP_PARSER_ERRNO(&r->parser) && !too_long(r, used))
 		return used;
 	if (!r->status)
 		r->status = HTTP_PARSER_ERRNO(&r->parser) ?

@@ -59,15 +59,25 @@ static void drop_hello_requests(struct wr *w, const struct mitm *m)
 	}
 }
 
+/* As early data, or what passes for it, a server may skip (9846 4.3.10) */
+static bool skipped(const struct mitm *m, enum end from, const struct item *it)
+{
+	const struct ktls_hs *server = m->hs[SERVER_END];
+
+	return from == CLIENT_END && it->sealed && !server->binding.round &&
+	       (server->state == S_CH || server->state == S_CH2);
+}
+
 /* All messages as one */
 static void stream(struct wr *w, const struct mitm *m, enum end from,
 		   const struct flight *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		const struct wr *d = &f->item[i].data;
+		const struct item *it = &f->item[i];
 
-		if (f->item[i].type == CT_HANDSHAKE && !f->item[i].raw)
-			wr_bytes(w, d->buf, d->len);
+		if (it->type == CT_HANDSHAKE && !it->raw &&
+		    !skipped(m, from, it))
+			wr_slice(w, wr_content(&it->data));
 	}
 	if (from == SERVER_END)
 		drop_hello_requests(w, m);
