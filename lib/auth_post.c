@@ -131,8 +131,7 @@ int post_begin_answer(const struct ktls_conn *conn, const struct wr *request,
 
 	if (err)
 		return err;
-	err = transcript_add(&(*hs)->transcript,
-			     wr_content(request));
+	err = transcript_add(&(*hs)->transcript, wr_content(request));
 	if (!err)
 		return 0;
 	ktls_hs_free(*hs);

@@ -157,15 +157,6 @@ static int take_creds(struct ktls_config *cfg, const struct ktls_opts *o,
 	return 0;
 }
 
-static bool signs_in_13(const struct ktls_config *cfg, const struct cred *cred)
-{
-	for (size_t i = 0; i < cfg->sigalgs_len; i++)
-		for (size_t j = 0; j < cred->schemes_len; j++)
-			if (cfg->sigalgs[i] == cred->schemes[j])
-				return true;
-	return false;
-}
-
 /*
  * A server that could authenticate in TLS 1.2 alone (by its kind of key, or as
  * sigalgs names no scheme of TLS 1.3 for it) has no use for TLS 1.3: with that
@@ -177,7 +168,7 @@ static int narrow_versions(struct ktls_config *cfg, struct text why)
 	    cfg->psks || cfg->flags & KTLS_F_ESTABLISHED)
 		return 0;
 	for (size_t i = 0; i < cfg->creds_len; i++)
-		if (signs_in_13(cfg, &cfg->creds[i]))
+		if (config_scheme(cfg, &cfg->creds[i], UINT32_MAX))
 			return 0;
 	if (cfg->min_version == KTLS_TLS13) {
 		text_set(why, "no certificate or key can sign in TLS 1.3 by "

@@ -78,6 +78,9 @@ int config_take_compression(struct ktls_config *cfg, const struct ktls_opts *o,
 /* Raw public keys, first of all; it may raise the version (config_cert.c) */
 int config_take_raw_keys(struct ktls_config *cfg, const struct ktls_opts *o,
 			 struct text why);
+/* With what of @peer, a set, @cred can sign in 1.3, or NULL (config_cert.c) */
+const struct sigscheme *config_scheme(const struct ktls_config *cfg,
+				      const struct cred *cred, uint32_t peer);
 /* The body of a Certificate of 1.3; @cred NULL: an empty one (config_cert.c) */
 void cred_write(struct wr *w, struct slice context, const struct cred *cred,
 		struct slice status, struct slice sct);

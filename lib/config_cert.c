@@ -5,6 +5,17 @@
 
 #include <errno.h>
 
+const struct sigscheme *config_scheme(const struct ktls_config *cfg,
+				      const struct cred *cred, uint32_t peer)
+{
+	for (size_t i = 0; i < cfg->sigalgs_len; i++)
+		for (size_t j = 0; j < cred->schemes_len; j++)
+			if (cfg->sigalgs[i] == cred->schemes[j] &&
+			    peer & sigscheme_bit(cred->schemes[j]))
+				return cred->schemes[j];
+	return NULL;
+}
+
 /* 9846 4.5.1.1: @status and @sct are of the end entity's alone */
 void cred_write(struct wr *w, struct slice context, const struct cred *cred,
 		struct slice status, struct slice sct)
@@ -56,8 +67,7 @@ static int pack_cred(const struct ktls_config *cfg, struct cred *cred,
 	if (!wr_ok(&plain))
 		err = -ENOMEM;
 	for (size_t i = 0; !err && (codec = compress_at(cfg->compress, i)); i++)
-		err = pack(&cred->packed[status][i], codec,
-			   wr_content(&plain));
+		err = pack(&cred->packed[status][i], codec, wr_content(&plain));
 	wr_free(&plain);
 	return err;
 }

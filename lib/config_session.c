@@ -49,8 +49,7 @@ static int hash_psks(struct hash *h, const struct ktls_config *cfg)
 		const struct slice name = wr_content(&p->identity);
 
 		err = hmac(cfg->crypto, HASH_SHA256,
-			   secret_slice(&p->key), &name, 1,
-			   mac);
+			   secret_slice(&p->key), &name, 1, mac);
 		if (!err)
 			err = hash_add(h, mac, hash_rows[HASH_SHA256].len);
 	}

@@ -324,24 +324,27 @@ bool u16s_have(struct slice list, uint16_t value)
 	return false;
 }
 
-uint32_t groups_in(struct slice list)
+/* Which of the @n rows of a table, @row bytes long and with an @id each */
+static uint32_t rows_in(struct slice list, const uint16_t *id, size_t row,
+			size_t n)
 {
 	uint32_t set = 0;
 
-	for (size_t i = 0; i < groups_len; i++)
-		if (u16s_have(list, groups[i].id))
-			set |= group_bit(&groups[i]);
+	for (size_t i = 0; i < n; i++)
+		if (u16s_have(list, id[i * row / sizeof(*id)]))
+			set |= 1u << i;
 	return set;
+}
+
+uint32_t groups_in(struct slice list)
+{
+	return rows_in(list, &groups->id, sizeof(*groups), groups_len);
 }
 
 uint32_t sigalgs_in(struct slice list)
 {
-	uint32_t set = 0;
-
-	for (size_t i = 0; i < sigschemes_len; i++)
-		if (u16s_have(list, sigschemes[i].id))
-			set |= sigscheme_bit(&sigschemes[i]);
-	return set;
+	return rows_in(list, &sigschemes->id, sizeof(*sigschemes),
+		       sigschemes_len);
 }
 
 struct slice shares_find(struct slice shares, uint16_t group)

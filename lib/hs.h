@@ -346,10 +346,6 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 int hs_take_finished(struct ktls_hs *hs, struct slice body);
 
-/* With what of @peer, which is a set, @cred can sign, or NULL */
-const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
-					 const struct cred *cred,
-					 uint32_t peer);
 /* Is its chain signed as the peer asks?  How well it does for it: 0 to 3 */
 bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer);
 int hs_cred_score(const struct cred *cred, const struct exts *peer);

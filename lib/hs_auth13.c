@@ -13,8 +13,7 @@ int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex)
 			      secret_slice(psk));
 
 	if (!err)
-		err = sched_mix(&hs->sched, (struct slice){
-				kex->b, kex->len });
+		err = sched_mix(&hs->sched, (struct slice){ kex->b, kex->len });
 	if (!err)
 		err = hs_derive(hs, "c hs traffic",
 				"CLIENT_HANDSHAKE_TRAFFIC_SECRET",
@@ -49,18 +48,6 @@ int hs_resumption_secret(struct ktls_hs *hs)
 }
 
 /* ---- choosing a credential (4.5.1.2) ----------------------------------- */
-
-const struct sigscheme *hs_common_scheme(const struct ktls_config *cfg,
-					 const struct cred *cred,
-					 uint32_t peer)
-{
-	for (size_t i = 0; i < cfg->sigalgs_len; i++)
-		for (size_t j = 0; j < cred->schemes_len; j++)
-			if (cfg->sigalgs[i] == cred->schemes[j] &&
-			    peer & sigscheme_bit(cred->schemes[j]))
-				return cred->schemes[j];
-	return NULL;
-}
 
 /* Self-signed ones stand for themselves, whatever they are signed with */
 static bool chain_verifiable(const struct cred *cred, uint32_t sigalgs)
@@ -102,7 +89,7 @@ bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
 		const struct sigscheme *s =
-			hs_common_scheme(cfg, c, peer->sigalgs_known);
+			config_scheme(cfg, c, peer->sigalgs_known);
 		bool is_for;
 		int score;
 
@@ -133,8 +120,7 @@ int hs_send_certificate(struct ktls_hs *hs, struct slice context)
 		return sent < 0 ? sent : 0;
 	sct_answer(hs, &answer);
 	m = hs_open(hs, HT_CERTIFICATE);
-	cred_write(&hs->flight, context, hs->cred,
-		   wr_content(&hs->status),
+	cred_write(&hs->flight, context, hs->cred, wr_content(&hs->status),
 		   answer.sct);
 	return hs_close(hs, &m);
 }

@@ -180,9 +180,7 @@ static int verify_params(struct ktls_hs *hs,
 		return -KTLS_E_SIGALG_CHOICE;
 	err = hs12_signed_params(hs, m->params, &w);
 	if (!err)
-		err = hs12_verify(hs, m->scheme,
-				  wr_content(&w),
-				  m->signature);
+		err = hs12_verify(hs, m->scheme, wr_content(&w), m->signature);
 	wr_free(&w);
 	return err;
 }

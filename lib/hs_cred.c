@@ -31,7 +31,7 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	    (!cred->raw && !x509_matches(cred->leaf, wish->exts.oid_filters)))
 		return NULL;
 	if (wish->version >= KTLS_TLS13)
-		return hs_common_scheme(cfg, cred, sigalgs);
+		return config_scheme(cfg, cred, sigalgs);
 	s = hs12_common_scheme(cfg, cred, AUTH_ANY, sigalgs);
 	return s && type_asked(s, wish->types) ? s : NULL;
 }

@@ -81,8 +81,7 @@ static int send_params(struct ktls_hs *hs, struct slice params, hs_step *then)
 
 	wr_slice(&hs->flight, params);
 	if (!err)
-		err = hs_sign(hs, mark, wr_content(&signed_params),
-			      then);
+		err = hs_sign(hs, mark, wr_content(&signed_params), then);
 	wr_free(&signed_params);
 	return err;
 }
@@ -108,8 +107,7 @@ static int send_server_key_exchange(struct ktls_hs *hs, hs_step *then)
 	if (!err && !wr_ok(&params))
 		err = -ENOMEM;
 	if (!err)
-		err = send_params(hs, wr_content(&params),
-				  then);
+		err = send_params(hs, wr_content(&params), then);
 	wr_free(&share);
 	wr_free(&prime);
 	wr_free(&params);

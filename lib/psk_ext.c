@@ -77,8 +77,7 @@ static int import(struct psk_ext *e, const struct crypto *crypto,
 	e->key.len = hash_rows[target].len;
 	err = hash_of(crypto, hash, wr_content(&e->identity), id);
 	if (!err)
-		err = hkdf_extract(crypto, hash,
-				   secret_slice(&zeros),
+		err = hkdf_extract(crypto, hash, secret_slice(&zeros),
 				   (struct slice){ p->key, p->key_len },
 				   &epskx);
 	if (!err)

@@ -43,8 +43,7 @@ int key_block(const struct crypto *crypto, const struct suite *suite,
 	/* GCM, CCM: the salt alone; ChaCha20 (RFC 7905): all of it */
 	size_t iv = aead->salt_len ? aead->salt_len : AEAD_IV_LEN;
 	uint8_t block[2 * (AEAD_KEY_MAX + AEAD_IV_LEN)];
-	int err = prf(crypto, suite->hash,
-		      secret_slice(master),
+	int err = prf(crypto, suite->hash, secret_slice(master),
 		      "key expansion", server_random, client_random, block,
 		      2 * (key + iv));
 
@@ -80,8 +79,7 @@ int exporter12(const struct crypto *crypto, enum hash_id hash,
 		wr_opaque(&seed, 2, context);
 	err = wr_ok(&seed) ? 0 : -ENOMEM;
 	if (!err)
-		err = prf(crypto, hash,
-			  secret_slice(master), label,
+		err = prf(crypto, hash, secret_slice(master), label,
 			  (struct slice){ randoms, 64 },
 			  wr_content(&seed), out, len);
 	wr_free(&seed);

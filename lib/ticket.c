@@ -178,8 +178,7 @@ static int seal(const struct tickets *t, const struct key *key,
 		err = -ENOMEM;
 	if (!err)
 		err = aead_seal(&aead, head + NAME_LEN,
-				wr_content(&all), state.p,
-				state.len, to);
+				wr_content(&all), state.p, state.len, to);
 	if (!err)
 		w->len += state.len + AEAD_TAG_LEN;
 	aead_free(&aead);
@@ -221,8 +220,7 @@ bool ticket_open(struct tickets *t, struct slice aad, struct slice ticket,
 		err = aead_set(&aead, t->crypto, AEAD_AES_256_GCM, key.key,
 			       false);
 	if (!err)
-		err = aead_open(&aead, ticket.p + NAME_LEN,
-				wr_content(&all),
+		err = aead_open(&aead, ticket.p + NAME_LEN, wr_content(&all),
 				ticket.p + HEAD_LEN, len, to);
 	if (!err)
 		w->len += len - AEAD_TAG_LEN;

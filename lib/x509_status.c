@@ -172,8 +172,7 @@ int cred_load_status(struct cred *cred, const char *path, struct text why)
 	const char *what;
 
 	if (!err) {
-		basic = parse(wr_content(&s.file),
-			      &what);
+		basic = parse(wr_content(&s.file), &what);
 		single = basic ? find_serial(basic, cred->leaf) : NULL;
 	}
 	if (!err && !single) {

@@ -141,6 +141,22 @@ TEST_F(closing, server_first)
 	half(self->p.server, self->p.client);
 }
 
+/* All that there is room for: how much */
+static uint64_t fill(struct ktls_conn *conn, uint64_t seed, int flags)
+{
+	static uint8_t buf[16384];
+	uint64_t sent = 0;
+	ssize_t n;
+
+	do {
+		stream_fill(seed, sent, buf, sizeof(buf));
+		n = ktls_send(conn, buf, sizeof(buf), flags);
+		sent += n > 0 ? (uint64_t)n : 0;
+	} while (n > 0);
+	ASSERT_EQ(n, -EAGAIN);
+	return sent;
+}
+
 /* Sockets that do not block, whose buffers are full: shutdown comes last */
 TEST_F(closing, behind_much_data)
 {
@@ -152,12 +168,7 @@ TEST_F(closing, behind_much_data)
 
 	set_nonblock(p->fd[0]);
 	set_nonblock(p->fd[1]);
-	do {
-		stream_fill(3, sent, buf, sizeof(buf));
-		n = ktls_send(p->client, buf, sizeof(buf), 0);
-		sent += n > 0 ? (uint64_t)n : 0;
-	} while (n > 0);
-	ASSERT_EQ(n, -EAGAIN);
+	sent = fill(p->client, 3, 0);
 	do {
 		err = ktls_conn_shutdown(p->client);
 		if (err)
@@ -188,11 +199,9 @@ TEST_F(closing, in_time)
 	ASSERT_OK(setsockopt(p->fd[0], SOL_SOCKET, SO_SNDTIMEO, &soon,
 			     sizeof(soon)));
 	/* until it is full for good */
-	do {
-		n = ktls_send(p->client, buf, sizeof(buf), MSG_DONTWAIT);
-		ASSERT_TRUE(n > 0 || n == -EAGAIN);
-		sent += n > 0 ? (uint64_t)n : 0;
-	} while (n > 0 || poll(&full, 1, harness_ms(100)));
+	do
+		sent += fill(p->client, 5, MSG_DONTWAIT);
+	while (poll(&full, 1, harness_ms(100)));
 	/* so little may still find room, once TCP has packed what it holds */
 	err = ktls_conn_shutdown(p->client);
 	if (err)
@@ -220,11 +229,7 @@ static void close_behind(struct pair *p, size_t step, size_t last)
 	int err;
 
 	set_nonblock(p->fd[0]);
-	do {
-		stream_fill(4, sent, buf, sizeof(buf));
-		n = ktls_send(p->client, buf, sizeof(buf), 0);
-		sent += n > 0 ? (uint64_t)n : 0;
-	} while (n > 0);
+	sent = fill(p->client, 4, 0);
 	do {
 		stream_fill(4, sent, buf, last);
 		n = last ? ktls_send(p->client, buf, last, 0) : 0;

@@ -321,9 +321,9 @@ static int connect_tls(struct fetch *f, const char *host, int fd,
 		err = ktls_offload(conn, hs, fd);
 	if (err) {
 		/* ktls_offload() leaves an alert to be sent, if that can be */
-		if (ktls_hs_error(hs) && ktls_hs_run(hs, fd) > 0) {
-			/* then not */
-		}
+		int sent = ktls_hs_error(hs) ? ktls_hs_run(hs, fd) : 0;
+
+		(void)sent;
 		snprintf(error, 512, "%s", ktls_hs_error(hs) ?
 			 ktls_hs_error_text(hs) : ktls_strerror(err));
 		ktls_hs_free(hs);
