@@ -133,7 +133,7 @@ int ktls_uring_new(struct ktls_uring **out, struct io_uring *ring,
 	u->turn_bytes = o.turn_bytes ? o.turn_bytes : TURN_BYTES;
 	u->page = sysconf(_SC_PAGESIZE);
 	link_init(&u->ready);
-	u->rx_msg.msg_controllen = sizeof(union control);
+	u->rx_msg.msg_controllen = CMSG_SPACE(sizeof(uint8_t));
 	for (size_t i = 0; i < FETCH_MAX / RECORD_DATA; i++)
 		u->fetch_iov[i] = (struct iovec){ u->waste, RECORD_DATA };
 	err = add_buffers(u);
@@ -159,13 +159,13 @@ void ktls_uring_free(struct ktls_uring *u)
 
 /* ---- requests ------------------------------------------------------------ */
 
-struct io_uring_sqe *stream_sqe(struct ktls_stream *s, unsigned int n)
+struct io_uring_sqe *stream_sqe(struct ktls_stream *s)
 {
 	struct io_uring *ring = s->u->ring;
 
-	if (io_uring_sq_space_left(ring) < n)
+	if (!io_uring_sq_space_left(ring))
 		io_uring_submit(ring);
-	if (io_uring_sq_space_left(ring) < n) {
+	if (!io_uring_sq_space_left(ring)) {
 		stream_ready(s);
 		return NULL;
 	}
@@ -201,7 +201,7 @@ void stream_cancel(struct ktls_stream *s, enum op op, enum op by)
 
 	if (!stream_busy(s, op) || stream_busy(s, by))
 		return;
-	sqe = stream_sqe(s, 1);
+	sqe = stream_sqe(s);
 	if (!sqe)
 		return;
 	io_uring_prep_cancel64(sqe, tag(s, op), 0);
@@ -333,7 +333,7 @@ static void install_step(struct ktls_stream *s)
 
 	if (stream_busy(s, OP_INSTALL))
 		return;
-	sqe = stream_sqe(s, 1);
+	sqe = stream_sqe(s);
 	if (!sqe)
 		return;
 	io_uring_prep_nop(sqe);

@@ -35,12 +35,6 @@ enum tx {
 	TX_OUT,		/* records of ours */
 };
 
-/* One that the kernel's TLS sends or receives typed */
-union control {
-	struct cmsghdr head;
-	char space[CMSG_SPACE(sizeof(uint8_t))];
-};
-
 /* A link of a circle; alone, it is its own neighbour */
 struct ring_link {
 	struct ring_link *next, *prev;
@@ -55,7 +49,7 @@ struct ktls_uring {
 	uint8_t *buf;
 	unsigned int buffers;
 	uint16_t group;
-	struct msghdr rx_msg;		/* what every recvmsg asks for */
+	struct msghdr rx_msg;		/* every recvmsg asks for types */
 	uint8_t scratch[RECORD_DATA];	/* plaintext, during a callback */
 	uint8_t waste[RECORD_DATA];	/* what nobody looks at */
 	struct iovec fetch_iov[FETCH_MAX / RECORD_DATA];	/* all there */
@@ -109,11 +103,8 @@ struct ktls_stream {
 
 /* ---- requests (uring.c) ------------------------------------------------- */
 
-/*
- * Room for @n requests of @s, of which the first is returned, or NULL, and it
- * is tried again in the next turn
- */
-struct io_uring_sqe *stream_sqe(struct ktls_stream *s, unsigned int n);
+/* Room for a request of @s; or NULL, and it is tried again in the next turn */
+struct io_uring_sqe *stream_sqe(struct ktls_stream *s);
 /* What has been prepared is to be in the ring as @op */
 void stream_put(struct ktls_stream *s, struct io_uring_sqe *sqe, enum op op);
 static inline bool stream_busy(const struct ktls_stream *s, enum op op)

@@ -91,7 +91,7 @@ static bool in_memory(struct ktls_uring *u, int file, off_t from, off_t end)
 static void put_fetch(struct ktls_stream *s, off_t from, size_t len)
 {
 	struct ktls_uring *u = s->u;
-	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+	struct io_uring_sqe *sqe = stream_sqe(s);
 
 	if (!sqe)
 		return;

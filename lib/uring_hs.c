@@ -23,7 +23,7 @@ static void put_recv(struct ktls_stream *s)
 		stream_ready(s);	/* it has failed */
 		return;
 	}
-	sqe = stream_sqe(s, 1);
+	sqe = stream_sqe(s);
 	if (!sqe)
 		return;
 	io_uring_prep_recv(sqe, s->fd, p, len, 0);

@@ -193,7 +193,7 @@ void rx_forget(struct ktls_stream *s)
 
 static void arm_kernel(struct ktls_stream *s)
 {
-	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+	struct io_uring_sqe *sqe = stream_sqe(s);
 
 	if (!sqe)
 		return;
@@ -229,7 +229,7 @@ static void arm_user(struct ktls_stream *s)
 {
 	size_t len;
 	void *p = ktls_conn_in(s->conn, &len);
-	struct io_uring_sqe *sqe = p ? stream_sqe(s, 1) : NULL;
+	struct io_uring_sqe *sqe = p ? stream_sqe(s) : NULL;
 
 	if (!sqe)
 		return;
@@ -264,7 +264,7 @@ static void discard_step(struct ktls_stream *s)
 
 	if (!s->shut || s->closed || stream_busy(s, OP_RX))
 		return;
-	sqe = stream_sqe(s, 1);
+	sqe = stream_sqe(s);
 	if (!sqe)
 		return;
 	if (kernel_rx(s))

@@ -73,7 +73,7 @@ static size_t job_left(const struct ktls_job *job)
 /* The socket is full */
 static void wait_out(struct ktls_stream *s)
 {
-	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+	struct io_uring_sqe *sqe = stream_sqe(s);
 
 	if (!sqe)
 		return;
@@ -85,7 +85,7 @@ static void wait_out(struct ktls_stream *s)
 bool tx_send(struct ktls_stream *s, enum tx tx, const void *p, size_t len,
 	     int flags)
 {
-	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+	struct io_uring_sqe *sqe = stream_sqe(s);
 
 	if (!sqe)
 		return false;
@@ -305,7 +305,7 @@ static void tell_closed(struct ktls_stream *s, int err)
 /* Of a socket without a connection, or with one that sends no more */
 static void put_shutdown(struct ktls_stream *s)
 {
-	struct io_uring_sqe *sqe = stream_sqe(s, 1);
+	struct io_uring_sqe *sqe = stream_sqe(s);
 
 	if (!sqe)
 		return;
