@@ -189,6 +189,39 @@ atomically()
 	[ ! -e "$dir/got.part" ]
 }
 
+# ... and is not another one's meanwhile, who has the same in mind
+one_at_a_time()
+{
+	local first
+
+	mkfifo "$dir/in"
+	openssl s_server -quiet -accept 127.0.0.1:0 -naccept 1 \
+		-cert "$pki/p256.pem" -key "$pki/p256.key" \
+		<"$dir/in" >"$dir/request" 2>"$dir/s_server.log" &
+	others+=("$!")
+	exec 7>"$dir/in"
+	until_true listening "$!"
+	url=https://localhost:$port
+	get -o "$dir/got" / 7>&- &
+	first=$!
+	until_true grep -q '^GET / HTTP/1\.1' "$dir/request"
+	printf 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nfirs' >&7
+	until_true grep -q firs "$dir/got.part"
+	serve_p256 "$www"
+	gets 1 -o "$dir/got" /
+	has busy "$out" 'got\.part: Device or resource busy$'
+	is part "$(<"$dir/got.part")" firs
+	printf 'tone' >&7
+	wait "$first"
+	exec 7>&-
+	is got "$(<"$dir/got")" firstone
+	[ ! -e "$dir/got.part" ]
+	# what a command left that was killed is nobody's
+	echo 'of something longer' >"$dir/got.part"
+	gets 0 -o "$dir/got" /
+	is got "$(<"$dir/got")" page
+}
+
 # ---- answers ---------------------------------------------------------------
 
 statuses()
@@ -473,6 +506,6 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	resumes
 }
 
-run_tests usage no_connection verification verbose output atomically statuses \
-	truncated silent redirects range_ignored sessions sessions_at_once \
-	tickets tickets_of_others early_data
+run_tests usage no_connection verification verbose output atomically \
+	one_at_a_time statuses truncated silent redirects range_ignored \
+	sessions sessions_at_once tickets tickets_of_others early_data

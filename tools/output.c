@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,10 +39,26 @@ static bool replaceable(const char *name)
 	return S_ISREG(st.st_mode);
 }
 
+/*
+ * One writes to it at a time, who has it locked until it is the part of nothing
+ * any more.  A file system that knows no locks has none.
+ */
+static int claim(const char *part, int fd)
+{
+	struct stat st, at;
+
+	if ((flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) ||
+	    fstat(fd, &st) || lstat(part, &at) ||
+	    st.st_ino != at.st_ino || st.st_dev != at.st_dev)
+		return EBUSY;
+	return ftruncate(fd, 0) ? errno : 0;
+}
+
 static int open_output(struct output *o)
 {
 	const char *path = o->name;
-	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY;
+	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
+	int err;
 
 	if (o->fd >= 0)
 		return 0;
@@ -57,17 +74,20 @@ static int open_output(struct output *o)
 		path = o->part;
 		/* not to some other file, and that it then be named @name */
 		flags |= O_NOFOLLOW;
+	} else {
+		flags |= O_TRUNC;
 	}
 	o->fd = open(path, flags, 0666);
-	if (o->fd < 0) {
-		int err = -errno;
-
-		complain("%s: %s", path, strerror(errno));
-		free(o->part);
-		o->part = NULL;
-		return err;
-	}
-	return 0;
+	err = o->fd < 0 ? errno : o->part ? claim(path, o->fd) : 0;
+	if (!err)
+		return 0;
+	complain("%s: %s", path, strerror(err));
+	if (o->fd >= 0)
+		close(o->fd);
+	o->fd = -1;
+	free(o->part);
+	o->part = NULL;
+	return -err;
 }
 
 static void show(struct output *o, bool last)
@@ -127,16 +147,18 @@ int output_finish(struct output *o)
 	if (err)
 		return err;
 	show(o, true);
-	/* a file system may find out only now that it is full */
-	if (o->name && close(o->fd))
+	/* a file system may find out only now that it is full; the lock stays */
+	if (o->name && close(dup(o->fd)))
 		err = -errno;
-	o->fd = -1;
 	if (!err && o->part && rename(o->part, o->name))
 		err = -errno;
 	if (err) {
 		complain("%s: %s", o->name, strerror(-err));
 		return err;
 	}
+	if (o->name)
+		close(o->fd);
+	o->fd = -1;
 	free(o->part);
 	o->part = NULL;
 	return 0;
@@ -146,14 +168,14 @@ void output_abandon(struct output *o)
 {
 	if (o->progress && o->written)
 		show(o, true);
-	if (o->name && o->fd >= 0)
-		close(o->fd);
 	if (o->written)
 		complain("only the first %llu bytes are in %s",
 			 (unsigned long long)o->written,
 			 o->part ? o->part : o->name ? o->name : "stdout");
 	else if (o->part)
 		unlink(o->part);
+	if (o->name && o->fd >= 0)
+		close(o->fd);
 	free(o->part);
 	o->part = NULL;
 }
