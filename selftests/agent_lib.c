@@ -211,21 +211,32 @@ size_t agent_fds(pid_t worker)
 	return n;
 }
 
-size_t agent_memory(pid_t worker)
+/* A number in its status */
+static size_t status_of(pid_t worker, const char *format)
 {
 	char path[64], line[128];
-	size_t kib = 0;
+	size_t n = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", worker);
 	f = fopen(path, "re");
 	ASSERT_TRUE(f);
-	while (!kib && fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmRSS: %zu", &kib) == 1)
+	while (!n && fgets(line, sizeof(line), f))
+		if (sscanf(line, format, &n) == 1)
 			break;
 	fclose(f);
-	ASSERT_GT(kib, 0);
-	return kib;
+	ASSERT_GT(n, 0);
+	return n;
+}
+
+size_t agent_memory(pid_t worker)
+{
+	return status_of(worker, "VmRSS: %zu");
+}
+
+size_t agent_threads(pid_t worker)
+{
+	return status_of(worker, "Threads: %zu");
 }
 
 /* ---- talking to it ----------------------------------------------------- */

@@ -42,9 +42,10 @@ void agent_kill(struct agent *a);
 
 /* The process with the keys; there must be one */
 pid_t agent_worker_pid(const struct agent *a);
-/* Its open descriptors, as root, else 1; and its memory in KiB */
+/* Its open descriptors, as root, else 1; its memory in KiB; its threads */
 size_t agent_fds(pid_t worker);
 size_t agent_memory(pid_t worker);
+size_t agent_threads(pid_t worker);
 
 /* ---- those who ask ------------------------------------------------------ */
 

@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include "mode_lib.h"
 
 #define MESSAGES	80	/* with more than one user may have closed */
+#define STRANGERS	40
 
 FIXTURE(linger) {
 	struct agent a;
@@ -83,6 +86,14 @@ static void must_answer(FIXTURE_DATA(linger) *self)
 	}
 }
 
+/* All that there was to close is closed */
+static void await_alone(FIXTURE_DATA(linger) *self)
+{
+	for (int i = 0; i < 1000 && agent_threads(self->worker) > 1; i++)
+		poll(NULL, 0, harness_ms(10));
+	EXPECT_EQ(agent_threads(self->worker), 1);
+}
+
 TEST_F(linger, sent)
 {
 	int agent = agent_dial(&self->a), slow = self->slow[0];
@@ -126,6 +137,32 @@ TEST_F(linger, sent_by_one_too_many)
 	close(agent[5]);
 	ASSERT_OK(kill(self->worker, SIGCONT));
 	must_answer(self);
+	for (int i = 0; i < 5; i++)
+		close(agent[i]);
+}
+
+/* None of those who come to be turned away keeps a thread for himself */
+TEST_F(linger, sent_by_many_too_many)
+{
+	int agent[5], ends[STRANGERS];
+
+	for (int i = 0; i < 5; i++)
+		agent[i] = agent_dial(&self->a);
+	ASSERT_OK(kill(self->worker, SIGSTOP));
+	for (int i = 0; i < STRANGERS; i++) {
+		int stranger = agent_dial(&self->a), tcp[2];
+
+		lingering_pair(tcp);
+		agent_say(stranger, self->msg, 1, tcp, 1);
+		close(tcp[0]);
+		close(stranger);
+		ends[i] = tcp[1];
+	}
+	ASSERT_OK(kill(self->worker, SIGCONT));
+	must_answer(self);
+	await_alone(self);
+	for (int i = 0; i < STRANGERS; i++)
+		close(ends[i]);
 	for (int i = 0; i < 5; i++)
 		close(agent[i]);
 }
@@ -175,7 +212,39 @@ static int await(FIXTURE_DATA(linger) *self, int err)
 	return now;
 }
 
-/* Who sends ever more of them has to wait until some are closed */
+/* How many processes its user may have, which his threads are: as that user */
+static int limit_processes(pid_t worker, bool none)
+{
+	const struct passwd *nobody = getpwnam("nobody");
+	struct rlimit lim;
+
+	if (!nobody || (!geteuid() &&
+			(setresgid(nobody->pw_gid, nobody->pw_gid,
+				   nobody->pw_gid) ||
+			 setresuid(nobody->pw_uid, nobody->pw_uid,
+				   nobody->pw_uid))) ||
+	    prlimit(worker, RLIMIT_NPROC, NULL, &lim))
+		return 1;
+	lim.rlim_cur = none ? 0 : lim.rlim_max;
+	return prlimit(worker, RLIMIT_NPROC, &lim, NULL) ? 2 : 0;
+}
+
+static void limit_threads(FIXTURE_DATA(linger) *self, bool none)
+{
+	pid_t pid = fork();
+	int status;
+
+	ASSERT_OK(pid);
+	if (!pid)
+		_exit(limit_processes(self->worker, none));
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	ASSERT_EQ(status, 0);
+}
+
+/*
+ * Without threads who sends ever more of them has to wait until some are
+ * closed.  They are as soon as there are threads, who wait for no peer.
+ */
 TEST_F(linger, ever_more)
 {
 	int ends[4 * MESSAGES], tcp[4];
@@ -194,15 +263,18 @@ TEST_F(linger, ever_more)
 		for (int j = 0; j < 4; j++)
 			close(tcp[j]);
 	}
+	limit_threads(self, true);
 	ASSERT_OK(kill(self->worker, SIGCONT));
 	EXPECT_EQ(await(self, -KTLS_E_AGENT_BUSY), -KTLS_E_AGENT_BUSY);
-	for (int i = 0; i < 4 * MESSAGES; i++)
-		close(ends[i]);
+	limit_threads(self, false);
 	EXPECT_EQ(await(self, -ETIMEDOUT), -ETIMEDOUT);
 	/* all are answered */
 	for (int i = 0; i < MESSAGES; i++)
 		ASSERT_EQ(agent_hear(self->agent, &self->answer),
 			  KTLS_E_AGENT_REQUEST);
+	await_alone(self);
+	for (int i = 0; i < 4 * MESSAGES; i++)
+		close(ends[i]);
 }
 
 HARNESS_MAIN

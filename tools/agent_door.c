@@ -17,7 +17,7 @@
 #include "text.h"
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
-#define CLOSING_WAIT	10	/* ms without reading, see pause_client() */
+#define CLOSING_WAIT	10	/* ms for what was sent to be closed */
 
 /* One that has connected */
 struct client {
@@ -257,7 +257,7 @@ static void run_client(struct watch *watch, uint32_t events)
 	ssize_t n;
 	int fd;
 
-	bool clogged = owner_is_clogged(c->owner);
+	bool clogged = fd_is_clogged(&c->owner->closing);
 
 	/* it has gone while we work for it, or made it wait */
 	if (c->fd >= 0 || (clogged && events & (EPOLLHUP | EPOLLERR))) {
@@ -332,12 +332,11 @@ static void turn_away(struct door *door, int fd)
 	fd_close(fd, &door->closing);
 }
 
-/* Out of files the door stays ready: look away for a while */
-static void pause_door(struct door *door)
+/* Where nobody can be let in the door stays ready: look away for a while */
+static void pause_door(struct door *door, int64_t ms)
 {
-	log_line("accept: %s; waiting", strerror(errno));
 	loop_change(door->loop, &door->watch, 0);
-	alarm_set(door->loop, &door->pause, ACCEPT_WAIT);
+	alarm_set(door->loop, &door->pause, ms);
 }
 
 static void resume(struct alarm *alarm)
@@ -367,12 +366,19 @@ static void make_room(struct door *door)
 static void run_door(struct watch *watch, uint32_t events)
 {
 	struct door *door = list_entry(watch, struct door, watch);
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
 
 	(void)events;
+	if (fd_is_clogged(&door->closing)) {
+		pause_door(door, CLOSING_WAIT);
+		return;
+	}
+	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-			pause_door(door);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+			log_line("accept: %s; waiting", strerror(errno));
+			pause_door(door, ACCEPT_WAIT);
+		}
 		return;
 	}
 	if (door->clients_len >= door->agent->max_clients)
@@ -439,6 +445,7 @@ int door_open(struct door *door, struct loop *loop, const struct agent *agent,
 	      const struct agent_conf *conf)
 {
 	memset(door, 0, sizeof(*door));
+	fd_begin(loop);
 	door->loop = loop;
 	door->agent = agent;
 	door->conf = conf;

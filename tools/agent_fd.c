@@ -3,10 +3,16 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "list.h"
+
+/* Of one count: each may be a thread that waits for ever */
+#define CLOSING_MAX	256
 
 static bool option_is(int fd, int name, int a, int b)
 {
@@ -30,46 +36,117 @@ bool fd_is_connected_tcp(int fd)
 
 /* ---- closing ----------------------------------------------------------- */
 
+#define TEND_WAIT	10	/* ms */
+/* A signal: who has one waits no more until a socket that lingers is empty */
+#define NUDGE		SIGUSR1
+
 struct closing {
+	struct list list;
 	int fd;
 	atomic_uint *count;
+	pthread_t thread;
+	bool begun;
+	atomic_bool done;
 };
+
+/* The loop's alone: threads know their own struct closing */
+static struct {
+	struct loop *loop;
+	struct list all;
+	struct alarm alarm;	/* set while there are any */
+} closer;
 
 static void *close_there(void *arg)
 {
-	const struct closing c = *(struct closing *)arg;
+	struct closing *c = arg;
 
-	free(arg);
-	close(c.fd);
-	atomic_fetch_sub(c.count, 1);
+	close(c->fd);
+	atomic_fetch_sub(c->count, 1);
+	atomic_store(&c->done, true);
 	return NULL;
 }
 
+static bool begin(struct closing *c)
+{
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	c->begun = !pthread_create(&c->thread, &attr, close_there, c);
+	pthread_attr_destroy(&attr);
+	return c->begun;
+}
+
+static void tend(struct alarm *alarm)
+{
+	struct list *l, *next;
+	bool threads = true;	/* to be had */
+
+	for (l = closer.all.next; l != &closer.all; l = next) {
+		struct closing *c = list_entry(l, struct closing, list);
+
+		next = l->next;
+		if (!c->begun) {
+			threads = threads && begin(c);
+		} else if (!atomic_load(&c->done)) {
+			pthread_kill(c->thread, NUDGE);
+		} else {
+			pthread_join(c->thread, NULL);
+			list_del(&c->list);
+			free(c);
+		}
+	}
+	if (!list_empty(&closer.all))
+		alarm_set(closer.loop, alarm, TEND_WAIT);
+}
+
 /*
- * A file of a file system that its sender runs may take for ever to close, and
- * so may a socket that lingers, which others can set until the last moment, or
- * one in whose queue such sockets are.  Without a thread for it, it stays open,
- * and counts.
+ * A file of a file system that its sender runs may take for ever to close; a
+ * socket that lingers, which others can set until the last moment, or one in
+ * whose queue such sockets are, until there is a nudge.  While there is no
+ * thread for it, it stays open, and counts; without memory for ever.
  */
 void fd_close(int fd, atomic_uint *count)
 {
 	struct closing *c;
-	pthread_attr_t attr;
-	pthread_t thread;
 
 	if (fd < 0)
 		return;
-	c = malloc(sizeof(*c));
+	c = calloc(1, sizeof(*c));
 	atomic_fetch_add(count, 1);
 	if (!c)
 		return;
-	*c = (struct closing){ fd, count };
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 65536);
-	if (pthread_create(&thread, &attr, close_there, c))
-		free(c);
-	pthread_attr_destroy(&attr);
+	c->fd = fd;
+	c->count = count;
+	begin(c);
+	if (list_empty(&closer.all))
+		alarm_set(closer.loop, &closer.alarm, TEND_WAIT);
+	list_init(&c->list);
+	list_move_tail(&c->list, &closer.all);
+}
+
+bool fd_is_clogged(atomic_uint *count)
+{
+	return atomic_load(count) >= CLOSING_MAX;
+}
+
+static void nudged(int sig)
+{
+	(void)sig;
+}
+
+void fd_begin(struct loop *loop)
+{
+	const struct sigaction action = { .sa_handler = nudged };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, NUDGE);
+	sigaction(NUDGE, &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	closer.loop = loop;
+	list_init(&closer.all);
+	alarm_init(&closer.alarm, tend);
 }
 
 /* ---- taking ------------------------------------------------------------ */

@@ -7,8 +7,13 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "agent_loop.h"
+
 #define FD_TAKE_MAX	4	/* the kernel closes what there is more */
 #define FD_CONTROL	CMSG_SPACE(FD_TAKE_MAX * sizeof(int))
+
+/* Before all others, in the thread that has the loop, as they are called */
+void fd_begin(struct loop *loop);
 
 /*
  * The one of a message that was received; -1: there is none, or are several,
@@ -21,5 +26,7 @@ bool fd_is_connected_tcp(int fd);
  * until that is done.  -1 is fine.
  */
 void fd_close(int fd, atomic_uint *count);
+/* More than is left to close of who means well? */
+bool fd_is_clogged(atomic_uint *count);
 
 #endif

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "agent_fd.h"
 #include "log.h"
 
 /* Of one user, in a second */
 #define LINES_MAX	10
 #define LEFT_OUT_MEMORY	60	/* s, for lines that nobody has been told of */
 #define MADE_MAX	8
-/* Each may be a thread that waits for ever */
-#define CLOSING_MAX	256
 
 /* The further groups; without them (Linux before 4.13) there is the first */
 static void take_groups(int fd, struct user *user)
@@ -55,7 +54,7 @@ int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 
 	owners_sweep(owners, now);
 	o = find(owners, uid);
-	if (o && (o->clients >= max || owner_is_clogged(o)))
+	if (o && (o->clients >= max || fd_is_clogged(&o->closing)))
 		return -EBUSY;
 	if (!o) {
 		o = calloc(1, sizeof(*o));
@@ -68,11 +67,6 @@ int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 	o->clients++;
 	*owner = o;
 	return 0;
-}
-
-bool owner_is_clogged(struct owner *owner)
-{
-	return atomic_load(&owner->closing) >= CLOSING_MAX;
 }
 
 void owner_leave(struct owner *owner)

@@ -30,8 +30,6 @@ int user_of(int fd, struct user *user);
  */
 int owner_enter(struct list *owners, int64_t now, uid_t uid, unsigned int max,
 		struct owner **owner);
-/* Has he left more to close than one does who means well? */
-bool owner_is_clogged(struct owner *owner);
 /* One less */
 void owner_leave(struct owner *owner);
 /* Those who have nothing here any more; @now is net_clock() */
