@@ -136,7 +136,8 @@ bool session_fits(const struct ktls_config *cfg, const struct session *s)
 	       u16s_have(cfg->suites_wire, s->suite) &&
 	       !memcmp(s->context, cfg->session_context,
 		       SESSION_CONTEXT_LEN) &&
-	       (cfg->verify != KTLS_VERIFY_REQUIRE || s->peer_verified);
+	       (s->peer_verified || cfg->verify != KTLS_VERIFY_REQUIRE ||
+		cfg->flags & KTLS_F_AUTH_LATER);
 }
 
 /* ---- from the handshake ------------------------------------------------ */

@@ -1141,7 +1141,8 @@ struct ktls_sizes {
 #define KTLS_F_POST_HANDSHAKE_AUTH	(1u << 21)
 /*
  * server, with KTLS_F_POST_HANDSHAKE_AUTH: no handshake asks for a certificate,
- * of TLS 1.2 neither: @verify is for the answers to ktls_conn_request_auth()
+ * of TLS 1.2 neither: @verify is for the answers to ktls_conn_request_auth(),
+ * and who resumes is the one who was authenticated before, or nobody
  */
 #define KTLS_F_AUTH_LATER	(1u << 22)
 /*
