@@ -247,7 +247,8 @@ TEST(long_lists)
 		uint64_t one = least_time(&lists[i], 1);
 		uint64_t many = least_time(&lists[i], CREDS);
 
-		EXPECT_LT(many, CREDS / 5 * one)
+		/* some of it is for each, which is little */
+		EXPECT_LT(many, CREDS / 2 * one)
 			TH_LOG("%u: %llu us, %llu us", lists[i].type,
 			       (unsigned long long)one / 1000,
 			       (unsigned long long)many / 1000);
