@@ -14,23 +14,17 @@
 
 /* ---- birth and death --------------------------------------------------- */
 
-static bool agreed(const struct ktls_hs *hs)
-{
-	/* 4.4.2: not with an external PSK */
-	return hs->suite->version == KTLS_TLS13 && !hs->psk.ext &&
-	       hs->config->flags & KTLS_F_POST_HANDSHAKE_AUTH &&
-	       (hs->config->role == KTLS_CLIENT || hs->server.post_auth);
-}
-
 int post_new(struct post_auth **post, struct ktls_hs *hs)
 {
 	*post = NULL;
-	if (!agreed(hs))
+	if (!hs_post_auth(hs))
 		return 0;
 	*post = calloc(1, sizeof(**post));
 	if (!*post)
 		return -ENOMEM;
 	(*post)->data = hs->data;
+	(*post)->ours = hs->certs.ours;
+	(*post)->theirs = hs->certs.theirs;
 	(*post)->transcript = hs->transcript;
 	hs->transcript = (struct transcript){ 0 };	/* moved */
 	return 0;
@@ -113,6 +107,8 @@ static int begin(const struct ktls_conn *conn, struct ktls_hs **out)
 	hs->state = HS_DONE;
 	hs->suite = conn->suite;
 	hs->data = conn->post->data;
+	hs->certs.ours = conn->post->ours;
+	hs->certs.theirs = conn->post->theirs;
 	conn_secret(conn, client ? CONN_TX : CONN_RX, &hs->client_hs);
 	ktls_conn_info(conn, &hs->info);
 	strcpy(hs->peer_name, conn_peer_name(conn));
@@ -207,21 +203,11 @@ int post_at_once(const struct ktls_hs *hs, int err)
 	return !err && hs->wait.want ? -KTLS_E_LATE_ANSWER : err;
 }
 
-static int parse_wish(const struct ktls_hs *hs, struct certificate_request *m,
-		      struct cred_wish *wish)
-{
-	const struct wr *body = &hs->client.request;
-	int err = parse_certificate_request(wr_content(body), m);
-
-	*wish = (struct cred_wish){ .version = KTLS_TLS13, .exts = m->exts };
-	return err;
-}
-
 static int send_answer(struct ktls_hs *hs)
 {
 	struct certificate_request m;
 	struct cred_wish wish;
-	int err = parse_wish(hs, &m, &wish);
+	int err = client13_wish(hs, &m, &wish);
 
 	if (!err)
 		err = client_use_cred(hs, &wish);
@@ -242,7 +228,7 @@ static int write_answer(struct ktls_hs *hs, struct slice request)
 	wr_slice(&hs->client.request, request);
 	if (!wr_ok(&hs->client.request))
 		return -ENOMEM;
-	err = parse_wish(hs, &m, &wish);
+	err = client13_wish(hs, &m, &wish);
 	if (!err)
 		err = client_choose_cred(hs, &wish, send_answer);
 	return post_at_once(hs, err);

@@ -16,6 +16,7 @@ struct post_auth {
 	/* 4.5: ClientHello to the client's Finished */
 	struct transcript transcript;
 	void *data;		/* the application's, for hooks */
+	uint8_t ours, theirs;	/* types of certificates */
 	struct wr request[REQUESTS_MAX];	/* in order, with their headers */
 	unsigned int requests;
 	struct ktls_hs *hs;	/* server: the answer that is being taken */

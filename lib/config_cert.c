@@ -93,9 +93,6 @@ static const char *check(const struct ktls_config *cfg, bool keys)
 
 	if (keys && cfg->verify == KTLS_VERIFY_NONE)
 		return "raw keys without verification";
-	/* after the handshake certificates alone are taken */
-	if (keys && cfg->flags & KTLS_F_AUTH_LATER)
-		return "raw keys with KTLS_F_AUTH_LATER";
 	if (only && !keys)
 		return "KTLS_F_RAW_KEYS_ONLY without raw keys";
 	if (only && cfg->max_version < KTLS_TLS13)

@@ -336,6 +336,8 @@ int hs_main_secrets(struct ktls_hs *hs);
 /* The client's Finished is in the transcript: what tickets come from */
 int hs_resumption_secret(struct ktls_hs *hs);
 
+/* May the client be asked for its certificate afterwards (4.7.2)? */
+bool hs_post_auth(const struct ktls_hs *hs);
 int hs_send_certificate(struct ktls_hs *hs, struct slice context);
 int hs_send_certificate_verify(struct ktls_hs *hs, hs_step *then);
 int hs_send_finished(struct ktls_hs *hs);
@@ -471,6 +473,7 @@ int server12_choose(struct ktls_hs *hs, const struct client_hello *m);
 int server12_client_hello(struct ktls_hs *hs, const struct client_hello *m);
 /* For a certificate in this handshake? */
 bool server_asks(const struct ktls_hs *hs);
+bool server13_asks(const struct ktls_hs *hs);
 /* CertificateRequest, and the Certificate that answers it */
 int server13_ask(struct ktls_hs *hs, struct slice context);
 int server13_answer(struct ktls_hs *hs, struct slice body,

@@ -47,6 +47,17 @@ int hs_resumption_secret(struct ktls_hs *hs)
 	       hs_derive(hs, "res master", NULL, &hs->resumption) : 0;
 }
 
+/* ---- authentication of the client afterwards (4.7.2) ------------------- */
+
+bool hs_post_auth(const struct ktls_hs *hs)
+{
+	/* 4.4.2: not with an external PSK */
+	return hs->suite->version == KTLS_TLS13 && !hs->psk.ext &&
+	       hs->config->flags & KTLS_F_POST_HANDSHAKE_AUTH &&
+	       (hs->config->role == KTLS_CLIENT ||
+		(hs->server.post_auth && !hs->certs.unasked));
+}
+
 /* ---- choosing a credential (4.5.1.2) ----------------------------------- */
 
 /* Self-signed ones stand for themselves, whatever they are signed with */

@@ -109,7 +109,10 @@ int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch,
 	return common ? -KTLS_E_NO_SIGALG : -KTLS_E_CERT_TYPE;
 }
 
-/* A client that has to have one and has none of a kind that we take fails */
+/*
+ * Of what it shows now or later.  A client that has to have one now and has
+ * none of a kind that we take fails.
+ */
 int cert_type_choose_peer(struct ktls_hs *hs, const struct exts *ch)
 {
 	const struct ktls_config *cfg = hs->config;
@@ -126,20 +129,20 @@ int cert_type_choose_peer(struct ktls_hs *hs, const struct exts *ch)
 		hs->certs.theirs = list.p[i];
 		hs->certs.unasked = false;
 	}
-	return hs->certs.unasked && cfg->verify == KTLS_VERIFY_REQUIRE ?
-	       -KTLS_E_CERT_TYPE : 0;
+	return hs->certs.unasked && cfg->verify == KTLS_VERIFY_REQUIRE &&
+	       server_asks(hs) && !hs->psk.chosen ? -KTLS_E_CERT_TYPE : 0;
 }
 
 void cert_type_answer(const struct ktls_hs *hs, const struct exts *ch,
 		      struct exts *e)
 {
-	if (!hs->cred)
-		return;
-	if (ext_has(ch, EXT_SERVER_CERTIFICATE_TYPE)) {
+	if (hs->cred && ext_has(ch, EXT_SERVER_CERTIFICATE_TYPE)) {
 		e->server_types = (struct slice){ &hs->certs.ours, 1 };
 		e->set |= EXT_BIT(EXT_SERVER_CERTIFICATE_TYPE);
 	}
-	if (!hs->certs.unasked && ext_has(ch, EXT_CLIENT_CERTIFICATE_TYPE)) {
+	/* RFC 7250 4.2: not to who is never asked */
+	if ((server13_asks(hs) || hs_post_auth(hs)) &&
+	    ext_has(ch, EXT_CLIENT_CERTIFICATE_TYPE)) {
 		e->client_types = (struct slice){ &hs->certs.theirs, 1 };
 		e->set |= EXT_BIT(EXT_CLIENT_CERTIFICATE_TYPE);
 	}

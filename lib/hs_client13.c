@@ -194,26 +194,27 @@ static int end_flight(struct ktls_hs *hs)
 	return err;
 }
 
-static int wish(const struct ktls_hs *hs, struct cred_wish *w)
+int client13_wish(const struct ktls_hs *hs, struct certificate_request *m,
+		  struct cred_wish *wish)
 {
 	const struct wr *body = &hs->client.request;
-	struct certificate_request m;
-	int err = parse_certificate_request(wr_content(body), &m);
+	int err = parse_certificate_request(wr_content(body), m);
 
-	*w = (struct cred_wish){ .version = KTLS_TLS13, .exts = m.exts,
-				 .raw = hs->certs.ours == CERT_RAW };
+	*wish = (struct cred_wish){ .version = KTLS_TLS13, .exts = m->exts,
+				    .raw = hs->certs.ours == CERT_RAW };
 	return err;
 }
 
 static int send_certificate(struct ktls_hs *hs)
 {
-	struct cred_wish w;
-	int err = wish(hs, &w);
+	struct certificate_request m;
+	struct cred_wish wish;
+	int err = client13_wish(hs, &m, &wish);
 
 	if (!err)
-		err = client_use_cred(hs, &w);
+		err = client_use_cred(hs, &wish);
 	if (!err)
-		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
+		err = hs_send_certificate(hs, m.context);
 	if (err)
 		return err;
 	return hs->cred ? hs_send_certificate_verify(hs, end_flight) :
@@ -222,15 +223,16 @@ static int send_certificate(struct ktls_hs *hs)
 
 static int begin_flight(struct ktls_hs *hs)
 {
-	struct cred_wish w;
+	struct certificate_request m;
+	struct cred_wish wish;
 	int err = hs_send_ccs(hs);
 
 	if (!err)
 		err = early_end(hs);
 	if (err || !hs->client.cert_asked)
 		return err ? err : end_flight(hs);
-	err = wish(hs, &w);
-	return err ? err : client_choose_cred(hs, &w, send_certificate);
+	err = client13_wish(hs, &m, &wish);
+	return err ? err : client_choose_cred(hs, &wish, send_certificate);
 }
 
 int c13_finished(struct ktls_hs *hs, struct slice body)

@@ -14,6 +14,10 @@ struct cred_wish {
 	bool raw;		/* a raw public key (RFC 7250) */
 };
 
+/* Of the request that the client has kept; @m as it was parsed */
+int client13_wish(const struct ktls_hs *hs, struct certificate_request *m,
+		  struct cred_wish *wish);
+
 /*
  * Choose hs->cred, or none: without a fitting one we answer with none, and the
  * server decides.  Then @then, which calls client_use_cred() with the same

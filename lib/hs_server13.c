@@ -203,8 +203,8 @@ int server13_ask(struct ktls_hs *hs, struct slice context)
 	return hs_close(hs, &mark);
 }
 
-/* Is the client asked for a certificate? 4.5: not who has the PSK */
-static bool asks(const struct ktls_hs *hs)
+/* 4.5: not who has the PSK */
+bool server13_asks(const struct ktls_hs *hs)
 {
 	return server_asks(hs) && !hs->certs.unasked && !hs->psk.chosen;
 }
@@ -221,7 +221,7 @@ static int end_flight(struct ktls_hs *hs)
 	if (!err)
 		err = early_accepted(hs) ? early_rx_key(hs) :
 					   hs_rx_key(hs, &hs->client_hs);
-	hs->state = early_accepted(hs) ? S_EARLY : asks(hs) ? S_CERT : S_FIN;
+	hs->state = early_accepted(hs) ? S_EARLY : server13_asks(hs) ? S_CERT : S_FIN;
 	return err;
 }
 
@@ -239,7 +239,7 @@ static int send_flight(struct ktls_hs *hs, const struct client_hello *ch)
 		err = send_encrypted_extensions(hs, &ch->exts);
 	if (err || hs->psk.chosen)
 		return err ? err : end_flight(hs);
-	if (asks(hs))
+	if (server13_asks(hs))
 		err = server13_ask(hs, (struct slice){ NULL, 0 });
 	if (!err)
 		err = hs_send_certificate(hs, (struct slice){ NULL, 0 });
@@ -294,7 +294,7 @@ static int answer_hello(struct ktls_hs *hs, const struct client_hello *m)
 {
 	int err = limit_choose(hs, &m->exts);
 
-	if (!err && !hs->psk.chosen)
+	if (!err)
 		err = cert_type_choose_peer(hs, &m->exts);
 	if (!err && !hs->psk.chosen)
 		err = status_fetch(hs, &m->exts);

@@ -281,6 +281,25 @@ static void send_both(struct with *w, struct ktls_conn *conn, size_t len)
 	ASSERT_MEMEQ(got, sent, len);
 }
 
+struct ktls_conn *with_connect(struct with *w, int fd[2])
+{
+	struct ktls_conn *conn;
+
+	ASSERT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
+	ASSERT_EQ(SSL_set_fd(w->ssl, fd[1]), 1);
+	ASSERT_OK(ktls_offload(&conn, w->hs, fd[0]));
+	w->hs = NULL;
+	EXPECT_EQ(ktls_conn_kernel(conn), 0);
+	return conn;
+}
+
+void with_disconnect(struct ktls_conn *conn, const int fd[2])
+{
+	ktls_conn_free(conn);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 void with_data(struct with *w)
 {
 	static const size_t sizes[] = { 1, 100, 16384, 16385, 40000 };
@@ -288,11 +307,7 @@ void with_data(struct with *w)
 	char byte;
 	int fd[2];
 
-	ASSERT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
-	ASSERT_EQ(SSL_set_fd(w->ssl, fd[1]), 1);
-	ASSERT_OK(ktls_offload(&conn, w->hs, fd[0]));
-	w->hs = NULL;
-	EXPECT_EQ(ktls_conn_kernel(conn), 0);
+	conn = with_connect(w, fd);
 	same_export(w, conn);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
 		send_both(w, conn, sizes[i]);
@@ -301,7 +316,5 @@ void with_data(struct with *w)
 	EXPECT_EQ(SSL_get_shutdown(w->ssl), SSL_RECEIVED_SHUTDOWN);
 	EXPECT_EQ(SSL_shutdown(w->ssl), 1);
 	EXPECT_EQ(ktls_recv(conn, &byte, 1, 0), 0);
-	ktls_conn_free(conn);
-	close(fd[0]);
-	close(fd[1]);
+	with_disconnect(conn, fd);
 }

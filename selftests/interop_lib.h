@@ -41,9 +41,14 @@ void with_fail(struct with *w, int err, uint8_t alert);
 /* ... or libssl does, and we know why; @late: we had finished before it did */
 void with_refused(struct with *w, uint8_t alert, bool late);
 /*
- * After with_agree(), both on a pair of sockets, our records in user space: data of all
- * sizes, the exporter, and the close from our side first.  Our handshake is
- * gone then.
+ * After with_agree(), both on a pair of sockets, ours the first, our records in
+ * user space.  Our handshake is gone then.
+ */
+struct ktls_conn *with_connect(struct with *w, int fd[2]);
+void with_disconnect(struct ktls_conn *conn, const int fd[2]);
+/*
+ * So connected, data of all sizes, the exporter, and the close from our side
+ * first
  */
 void with_data(struct with *w);
 

@@ -10,6 +10,7 @@
 #include "clock_lib.h"
 #include "post_lib.h"
 #include "rawkey_lib.h"
+#include "session_lib.h"
 #include "traffic_lib.h"
 
 #define LATER	KTLS_F_AUTH_LATER
@@ -603,35 +604,120 @@ TEST_F(post, certificate_ends_tickets)
 
 /* ---- raw keys ---------------------------------------------------------- */
 
-TEST(after_a_raw_key)
-{
-	const struct ktls_cred creds[] = { raw_cred("ed25519"),
-					   pki_cred("client") };
-	char *key = raw_pem("ed25519");
-	struct ktls_config *c, *s;
-	struct ktls_info info;
+FIXTURE(raw) {
+	struct ktls_config *client, *server;
 	struct post t;
+	char *hash;
+};
 
-	c = config(KTLS_OPTS(.role = KTLS_CLIENT, .tx = KTLS_PATH_USER,
-			     .rx = KTLS_PATH_USER, .creds = creds,
-			     .creds_len = 2,
-			     .flags = KTLS_F_POST_HANDSHAKE_AUTH));
-	s = config(KTLS_OPTS(.role = KTLS_SERVER, .tx = KTLS_PATH_USER,
-			     .rx = KTLS_PATH_USER, .raw_keys_pem = key,
-			     .verify = KTLS_VERIFY_REQUIRE,
-			     .flags = KTLS_F_POST_HANDSHAKE_AUTH));
-	pair_open(&t.p, c, s);
-	t.client = t.p.client;
-	t.server = t.p.server;
-	ktls_conn_info(t.server, &info);
+/* What the hellos agree upon holds for each Certificate (RFC 7250 4.2) */
+FIXTURE_VARIANT(raw) {
+	unsigned int flags;	/* of the server */
+	bool x509;		/* the client takes its certificate first */
+};
+FIXTURE_VARIANT_ADD(raw, after_one) { 0, false };
+FIXTURE_VARIANT_ADD(raw, later) { LATER, false };
+FIXTURE_VARIANT_ADD(raw, later_alone) {
+	LATER | KTLS_F_RAW_KEYS_ONLY, false,
+};
+FIXTURE_VARIANT_ADD(raw, second_choice) {
+	LATER | KTLS_F_RAW_KEYS_ONLY, true,
+};
+
+FIXTURE_SETUP(raw)
+{
+	const struct ktls_cred key = raw_cred("ed25519");
+	const struct ktls_cred cert = pki_cred("client");
+	const struct ktls_cred creds[] = { variant->x509 ? cert : key,
+					   variant->x509 ? key : cert };
+
+	self->hash = raw_hash("ed25519");
+	self->client = config(KTLS_OPTS(.role = KTLS_CLIENT,
+		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER, .creds = creds,
+		.creds_len = 2, .flags = KTLS_F_POST_HANDSHAKE_AUTH));
+	self->server = config(KTLS_OPTS(.role = KTLS_SERVER,
+		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER,
+		.raw_key_hashes = self->hash, .verify = KTLS_VERIFY_REQUIRE,
+		.flags = KTLS_F_POST_HANDSHAKE_AUTH | variant->flags));
+}
+
+FIXTURE_TEARDOWN(raw)
+{
+	ktls_config_put(self->client);
+	ktls_config_put(self->server);
+	free(self->hash);
+}
+
+static void raw_begin(FIXTURE_DATA(raw) *self, bool resumed)
+{
+	struct ktls_info info;
+
+	pair_open(&self->t.p, self->client, self->server);
+	self->t.client = self->t.p.client;
+	self->t.server = self->t.p.server;
+	ktls_conn_info(self->t.server, &info);
+	EXPECT_EQ(info.resumed, resumed);
+}
+
+static void raw_known(FIXTURE_DATA(raw) *self)
+{
+	struct ktls_info info;
+	char want[128];
+
+	snprintf(want, sizeof(want), "sha256:%s", self->hash);
+	ktls_conn_info(self->t.server, &info);
 	EXPECT_EQ(info.peer_raw_key, 1);
-	post_auth(&t, "client");
-	ktls_conn_info(t.server, &info);
-	EXPECT_EQ(info.peer_raw_key, 0);
-	post_close(&t);
+	EXPECT_EQ(info.peer_verified, 1);
+	EXPECT_STREQ(info.peer_subject, want);
+}
+
+TEST_F(raw, asked_for)
+{
+	raw_begin(self, false);
+	for (int i = 0; i < 2; i++) {
+		post_ask(&self->t);
+		post_answer(&self->t);
+		raw_known(self);
+	}
+	ping(self->t.client, self->t.server);
+	post_close(&self->t);
+}
+
+/* Who resumes has agreed upon it anew */
+TEST_F(raw, asked_for_when_resumed)
+{
+	raw_begin(self, false);
+	take_tickets(self->t.client);
+	post_close(&self->t);
+	raw_begin(self, true);
+	post_ask(&self->t);
+	post_answer(&self->t);
+	raw_known(self);
+	post_close(&self->t);
+}
+
+/* Of neither kind that the server takes: nothing to be asked for */
+TEST(raw_unknown)
+{
+	char *hash = raw_hash("ed25519");
+	struct ktls_cred cert = pki_cred("client");
+	struct ktls_config *c = config(KTLS_OPTS(.role = KTLS_CLIENT,
+		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER, .creds = &cert,
+		.creds_len = 1, .flags = KTLS_F_POST_HANDSHAKE_AUTH));
+	struct ktls_config *s = config(KTLS_OPTS(.role = KTLS_SERVER,
+		.tx = KTLS_PATH_USER, .rx = KTLS_PATH_USER,
+		.raw_key_hashes = hash, .verify = KTLS_VERIFY_REQUIRE,
+		.flags = KTLS_F_POST_HANDSHAKE_AUTH | LATER |
+			 KTLS_F_RAW_KEYS_ONLY));
+	struct pair p;
+
+	pair_open(&p, c, s);
+	EXPECT_EQ(ktls_conn_request_auth(p.server), -KTLS_E_NO_POST_AUTH);
+	ping(p.client, p.server);
+	pair_close(&p);
 	ktls_config_put(c);
 	ktls_config_put(s);
-	free(key);
+	free(hash);
 }
 
 /* ---- versions and options ---------------------------------------------- */

@@ -571,10 +571,6 @@ TEST(senseless_options)
 	EXPECT_EQ(TRY("without verification", .role = KTLS_SERVER,
 		      .creds = &cred, .creds_len = 1,
 		      .raw_key_hashes = hash), -KTLS_E_OPTION);
-	EXPECT_EQ(TRY("AUTH_LATER", .role = KTLS_SERVER, .creds = &cred,
-		      .creds_len = 1, .raw_key_hashes = hash,
-		      .verify = KTLS_VERIFY_REQUIRE,
-		      .flags = KTLS_F_AUTH_LATER), -KTLS_E_OPTION);
 	EXPECT_OK(TRY(NULL, .role = KTLS_SERVER, .creds = &cred,
 		      .creds_len = 1));
 	cred.ocsp_file = "x";

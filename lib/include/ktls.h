@@ -955,7 +955,7 @@ struct ktls_opts {
 	 * SHA-256 hashes of SubjectPublicKeyInfos, 64 hex digits each,
 	 * separated by colons.  A key that is not among them is
 	 * -KTLS_E_RAW_KEY; without any, none is ever taken, nor asked for.  Not
-	 * with KTLS_VERIFY_NONE or KTLS_F_AUTH_LATER.
+	 * with KTLS_VERIFY_NONE.
 	 *
 	 * A key has no name: any of them is right for any server_name.  A
 	 * client of several servers that must not pose as each other has a
@@ -1857,8 +1857,8 @@ int ktls_conn_rekey(struct ktls_conn *conn,
  * that one may wait for it in them.  What was received before it came from
  * whoever the client was before; data on its way may still be in front of it.
  *
- * Returns 0; -KTLS_E_NO_POST_AUTH (the client has not offered it, or this is
- * TLS 1.2), -KTLS_E_STATE (no server, or not with the flag), -EBUSY (four
+ * Returns 0; -KTLS_E_NO_POST_AUTH (the client has not offered it, or has no
+ * certificate of a kind that is taken, or this is TLS 1.2), -KTLS_E_STATE (no server, or not with the flag), -EBUSY (four
  * requests are without an answer), -EPIPE (nothing can be received, or sent,
  * any more) or -EAGAIN, after which nothing has been sent; or a failure as of
  * ktls_send().
