@@ -259,7 +259,9 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 
 int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 {
-	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked;
+	/* 4.7.3: an answer asks for nothing; who asked has just changed his */
+	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked &&
+		   !conn->rekey_due;
 
 	return conn_rekey(conn, ask, 0);
 }

@@ -151,6 +151,8 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
  * records under one key, if a new one has it (io.c)
  */
 int conn_prepare(struct ktls_conn *conn, uint64_t records, int flags);
+/* For one that nobody here has asked for: is there room under this key? */
+bool conn_take_room(struct ktls_conn *conn);
 
 /* Handshake messages: the content of one record (conn_msg.c) */
 int conn_take_handshake(struct ktls_conn *conn, struct slice rec);

@@ -10,6 +10,8 @@
 
 /* Keys in a row that bring no data */
 #define EMPTY_KEYS_MAX	32
+/* In one record */
+#define MESSAGES_MAX	128
 
 /*
  * Keys that carry no data in between are an attack on our CPU.  The record
@@ -50,7 +52,8 @@ static int take_key_update(struct ktls_conn *conn, struct slice body,
 		return -KTLS_E_KEYUPDATE;
 	if (!last)
 		return -KTLS_E_UNALIGNED;
-	err = check_key_flood(conn);
+	/* one that we have asked for is no flood of theirs */
+	err = conn->rekey_asked ? 0 : check_key_flood(conn);
 	if (!err)
 		err = rekey_rx(conn);
 	if (err)
@@ -65,13 +68,15 @@ static int take_key_update(struct ktls_conn *conn, struct slice body,
 	return 0;
 }
 
-/* RFC 5246 7.4.1: whoever asks for another handshake is told no, no more */
+/*
+ * RFC 5246 7.4.1: whoever asks for another handshake is told no, no more; once
+ * for a record full of it, and not at the cost of our key
+ */
 static int refuse_renegotiation(struct ktls_conn *conn, struct slice body,
 				bool last)
 {
 	(void)body;
-	(void)last;
-	if (!conn->tx_closed)
+	if (last && !conn->tx_closed && conn_take_room(conn))
 		conn_send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
 	return 0;
 }
@@ -106,17 +111,28 @@ static const struct conn_rule *find_rule(const struct ktls_conn *conn,
 	return NULL;
 }
 
+/* A record, as it is taken apart */
+struct taking {
+	struct ktls_conn *conn;
+	unsigned int messages;
+};
+
 static int begin_message(void *arg, uint8_t type)
 {
-	return find_rule(arg, type) && post_allows(arg, type) ?
+	const struct taking *t = arg;
+
+	return find_rule(t->conn, type) && post_allows(t->conn, type) ?
 	       0 : -KTLS_E_UNEXPECTED;
 }
 
 static int take_message(void *arg, struct slice whole, bool last)
 {
 	struct slice body = { whole.p + MSG_HEADER, whole.len - MSG_HEADER };
+	struct taking *t = arg;
 
-	return find_rule(arg, whole.p[0])->fn(arg, body, last);
+	if (t->messages++ == MESSAGES_MAX)
+		return -KTLS_E_RECORD_FLOOD;
+	return find_rule(t->conn, whole.p[0])->fn(t->conn, body, last);
 }
 
 /*
@@ -152,6 +168,7 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 {
 	static const struct frag_ops ops = { begin_message, take_message };
 	uint32_t before = conn->rx_control;	/* a KeyUpdate zeroes it */
+	struct taking t = { conn, 0 };
 	struct frag frag = { 0 };
 	int err;
 
@@ -159,7 +176,7 @@ int conn_take_handshake(struct ktls_conn *conn, struct slice rec)
 		frag = conn->talk->frag;
 		conn->talk->frag = (struct frag){ 0 };
 	}
-	err = frag_feed(&frag, rec, conn->config->max_message, &ops, conn);
+	err = frag_feed(&frag, rec, conn->config->max_message, &ops, &t);
 	if (!err)
 		err = keep_half(conn, &frag);
 	frag_free(&frag);

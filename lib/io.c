@@ -44,6 +44,14 @@ static int look_for_room(struct ktls_conn *conn)
 	return 0;
 }
 
+bool conn_take_room(struct ktls_conn *conn)
+{
+	if (look_for_room(conn) || !conn->tx_room)
+		return false;
+	conn->tx_room--;
+	return true;
+}
+
 /* As kernel_close_tx() */
 static int close_kernel(struct ktls_conn *conn, int flags)
 {

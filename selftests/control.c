@@ -414,6 +414,18 @@ TEST_F(control, flood_of_tickets)
 	flood(&self->r, CT_HANDSHAKE, msg, len, 200);
 }
 
+TEST_F(control, flood_in_a_record)
+{
+	uint8_t msg[RECORD_PLAIN_MAX];
+	size_t len = 0;
+
+	while (len < sizeof(msg) - 64)
+		len += make_ticket(msg + len, sizeof(msg) - len, 8);
+	raw_send(&self->r, CT_HANDSHAKE, msg, len);
+	raw_recv_fails(&self->r, -KTLS_E_RECORD_FLOOD,
+		       KTLS_ALERT_UNEXPECTED_MESSAGE);
+}
+
 TEST_F(control, flood_of_alerts)
 {
 	static const uint8_t msg[] = { 1, KTLS_ALERT_USER_CANCELED };

@@ -212,6 +212,58 @@ TEST_F(own_io, alert_behind)
 	EXPECT_EQ(ktls_conn_alert(s), KTLS_ALERT_BAD_RECORD_MAC);
 }
 
+/* Nothing but control records, of which the receiver is told or not */
+static void pass(struct ktls_conn *from, struct ktls_conn *to)
+{
+	char c;
+
+	while (move(from, to, 1000))
+		;
+	ASSERT_EQ(ktls_recv(to, &c, 1, 0), -EAGAIN);
+}
+
+/* RFC 9846 4.7.3: who is asked for keys answers, and may have no data */
+TEST_F(own_io, keys_asked_for)
+{
+	struct ktls_conn *c = self->p.client, *s = self->p.server;
+	uint8_t buf[10];
+
+	if (!ours(&variant->mode) ||
+	    variant->mode.suite->version != KTLS_TLS13)
+		return;
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(ktls_send(c, "data", 4, 0), 4);
+		ASSERT_OK(ktls_conn_rekey(c, KTLS_REKEY_BOTH));
+		while (move(c, s, 1000))
+			;
+		ASSERT_EQ(ktls_recv(s, buf, sizeof(buf), 0), 4);
+		ASSERT_EQ(ktls_recv(s, buf, sizeof(buf), 0), -EAGAIN);
+		ASSERT_TRUE(ktls_conn_events(s) & KTLS_EV_REKEY);
+		/* what answers does not ask, or there was no end to it */
+		ASSERT_OK(ktls_conn_rekey(s, KTLS_REKEY_BOTH));
+		pass(s, c);
+		EXPECT_FALSE(ktls_conn_events(c) & KTLS_EV_REKEY);
+	}
+}
+
+/* RFC 5246 7.4.1: however often it is asked for in a record, no once */
+TEST_F(own_io, refused_once)
+{
+	struct ktls_conn *c = self->p.client, *s = self->p.server;
+	uint8_t requests[100][4] = { { HT_HELLO_REQUEST } };
+	size_t len;
+
+	if (!ours(&variant->mode) ||
+	    variant->mode.suite->version != KTLS_TLS12)
+		return;
+	ASSERT_EQ(conn_write(s, CT_HANDSHAKE, requests, sizeof(requests), 0),
+		  sizeof(requests));
+	pass(s, c);
+	ASSERT_TRUE(ktls_conn_out(c, &len));
+	EXPECT_LT(len, 64);
+	pass(c, s);
+}
+
 /* RFC 5246 7.4.1: asked for another handshake, but we have closed already */
 TEST_F(own_io, close_is_the_last)
 {
