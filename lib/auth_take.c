@@ -106,6 +106,7 @@ int post_take_finished(struct ktls_conn *conn, struct slice body, bool last)
 	/* who declines is who he was */
 	if (!err && peer_len(&post->hs->peer))
 		err = know_peer(conn, post->hs);
+	post->data = post->hs->data;
 	ktls_hs_free(post->hs);
 	post->hs = NULL;
 	post->told = true;

@@ -314,6 +314,7 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 		if (!rec)
 			return conn_fail(conn, -ENOMEM);
 		memcpy(rec, buf, len);
+		wipe(buf, len);
 	}
 	while (!p->last && !err) {
 		uint8_t type = p->type;

@@ -124,8 +124,9 @@ int session13_keep(const struct ktls_config *cfg, struct session *s,
 	struct new_session_ticket m;
 	int err = parse_new_session_ticket(body, &m);
 
+	/* no secret: the handshake was with a config that keeps none */
 	if (err || !m.lifetime || m.ticket.len > SESSION_TICKET_MAX ||
-	    !session13_tickets(cfg) || !*s->server_name)
+	    !session13_tickets(cfg) || !*s->server_name || !resumption->len)
 		return err;
 	s->age_add = m.age_add;
 	s->max_early = m.exts.max_early_data;
