@@ -273,14 +273,17 @@ int ktls_stream_adopt_size(struct ktls_stream **out, struct ktls_uring *u,
 			   const struct ktls_stream_ops *ops, size_t size)
 {
 	struct ktls_stream *s;
-	int err = ktls_conn_own_io(conn);
+	int err;
 
 	*out = NULL;
-	if (err)
-		return err;
 	err = new_stream(&s, u, ktls_conn_fd(conn), slot, arg, ops, size);
 	if (err)
 		return err;
+	err = ktls_conn_own_io(conn);
+	if (err) {
+		free(s);
+		return err;
+	}
 	s->conn = conn;
 	s->flush = true;
 	stream_ready(s);
@@ -292,6 +295,7 @@ static void release(struct ktls_stream *s)
 {
 	link_del(&s->ready);
 	rx_forget(s);
+	tx_blocking(s);
 	ktls_hs_free(s->hs);
 	ktls_conn_free(s->conn);
 	if (s->own_fd)

@@ -60,6 +60,8 @@ static void take_record(struct ktls_stream *s, uint8_t type, const void *p,
 	rc = ktls_conn_record(s->conn, type, p, len);
 	s->flush = true;
 	verdict(s, rc);
+	if (rc > 0)
+		s->odd = 0;
 	if (rc > 0 && s->ops.event && !s->freed)
 		s->ops.event(s, ktls_conn_events(s->conn));
 }
@@ -316,11 +318,9 @@ void rx_step(struct ktls_stream *s)
 
 static void conn_done(struct ktls_stream *s, int res, void *buf)
 {
-	if (s->discarding)
-		discard_done(s, res);
-	else if (s->ended)
+	if (s->ended)
 		return;
-	else if (!(ktls_conn_kernel(s->conn) & KTLS_RX))
+	if (!(ktls_conn_kernel(s->conn) & KTLS_RX))
 		user_done(s, res);
 	else if (s->paused || s->held)
 		hold(s, res, buf);

@@ -70,7 +70,6 @@ static size_t job_left(const struct ktls_job *job)
 
 /* ---- requests ------------------------------------------------------------ */
 
-/* The socket is full */
 static void wait_out(struct ktls_stream *s)
 {
 	struct io_uring_sqe *sqe = stream_sqe(s);
@@ -132,13 +131,33 @@ void tx_blocking(struct ktls_stream *s)
 
 /* ---- one step ------------------------------------------------------------ */
 
+static bool in_kernel(const struct ktls_stream *s)
+{
+	return ktls_conn_kernel(s->conn) & KTLS_TX;
+}
+
+static bool push_user(struct ktls_stream *s)
+{
+	size_t len;
+	const void *p = ktls_conn_out(s->conn, &len);
+
+	return p && tx_send(s, TX_OUT, p, len, 0);
+}
+
+/* -EAGAIN: of the socket, or of what is sealed for it; as sent() */
+static bool full(struct ktls_stream *s)
+{
+	if (!in_kernel(s))
+		return push_user(s);
+	wait_out(s);
+	return false;
+}
+
 /* What came of it: true to go on at once */
 static bool sent(struct ktls_stream *s, ssize_t n)
 {
-	if (n == -EAGAIN) {
-		wait_out(s);
-		return false;
-	}
+	if (n == -EAGAIN)
+		return full(s);
 	if (n >= 0)
 		job_sent(s, (size_t)n);
 	else if (n != -EINTR)
@@ -167,14 +186,6 @@ static ssize_t seal(struct ktls_stream *s)
 			 job_left(job), job->more ? MSG_MORE : 0);
 }
 
-static bool push_user(struct ktls_stream *s)
-{
-	size_t len;
-	const void *p = ktls_conn_out(s->conn, &len);
-
-	return p && tx_send(s, TX_OUT, p, len, 0);
-}
-
 static ssize_t send_file(struct ktls_stream *s, size_t len, size_t *turn)
 {
 	struct ktls_job *job = s->job;
@@ -201,22 +212,16 @@ static bool step_file(struct ktls_stream *s, bool kernel, size_t *turn)
 		return false;
 	}
 	n = send_file(s, len, turn);
-	if (n == -EAGAIN && !kernel)
-		return push_user(s);
 	return sent(s, n);
 }
 
 /* A message: if the socket does not take it whole, it is not left there */
-static bool step_call(struct ktls_stream *s, bool kernel)
+static bool step_call(struct ktls_stream *s)
 {
 	int err = s->job->call(s, s->job);
 
-	if (err == -EAGAIN && !kernel)
-		return push_user(s);
-	if (err == -EAGAIN) {
-		wait_out(s);
-		return false;
-	}
+	if (err == -EAGAIN)
+		return full(s);
 	s->flush = true;
 	job_done(s, err);
 	return true;
@@ -225,10 +230,9 @@ static bool step_call(struct ktls_stream *s, bool kernel)
 static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 {
 	struct ktls_job *job = s->job;
-	ssize_t n;
 
 	if (job->call)
-		return step_call(s, kernel);
+		return step_call(s);
 	if (job->sent == job->len) {
 		job_done(s, 0);
 		return true;
@@ -237,22 +241,16 @@ static bool step_job(struct ktls_stream *s, bool kernel, size_t *turn)
 		return step_file(s, kernel, turn);
 	if (kernel)
 		return send_raw(s);
-	n = seal(s);
-	/* what is sealed goes out first: no need to ask for room */
-	if (n == -EAGAIN && !kernel)
-		return push_user(s);
-	return sent(s, n);
+	return sent(s, seal(s));
 }
 
 /* Messages of the library's, which no data follows to push them */
-static bool flush_kernel(struct ktls_stream *s)
+static bool flush(struct ktls_stream *s)
 {
 	int err = ktls_flush(s->conn);
 
-	if (err == -EAGAIN) {
-		wait_out(s);
-		return false;
-	}
+	if (err == -EAGAIN)
+		return full(s);
 	s->flush = err == -EINTR;
 	return true;
 }
@@ -267,16 +265,12 @@ static void tx_failed(struct ktls_stream *s, int err)
 		rx_end(s, err);
 }
 
-static bool rekey(struct ktls_stream *s, bool kernel)
+static bool rekey(struct ktls_stream *s)
 {
 	int err = ktls_conn_rekey(s->conn, s->rekey);
 
-	if (err == -EAGAIN) {
-		if (!kernel)
-			return push_user(s);
-		wait_out(s);
-		return false;
-	}
+	if (err == -EAGAIN)
+		return full(s);
 	if (err == -EINTR)
 		return true;
 	s->rekeying = false;
@@ -328,10 +322,8 @@ static void close_step(struct ktls_stream *s)
 		stream_ready(s);
 	else if (err != -EAGAIN)
 		tell_closed(s, err);
-	else if (ktls_conn_kernel(s->conn) & KTLS_TX)
-		wait_out(s);
 	else
-		push_user(s);
+		full(s);
 }
 
 void tx_shutdown_done(struct ktls_stream *s, int res)
@@ -361,17 +353,17 @@ void ktls_stream_rekey(struct ktls_stream *s, unsigned int flags)
 static void conn_step(struct ktls_stream *s)
 {
 	size_t turn = s->u->turn_bytes;
-	bool kernel = ktls_conn_kernel(s->conn) & KTLS_TX, more = true;
+	bool kernel = in_kernel(s), more = true;
 
 	if (s->error || s->tx_error)
 		tx_cancel(s, s->error ? s->error : s->tx_error);
 	if (s->tx_error)
 		return;
 	while (more && !stream_busy(s, OP_TX) && !s->freed) {
-		if (kernel && s->flush)
-			more = flush_kernel(s);
+		if (s->flush)
+			more = flush(s);
 		else if (s->rekeying)
-			more = rekey(s, kernel);
+			more = rekey(s);
 		else if (s->job)
 			more = step_job(s, kernel, &turn);
 		else

@@ -3,6 +3,7 @@
 #include "uring_lib.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,6 +94,19 @@ TEST_F(uring, file)
 	/* it is not left in another state */
 	uring_send(&p->client, 0, 0, 70000, false);
 	UNTIL(p, p->server.got == 70000);
+}
+
+/* Nor is the descriptor, where nothing follows */
+TEST_F(uring, file_at_the_end)
+{
+	struct uring_pair *p = &self->p;
+
+	uring_send_file(&p->server, 0, 0, 40000, 40000);
+	UNTIL(p, p->client.got == 40000 && p->server.done == 1);
+	ktls_stream_free(p->server.s);
+	UNTIL(p, p->server.freed);
+	p->server.s = NULL;
+	EXPECT_FALSE(fcntl(p->server.fd, F_GETFL) & O_NONBLOCK);
 }
 
 TEST_F(uring, file_shorter_than_promised)

@@ -392,4 +392,28 @@ TEST_F(uring_control, flood_of_keys)
 	failed(&self->p, &self->r, -KTLS_E_KEYUPDATE_FLOOD);
 }
 
+static bool updated(struct uring_pair *p, unsigned int n)
+{
+	struct ktls_info info;
+
+	ktls_conn_info(ktls_stream_conn(p->client.s), &info);
+	return info.rx_updates == n;
+}
+
+/* Each ends what the ring receives, which is no failure of the connection */
+TEST_F(uring_control, keys_one_by_one)
+{
+	struct raw *r = &self->r;
+	uint64_t at = 0;
+
+	if (!mode_rekeys_rx(&variant->mode))
+		return;
+	for (unsigned int i = 0; i < 32; i++) {
+		raw_add_key_update(r, 0);
+		raw_push(r);
+		UNTIL(&self->p, updated(&self->p, i + 1));
+	}
+	goes_on(&self->p, r, &at);
+}
+
 HARNESS_MAIN

@@ -7,10 +7,12 @@
 #include "uring_lib.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cas_lib.h"
 #include "sign_lib.h"
 
 FIXTURE(uring_life) {
@@ -364,6 +366,25 @@ TEST_F(uring_life, later_ops)
 	ktls_hs_free(hs);
 }
 
+/* A connection that it does not take is as it was: it sends by itself */
+TEST_F(uring_life, not_adopted)
+{
+	struct {
+		struct ktls_stream_ops known;
+		void (*later)(void *arg);
+	} ops = { .known = uring_end_ops, .later = uring_end_ops.freed };
+	struct uring_pair *p = &self->p;
+	struct ktls_stream *s;
+	struct pair pair;
+
+	mode_pair(&pair, &variant->mode, NULL);
+	EXPECT_EQ(ktls_stream_adopt_size(&s, p->u, pair.client, -1, NULL,
+					 &ops.known, sizeof(ops)), -E2BIG);
+	EXPECT_FALSE(s);
+	ping(pair.client, pair.server);
+	pair_close(&pair);
+}
+
 TEST_F(uring_life, freed_while_installing)
 {
 	struct uring_pair *p = &self->p;
@@ -453,6 +474,59 @@ TEST_F(uring_life, authenticated_later)
 	ktls_conn_info(conn, &info);
 	EXPECT_TRUE(strstr(info.peer_subject, "client"));
 	works(p);
+}
+
+/*
+ * Requests of 32 KiB behind data that nobody reads: what is left of one goes
+ * out, though nothing follows it
+ */
+TEST_F(uring_life, authenticated_behind_data)
+{
+	char *cas = cas_pem(400, 64, false);
+	const struct ktls_opts c = {
+		.size = sizeof(c), .flags = KTLS_F_POST_HANDSHAKE_AUTH,
+	};
+	const struct ktls_opts s = {
+		.size = sizeof(s), .ca_pem = cas, .verify =
+		KTLS_VERIFY_OPTIONAL, .flags = KTLS_F_POST_HANDSHAKE_AUTH |
+		KTLS_F_AUTH_LATER | KTLS_F_CA_NAMES,
+	};
+	struct uring_pair *p = &self->p;
+	struct ktls_conn *conn;
+	uint8_t data[16384];
+	uint64_t sent = 0;
+	ssize_t n;
+	int err = 0;
+
+	if (variant->mode.suite->version != KTLS_TLS13)
+		return;
+	uring_start(p, mode_config(&variant->mode, KTLS_CLIENT, &c),
+		    mode_config(&variant->mode, KTLS_SERVER, &s));
+	ready(p);
+	conn = ktls_stream_conn(p->server.s);
+	ktls_stream_pause(p->client.s);
+	/* no job, which would push them before its own data */
+	do {
+		stream_fill(0, sent, data, sizeof(data));
+		n = ktls_send(conn, data, sizeof(data), 0);
+		sent += n > 0 ? (size_t)n : 0;
+		ktls_stream_go(p->server.s);
+		uring_idle(p, 2);
+	} while (n > 0);
+	EXPECT_EQ(n, -EAGAIN);
+	for (int i = 0; i < 4 && !err; i++)
+		err = ktls_conn_request_auth(conn);
+	EXPECT_EQ(err, -EAGAIN);
+	ktls_stream_go(p->server.s);
+	ktls_stream_resume(p->client.s);
+	UNTIL(p, p->client.got == sent &&
+	      !(ktls_conn_events(conn) & KTLS_EV_FLUSH));
+	/* an answer would have moved it, too */
+	p->client.hook = authenticate;
+	ASSERT_OK(ktls_conn_authenticate(ktls_stream_conn(p->client.s)));
+	ktls_stream_go(p->client.s);
+	UNTIL(p, !(ktls_conn_events(conn) & KTLS_EV_UNANSWERED));
+	free(cas);
 }
 
 /* More tickets, behind data that nobody reads yet */

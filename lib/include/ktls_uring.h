@@ -58,7 +58,10 @@ struct ktls_uring_opts {
  */
 int ktls_uring_new(struct ktls_uring **u, struct io_uring *ring,
 		   const struct ktls_uring_opts *opts) KTLS_MUST_CHECK;
-/* After the last of its streams is freed.  NULL is fine. */
+/*
+ * After the last of its streams is freed (ops.freed()), and not in a callback.
+ * NULL is fine.
+ */
 void ktls_uring_free(struct ktls_uring *u);
 
 /*
@@ -167,7 +170,10 @@ static inline int ktls_stream_adopt(struct ktls_stream **s,
 }
 
 void *ktls_stream_arg(const struct ktls_stream *s);
-/* Of the one who is there: NULL before or after */
+/*
+ * Of the one who is there: NULL before or after.  What the ring receives is the
+ * stream's: no ktls_conn_save() or ktls_conn_pass() of its connection.
+ */
 struct ktls_hs *ktls_stream_hs(const struct ktls_stream *s);
 struct ktls_conn *ktls_stream_conn(const struct ktls_stream *s);
 
