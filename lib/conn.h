@@ -252,7 +252,9 @@ size_t user_tx_held(const struct user_tx *utx);
 /* The caller moves what is sealed; NULL: not ours */
 void user_own_io(struct user_tx *utx, struct user_rx *urx);
 void *user_in(struct user_rx *urx, size_t *len);
-int user_received(struct user_rx *urx, size_t len);
+int user_received(struct user_rx *urx, ssize_t n);
+/* Somebody has hold of where it receives */
+bool user_rx_busy(const struct user_rx *urx);
 const void *user_out(struct user_tx *utx, size_t *len);
 void user_sent(struct user_tx *utx, size_t len);
 /* Somebody has hold of what is sealed, or it is more than user_tx_walk() takes */

@@ -39,6 +39,8 @@ ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf, size_t len)
 
 	if (!len)
 		return -EINVAL;
+	if (conn->spent)
+		return conn->error;
 	if (!conn->early)
 		return 0;
 	n = early_read(&conn->early->data, &conn->early->at, buf, len);

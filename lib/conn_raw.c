@@ -25,7 +25,7 @@ int ktls_conn_raw_begin(struct ktls_conn *conn, size_t *len)
 
 int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n)
 {
-	ssize_t rc = conn_end_send(conn, n);
+	ssize_t rc = conn->spent ? conn->error : conn_end_send(conn, n);
 
 	return rc < 0 ? (int)rc : 0;
 }
@@ -48,9 +48,11 @@ void *ktls_conn_in(struct ktls_conn *conn, size_t *len)
 	return conn->urx ? user_in(conn->urx, len) : NULL;
 }
 
-int ktls_conn_received(struct ktls_conn *conn, size_t len)
+int ktls_conn_received(struct ktls_conn *conn, ssize_t n)
 {
-	return conn->urx ? user_received(conn->urx, len) : -EINVAL;
+	if (conn->spent)
+		return conn->error;
+	return conn->urx ? user_received(conn->urx, n) : -EINVAL;
 }
 
 const void *ktls_conn_out(struct ktls_conn *conn, size_t *len)

@@ -279,7 +279,8 @@ int conn_save(struct ktls_conn *conn, unsigned int flags, struct wr *out)
 	if (flags & KTLS_SAVE_SEALED && !conn->config->tickets)
 		return -KTLS_E_STATE;
 	if (conn->early || conn_saying(conn) || post_busy(conn) ||
-	    (conn->utx && user_tx_busy(conn->utx)))
+	    (conn->utx && user_tx_busy(conn->utx)) ||
+	    (conn->urx && user_rx_busy(conn->urx)))
 		return -EBUSY;
 	walk_base(&p, &base);
 	walk(&p, conn);

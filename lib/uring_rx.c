@@ -241,10 +241,12 @@ static void arm_user(struct ktls_stream *s)
 
 static void user_done(struct ktls_stream *s, int res)
 {
+	int err = ktls_conn_received(s->conn, res);
+
 	if (res == -ECANCELED || res == -EINTR)
 		return;
-	if (res < 0 || ktls_conn_received(s->conn, (size_t)res))
-		end(s, res < 0 ? res : -EINVAL);
+	if (res < 0 || err)
+		end(s, res < 0 ? res : err);
 }
 
 /* ---- after a failure ----------------------------------------------------- */

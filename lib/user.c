@@ -35,6 +35,7 @@ struct user_rx {
 	bool open;		/* there is one, perhaps of no length */
 	bool own_io;		/* the caller moves it */
 	bool eof;
+	bool lent;		/* somebody puts more into it */
 	uint8_t buf[2 * RECORD_MAX];
 };
 
@@ -327,16 +328,25 @@ void *user_in(struct user_rx *urx, size_t *len)
 	if (!urx->open)
 		compact(urx);
 	*len = urx->eof ? 0 : sizeof(urx->buf) - urx->have;
+	urx->lent = *len;
 	return *len ? urx->buf + urx->have : NULL;
 }
 
-int user_received(struct user_rx *urx, size_t len)
+int user_received(struct user_rx *urx, ssize_t n)
 {
-	if (urx->eof || len > sizeof(urx->buf) - urx->have)
+	urx->lent = false;
+	if (n < 0)
+		return 0;
+	if (urx->eof || (size_t)n > sizeof(urx->buf) - urx->have)
 		return -EINVAL;
-	urx->eof = !len;
-	urx->have += len;
+	urx->eof = !n;
+	urx->have += (size_t)n;
 	return 0;
+}
+
+bool user_rx_busy(const struct user_rx *urx)
+{
+	return urx->lent;
 }
 
 const void *user_out(struct user_tx *utx, size_t *len)

@@ -341,7 +341,7 @@ bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
 	ASSERT_TRUE(in);
 	n = recv(p->fd[1], in, max < len ? max : len, MSG_DONTWAIT);
 	if (n >= 0)
-		ASSERT_OK(ktls_conn_received(p->server, (size_t)n));
+		ASSERT_OK(ktls_conn_received(p->server, n));
 	else
 		ASSERT_EQ(errno, EAGAIN);
 	while ((n = ktls_recv(p->server, buf, sizeof(buf), 0)) > 0) {

@@ -46,11 +46,12 @@ static size_t move(struct ktls_conn *from, struct ktls_conn *to, size_t max)
 		EXPECT_EQ(room, 0);
 	len = len < room ? len : room;
 	len = len < max ? len : max;
-	if (!len)
-		return 0;
-	memcpy(in, out, len);
+	if (len)
+		memcpy(in, out, len);
 	ktls_conn_sent(from, len);
-	ASSERT_OK(ktls_conn_received(to, len));
+	if (in)
+		ASSERT_OK(ktls_conn_received(to, len ? (ssize_t)len :
+						       -EAGAIN));
 	return len;
 }
 
@@ -134,7 +135,7 @@ TEST_F(own_io, end_of_stream)
 	ASSERT_EQ(ktls_send(c, "data", 4, 0), 4);
 	move(c, s, 100);
 	ASSERT_TRUE(ktls_conn_in(s, &len));
-	EXPECT_EQ(ktls_conn_received(s, len + 1), -EINVAL);
+	EXPECT_EQ(ktls_conn_received(s, (ssize_t)len + 1), -EINVAL);
 	EXPECT_OK(ktls_conn_received(s, 0));
 	EXPECT_EQ(ktls_conn_received(s, 0), -EINVAL);
 	EXPECT_FALSE(ktls_conn_in(s, &len));
@@ -186,6 +187,32 @@ TEST_F(own_io, lent)
 	}
 	EXPECT_MEMEQ(buf, "end", 3);
 	EXPECT_GT(ktls_conn_save(c, NULL, 0, 0), 0);
+}
+
+/* Nor is what it receives into taken from whoever receives */
+TEST_F(own_io, lent_to_receive)
+{
+	struct ktls_conn *c = self->p.client, *s = self->p.server;
+	uint8_t saved[8192], buf[10];
+	size_t room, len;
+
+	if (!ours(&variant->mode))
+		return;
+	ASSERT_EQ(ktls_send(c, "data", 4, 0), 4);
+	ASSERT_TRUE(ktls_conn_in(s, &room));
+	EXPECT_EQ(ktls_conn_save(s, saved, sizeof(saved), 0), -EBUSY);
+	ASSERT_OK(ktls_conn_received(s, -ECANCELED));
+	EXPECT_GT(ktls_conn_save(s, NULL, 0, 0), 0);
+	while (move(c, s, 1000))
+		;
+	ASSERT_EQ(ktls_recv(s, buf, sizeof(buf), 0), 4);
+	/* the end of it here: no call does anything any more */
+	ASSERT_GT(ktls_conn_save(s, saved, sizeof(saved), 0), 0);
+	EXPECT_EQ(ktls_conn_received(s, 1), -KTLS_E_STATE);
+	EXPECT_EQ(ktls_conn_early_read(s, buf, 1), -KTLS_E_STATE);
+	EXPECT_EQ(ktls_conn_raw_end(s, 1), -KTLS_E_STATE);
+	EXPECT_FALSE(ktls_conn_in(s, &room));
+	EXPECT_FALSE(ktls_conn_out(s, &len));
 }
 
 /* An alert behind what is lent, of a failure of the other direction */

@@ -1788,13 +1788,14 @@ int ktls_conn_raw_end(struct ktls_conn *conn, ssize_t n) KTLS_MUST_CHECK;
 int ktls_conn_data(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
 
 /*
- * Where user space receives: where to put what comes from the socket, and how
- * much came (0: the stream has ended; -EINVAL: more than there was room for).
- * Then ktls_recv() until it says -EAGAIN.  NULL: no room, or not ours.  The
- * room stays where it is until the next ktls_conn_in().
+ * Where user space receives: where to put what comes from the socket, and what
+ * came of it, bytes (0: the stream has ended; -EINVAL: more than there was room
+ * for) or -errno (none).  Then ktls_recv() until it says -EAGAIN.  NULL: no
+ * room, or not ours.  The room stays where it is until the next ktls_conn_in();
+ * while it is out, ktls_conn_save() is -EBUSY.
  */
 void *ktls_conn_in(struct ktls_conn *conn, size_t *len) KTLS_MUST_CHECK;
-int ktls_conn_received(struct ktls_conn *conn, size_t len) KTLS_MUST_CHECK;
+int ktls_conn_received(struct ktls_conn *conn, ssize_t n) KTLS_MUST_CHECK;
 /*
  * Where user space sends: what is to be written to the socket next (NULL:
  * nothing), which stays where it is until ktls_conn_sent() tells how much of it
@@ -1964,7 +1965,7 @@ uint8_t ktls_conn_alert(const struct ktls_conn *conn);
  * this end is spent: of two who send one would reuse the other's keys.  Its
  * secrets are wiped, each call but ktls_conn_free(), ktls_conn_info(),
  * ktls_conn_alert() and ktls_conn_fd() is -KTLS_E_STATE (ktls_conn_kernel(),
- * ktls_conn_events(): 0), and the socket is to be closed here, not shut down.
+ * ktls_conn_events(): 0; ktls_conn_in(), ktls_conn_out(): NULL), and the socket is to be closed here, not shut down.
  * Otherwise nothing has changed; call it with @size 0 to learn the size, which
  * is 1 to 3 KiB where the kernel carries both directions.
  *
