@@ -134,6 +134,11 @@ int crypto_nonce(const struct crypto *crypto, void *buf, size_t len)
 	return nonces_take(crypto->nonces, buf, len);
 }
 
+bool crypto_inherited(const struct crypto *crypto)
+{
+	return nonces_inherited(crypto->nonces);
+}
+
 /* ---- AEAD -------------------------------------------------------------- */
 
 int aead_set(struct aead *a, const struct crypto *crypto, enum aead_id id,

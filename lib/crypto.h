@@ -39,6 +39,8 @@ bool crypto_has_sigscheme(const struct crypto *crypto,
 int crypto_random(void *buf, size_t len);
 /* The same, cheaper, for what is sent and used for no key (nonces.h) */
 int crypto_nonce(const struct crypto *crypto, void *buf, size_t len);
+/* Made before fork(2), by a parent of this process; or nobody can know */
+bool crypto_inherited(const struct crypto *crypto);
 
 /* ---- hashes ------------------------------------------------------------ */
 

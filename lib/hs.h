@@ -403,7 +403,9 @@ void limit_tx_keys(struct ktls_hs *hs);
 void limit_rx_keys(struct ktls_hs *hs);
 /* ... and in early data */
 void limit_rx_early(struct ktls_hs *hs);
-size_t limit_tx_early(const struct ktls_hs *hs);
+void limit_tx_early(struct ktls_hs *hs);
+/* 1.2: a session with this MaxFragmentLength (0: none) can be resumed here */
+bool limit_resumes(const struct ktls_config *cfg, uint8_t code);
 
 /* ---- GREASE (hs_grease.c) ---------------------------------------------- */
 

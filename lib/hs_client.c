@@ -263,6 +263,7 @@ int client_take_alpn(struct ktls_hs *hs, struct slice list)
 		if (!slice_eq(rd_opaque(&ours, 1), chosen))
 			continue;
 		memcpy(hs->info.alpn, chosen.p, chosen.len);
+		hs->info.alpn[chosen.len] = 0;
 		return 0;
 	}
 	return -KTLS_E_ALPN_CHOICE;

@@ -49,6 +49,7 @@ static int retry(struct ktls_hs *hs, const struct server_hello *m)
 	/* 4.3.12: the second hello is in the open again */
 	early_reject(hs);
 	record_free(&hs->tx);
+	hs->tx.pad = hs->config->padding;
 	if (ext_has(e, EXT_KEY_SHARE))
 		err = new_share(hs, e->share_group);
 	wr_slice(&c->cookie, e->cookie);
@@ -129,6 +130,7 @@ int c13_encrypted_extensions(struct ktls_hs *hs, struct slice body)
 	struct exts e;
 	int err = parse_encrypted_extensions(body, hs->client.asked, &e);
 
+	*hs->info.alpn = 0;	/* of early data, if it was offered */
 	if (!err && ext_has(&e, EXT_ALPN))
 		err = client_take_alpn(hs, e.alpn);
 	if (!err)

@@ -6,12 +6,6 @@
 
 #include "replay.h"
 
-/*
- * Content of a record, sealed not more than 16384: a server that has asked for
- * another hello skips it as if it were in the open, and libssl's is strict then
- */
-#define EARLY_RECORD	(RECORD_PLAIN_MAX - RECORD_EXPANSION_MAX)
-
 /* The secret that both ends have from the PSK and the ClientHello alone */
 static int early_secret(struct ktls_hs *hs, enum hash_id hash,
 			const struct secret *hello, struct secret *out)
@@ -64,6 +58,7 @@ static int hello_hash(const struct ktls_hs *hs, enum hash_id hash,
 /* Its suite is the ticket's, whatever the server will choose */
 int early_begin(struct ktls_hs *hs)
 {
+	const struct session *session;
 	const struct suite *suite;
 	struct traffic_keys keys;
 	struct secret hello, secret;
@@ -72,7 +67,9 @@ int early_begin(struct ktls_hs *hs)
 	if (!hs->early.offered)
 		return 0;
 	hs->early.begun = true;
-	suite = suite_find(hs->client.psks[0].session->suite);
+	session = hs->client.psks[0].session;
+	suite = suite_find(session->suite);
+	strcpy(hs->info.alpn, session->alpn);
 	err = hs_send_ccs(hs);
 	if (!err)
 		err = hello_hash(hs, suite->hash, &hello);
@@ -83,6 +80,7 @@ int early_begin(struct ktls_hs *hs)
 	if (!err)
 		err = record_set_key(&hs->tx, hs->config->crypto, suite,
 				     &keys, true);
+	limit_tx_early(hs);
 	wipe(&secret, sizeof(secret));
 	wipe(&keys, sizeof(keys));
 	return err;
@@ -146,10 +144,8 @@ ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf, size_t len)
 		size_t n = len - done;
 		int err;
 
-		if (n > limit_tx_early(hs))
-			n = limit_tx_early(hs);
-		if (n > EARLY_RECORD)
-			n = EARLY_RECORD;
+		if (n > record_max(&hs->tx))
+			n = record_max(&hs->tx);
 		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
 				  n, &hs->out);
 		if (err)
@@ -177,14 +173,19 @@ static bool first_time(const struct ktls_hs *hs, uint64_t now)
 	const uint8_t *id = hs->psk.binder.b;
 	uint64_t until = now / 1000 + 2 * REPLAY_WINDOW / 1000 + 1;
 
+	/* who made the ticket sees to it that it is used so once, in his way */
+	if (memcmp(hs->session.maker, cfg->maker, MAKER_LEN))
+		return false;
 	/* of tickets for one use, too: a store may bring back what it gave */
 	if (cfg->hooks.early_first)
 		return cfg->hooks.early_first(cfg->arg, id, REPLAY_ID_LEN,
 					      until) == 1;
-	if (cfg->flags & KTLS_F_SINGLE_USE)
+	if (cfg->store.take && cfg->flags & KTLS_F_SINGLE_USE)
 		return true;	/* the ticket is gone from the store */
-	/* who made the ticket is the one that may accept early data with it */
-	return !memcmp(hs->session.maker, cfg->maker, MAKER_LEN) &&
+	/* of our own memory each child of fork(2) has a copy */
+	if (crypto_inherited(cfg->crypto))
+		return false;
+	return cfg->flags & KTLS_F_SINGLE_USE ||
 	       replay_first(cfg->replay, id, now);
 }
 

@@ -8,6 +8,11 @@
 
 #define WIRE_MIN	64	/* RFC 8449 4 */
 #define CODE_MAX	4	/* MaxFragmentLength: 2^9 to 2^12 */
+/*
+ * Of early data, sealed not more than 16384: a server that has asked for
+ * another hello skips it as if it were in the open, and libssl's is strict then
+ */
+#define EARLY_RECORD	(RECORD_PLAIN_MAX - RECORD_EXPANSION_MAX)
 
 static uint16_t fragment_of(uint8_t code)
 {
@@ -57,8 +62,7 @@ static void set_limits(struct ktls_hs *hs, uint16_t tx, uint16_t rx)
 
 void limit_tx_keys(struct ktls_hs *hs)
 {
-	if (hs->limit.tx)
-		hs->tx.max = hs->limit.tx;
+	hs->tx.max = hs->limit.tx;
 }
 
 void limit_rx_keys(struct ktls_hs *hs)
@@ -79,12 +83,12 @@ void limit_rx_early(struct ktls_hs *hs)
 		hs->rx.max = RECORD_PLAIN_MAX;
 }
 
-size_t limit_tx_early(const struct ktls_hs *hs)
+/* With its padding */
+void limit_tx_early(struct ktls_hs *hs)
 {
-	size_t max = record_max(&hs->tx), own = hs->config->max_fragment ?
-			fragment_of(hs->config->max_fragment) : max;
+	uint8_t code = hs->config->max_fragment;
 
-	return own < max ? own : max;
+	hs->tx.max = code ? fragment_of(code) : EARLY_RECORD;
 }
 
 /* RFC 8449 4: of protected records alone */
@@ -121,7 +125,7 @@ void limit_offer(const struct ktls_hs *hs, struct exts *e)
 	const struct ktls_config *cfg = hs->config;
 
 	e->max_fragment = cfg->max_fragment;
-	e->record_limit = our_wire(cfg, cfg->max_version);
+	e->record_limit = our_wire(cfg, hs_max_version(hs));
 	if (cfg->max_fragment)
 		e->set |= EXT_BIT(EXT_MAX_FRAGMENT_LENGTH);
 	if (cfg->record_limit)
@@ -156,6 +160,11 @@ static bool can_keep(const struct ktls_config *cfg, uint16_t tx)
 {
 	return tx >= RECORD_PLAIN_MAX || cfg->tx != KTLS_PATH_KERNEL ||
 	       !cfg->caps.max_payload_error;
+}
+
+bool limit_resumes(const struct ktls_config *cfg, uint8_t code)
+{
+	return !code || can_keep(cfg, fragment_of(code));
 }
 
 static int choose_sizes(struct ktls_hs *hs, uint16_t theirs)

@@ -11,7 +11,8 @@
 /* Of a whole page; a child of fork(2) finds zeros, hence nothing left */
 struct page {
 	size_t left;
-	uint8_t b[4096 - sizeof(size_t)];	/* the last @left are unused */
+	size_t made_here;
+	uint8_t b[4096 - 2 * sizeof(size_t)];	/* the last @left are unused */
 };
 
 struct nonces {
@@ -40,8 +41,10 @@ struct nonces *nonces_new(void)
 	if (!n)
 		return NULL;
 	n->page = page_new();
-	if (n->page && !pthread_mutex_init(&n->lock, NULL))
+	if (n->page && !pthread_mutex_init(&n->lock, NULL)) {
+		n->page->made_here = 1;
 		return n;
+	}
 	if (n->page)
 		munmap(n->page, sizeof(*n->page));
 	free(n);
@@ -56,6 +59,11 @@ void nonces_free(struct nonces *n)
 	munmap(n->page, sizeof(*n->page));
 	pthread_mutex_destroy(&n->lock);
 	free(n);
+}
+
+bool nonces_inherited(const struct nonces *n)
+{
+	return !n || !n->page->made_here;
 }
 
 static int refill(struct page *p)

@@ -13,6 +13,7 @@
 #ifndef KTLS_NONCES_H
 #define KTLS_NONCES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct nonces;
@@ -21,6 +22,8 @@ struct nonces;
 struct nonces *nonces_new(void);
 void nonces_free(struct nonces *n);		/* wipes; NULL is fine */
 
+/* Made by a parent of this process; NULL: that cannot be known */
+bool nonces_inherited(const struct nonces *n);
 /* 0 or -KTLS_E_CRYPTO; @n may be NULL */
 int nonces_take(struct nonces *n, void *buf, size_t len);
 

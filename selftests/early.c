@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../lib/conn.h"
 #include "../lib/replay.h"
@@ -201,6 +203,70 @@ TEST_F(early, longer_than_records_are_to_be)
 	EXPECT_EQ(record_max(&self->c->tx), 63);
 	EXPECT_EQ(record_max(&self->s->tx), 999);
 	EXPECT_EQ(record_max(&self->c->rx), 999);
+}
+
+/* Sealed records of the flight: none longer than @max */
+static void check_lengths(FIXTURE_DATA(early) *self, size_t max)
+{
+	const struct bytes *b = &self->flight;
+	size_t sealed = 0;
+
+	for (size_t at = 0; at < b->len; ) {
+		size_t len = (size_t)(b->b[at + 3] << 8 | b->b[at + 4]);
+
+		if (b->b[at] == CT_DATA) {
+			sealed++;
+			EXPECT_LE(len, max);
+		}
+		at += RECORD_HEADER + len;
+	}
+	EXPECT_GT(sealed, (size_t)1);
+}
+
+/* Nor is what pads them */
+TEST_F(early, padded)
+{
+	static const struct { unsigned int padding, fragment; size_t max; }
+	rows[] = {
+		{ 468, 0, 16384 }, { 16384, 0, 16384 },
+		{ 1024, 512, 512 + 1 + 16 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		ktls_config_put(self->client);
+		self->client = CLIENT13(.early_data = MAX,
+					.padding = rows[i].padding,
+					.max_fragment = rows[i].fragment);
+		ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+		ASSERT_OK(ktls_hs_new(&self->c, self->client, "localhost"));
+		ASSERT_EQ(sent(self, MAX), MAX);
+		bytes_take(&self->flight, self->c);
+		check_lengths(self, rows[i].max);
+		self->flight.len = 0;
+		ktls_hs_free(self->c);
+		self->c = NULL;
+	}
+}
+
+/* 4.3.12: what goes along with the hello is the ticket's protocol */
+TEST_F(early, of_the_tickets_protocol)
+{
+	struct ktls_config *to = SERVER(.alpn = "h2");
+	struct ktls_info info;
+
+	ktls_config_put(self->client);
+	self->client = CLIENT13(.early_data = MAX, .alpn = "h2,http/1.1");
+	use_server(self, SERVER(.alpn = "http/1.1"));
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	share_keys(self->server, to);
+	use_server(self, to);
+	begin(self);
+	ktls_hs_info(self->c, &info);
+	EXPECT_STREQ(info.alpn, "http/1.1");
+	ASSERT_EQ(sent(self, 100), 100);
+	finish(self, KTLS_EARLY_REJECTED);
+	ktls_hs_info(self->c, &info);
+	EXPECT_STREQ(info.alpn, "h2");
 }
 
 TEST_F(early, no_more_than_the_ticket_allows)
@@ -513,6 +579,42 @@ TEST_F(early, replayed_to_another)
 		ktls_config_put(a);
 		ktls_config_put(b);
 	}
+}
+
+/* Of one memory each child has a copy, which the others do not write to */
+TEST_F(early, replayed_to_children)
+{
+	record(self);
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+		int status;
+
+		ASSERT_GE(pid, 0);
+		if (!pid)
+			_exit(play(self, self->server));
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		/* who asks is told by what all of them ask, which this is not */
+		EXPECT_EQ(status, variant->strategy == ASKED ? 1 << 8 : 0);
+	}
+	EXPECT_TRUE(play(self, self->server));
+}
+
+/* Two with the same keys, each of which knows of one way alone */
+TEST_F(early, replayed_to_another_way)
+{
+	struct ktls_config *to = SERVER13(.early_data = MAX,
+			.arg = &self->seen, .hooks = variant->strategy ==
+			ASKED ? NULL : &hooks);
+
+	if (variant->strategy == SINGLE_USE) {
+		ktls_config_put(to);
+		return;
+	}
+	share_keys(self->server, to);
+	record(self);
+	EXPECT_TRUE(play(self, self->server));
+	EXPECT_FALSE(play(self, to));
+	ktls_config_put(to);
 }
 
 struct fleet {

@@ -100,6 +100,29 @@ TEST_F(padded, handshake)
 	run(&self->two, variant);
 }
 
+/* Nor does a server that asks for another hello do away with it */
+TEST(retried)
+{
+	struct feed f = { 0 };
+	struct bytes b = { 0 };
+	struct two t;
+
+	two_begin(&t, KTLS_OPTS(.role = KTLS_CLIENT, USER, .padding = 468),
+		  KTLS_OPTS(.role = KTLS_SERVER, USER,
+			    .flags = KTLS_F_COOKIE | KTLS_F_NO_TICKETS),
+		  "localhost");
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(turn(t.client, t.server, 1, 16384), 0);
+		b.len = 0;
+		bytes_take(&b, t.server);
+		f = (struct feed){ .hs = t.client };
+		ASSERT_EQ(feed(&f, b.b, b.len, 0), b.len);
+	}
+	EXPECT_GE(turn(t.client, t.server, 468, 16384), 1);
+	two_agree(&t);
+	two_end(&t);
+}
+
 /* ---- data, alerts and new keys ------------------------------------------ */
 
 static void check_waiting(int fd, size_t unit, size_t max, size_t records)

@@ -1002,6 +1002,9 @@ struct ktls_opts {
 	 *    by memory of those it has accepted (8.2), 24,576 in 20 s: other
 	 *    servers with the same ticket keys, and this one when it has
 	 *    started again, resume the session and reject the early data.
+	 * What one process remembers is no memory of its children: after
+	 * fork(2) they reject it where it is this config's own, of sessions
+	 * without a session_store or of early data.
 	 */
 	size_t early_data;
 
@@ -1563,8 +1566,9 @@ static inline void ktls_hs_info(const struct ktls_hs *hs,
  * client: send early data (opts.early_data), from ktls_hs_new() until the
  * handshake is done or the server is known to reject it.  Returns the bytes
  * taken, fewer than @len where the ticket allows no more; -KTLS_E_STATE: none
- * can be sent (no ticket that allows it, rejected, done); or the failure.
- * ktls_info.early_data says what became of it: who rejects it has not read it,
+ * can be sent (no ticket that allows it, rejected, done); or the failure.  It
+ * is data of the protocol that the ticket's connection had: ktls_info.alpn says
+ * it until the server's choice is known.  ktls_info.early_data says what became of it: who rejects it has not read it,
  * and the library does not send it again.
  */
 ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf,
