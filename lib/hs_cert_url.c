@@ -42,7 +42,7 @@ int cert_url_send(struct ktls_hs *hs)
 void cert_url_agree(struct ktls_hs *hs, const struct exts *asked)
 {
 	hs->server.cert_urls = hs->config->hooks.cert_url &&
-			       hs->config->verify != KTLS_VERIFY_NONE &&
+			       server_asks(hs) &&
 			       ext_has(asked, EXT_CLIENT_CERTIFICATE_URL);
 }
 

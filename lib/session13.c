@@ -12,7 +12,11 @@
 #define TICKETS_KEPT	4
 #define LIFETIME_MAX	604800
 
-#define NAME_LEN	32	/* of a ticket that is good for one use */
+/*
+ * Of a ticket that is good for one use.  Our session ids, which anybody can
+ * see, stand in the same store, and are longer.
+ */
+#define NAME_LEN	(SESSION_ID_MAX - 1)
 
 static const struct slice ticket_aad = { (const uint8_t *)"ticket 1.3", 10 };
 
@@ -45,7 +49,7 @@ static uint32_t time_left(const struct session *s)
 /* Beside what 1.2 keeps under the bare name */
 bool session13_key(struct wr *w, const char *peer_name)
 {
-	wr_u8(w, '3');
+	wr_u8(w, 0);	/* in no name */
 	wr_slice(w, slice_str(peer_name));
 	return wr_ok(w);
 }

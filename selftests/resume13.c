@@ -79,6 +79,21 @@ TEST_F(resume, each_handshake_brings_another_ticket)
 	}
 }
 
+/* Sessions of both versions stand in one cache, and not in each other's place */
+TEST_F(resume, names)
+{
+	uint8_t buf[4096];
+
+	USE_CLIENT(.verify = KTLS_VERIFY_NONE);
+	USE_SERVER(0, .max_version = KTLS_TLS12);
+	ASSERT_EQ(shake_named(self->client, self->server, "3localhost", NULL),
+		  FULL);
+	EXPECT_GT(ktls_session_export(self->client, "3localhost", buf,
+				      sizeof(buf)), 0);
+	EXPECT_EQ(ktls_session_export(self->client, "localhost", buf,
+				      sizeof(buf)), 0);
+}
+
 /* Two after a full one, one after another, and none is used twice */
 TEST_F(resume, a_ticket_is_used_once)
 {

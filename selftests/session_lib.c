@@ -121,8 +121,9 @@ int move_session(struct ktls_config *from, struct ktls_config *to)
 
 static struct shelved *find(struct shelf *s, const void *id, size_t id_len)
 {
-	for (size_t i = 0; i < SHELF_MAX && id_len == 32; i++)
-		if (s->at[i].len && !memcmp(s->at[i].id, id, 32))
+	for (size_t i = 0; i < SHELF_MAX; i++)
+		if (s->at[i].len && s->at[i].id_len == id_len &&
+		    !memcmp(s->at[i].id, id, id_len))
 			return &s->at[i];
 	return NULL;
 }
@@ -133,7 +134,7 @@ static int shelf_put(void *arg, const void *id, size_t id_len,
 	struct shelf *s = arg;
 	struct shelved *e;
 
-	EXPECT_EQ(id_len, 32);
+	ASSERT_LE(id_len, sizeof(e->id));
 	ASSERT_LE(len, KTLS_SESSION_SIZE);
 	pthread_mutex_lock(&s->lock);
 	s->stored++;
@@ -142,6 +143,7 @@ static int shelf_put(void *arg, const void *id, size_t id_len,
 		e = &s->at[s->n++ % SHELF_MAX];
 	if (!s->store_error) {
 		memcpy(e->id, id, id_len);
+		e->id_len = id_len;
 		memcpy(e->b, session, len);
 		e->len = len;
 		e->expires = expires;

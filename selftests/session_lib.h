@@ -52,6 +52,7 @@ struct shelf {
 	size_t n;
 	struct shelved {
 		uint8_t id[32];
+		size_t id_len;
 		uint8_t b[KTLS_SESSION_SIZE];
 		size_t len;		/* 0: free */
 		uint64_t expires;

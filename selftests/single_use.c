@@ -6,6 +6,8 @@
 #include "harness.h"
 #include "session_lib.h"
 
+#define NAME	31	/* of a ticket */
+
 #define THREADS	8
 #define ROUNDS	10
 
@@ -32,8 +34,9 @@ static ssize_t take(void *arg, const void *id, size_t id_len, void *buf,
 	EXPECT_EQ(size, KTLS_SESSION_SIZE);
 	pthread_mutex_lock(&s->lock);
 	s->fetched++;
-	for (size_t i = 0; i < SHELF_MAX && id_len == 32; i++) {
-		if (!s->at[i].len || memcmp(s->at[i].id, id, 32))
+	for (size_t i = 0; i < SHELF_MAX; i++) {
+		if (!s->at[i].len || s->at[i].id_len != id_len ||
+		    memcmp(s->at[i].id, id, id_len))
 			continue;
 		memcpy(buf, s->at[i].b, s->at[i].len);
 		len = (ssize_t)s->at[i].len;
@@ -146,7 +149,8 @@ TEST_F(single, not_by_id)
 		return;
 	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
 	ASSERT_GT(self->shelf.at[0].len, (size_t)0);
-	m.session_id = (struct slice){ self->shelf.at[0].id, 32 };
+	m.session_id = (struct slice){ self->shelf.at[0].id,
+				       self->shelf.at[0].id_len };
 	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
 	strcpy(s->info.server_name, "localhost");
 	EXPECT_FALSE(session_resume(s, &m));
@@ -159,7 +163,7 @@ TEST_F(single, not_by_id)
 TEST_F(single, not_all_names)
 {
 	static const uint8_t mode = 1;	/* psk_dhe_ke */
-	uint8_t identities[8 * (2 + 32 + 4)] = { 0 };
+	uint8_t identities[8 * (2 + NAME + 4)] = { 0 };
 	struct client_hello m = {
 		.exts.set = EXT_BIT(EXT_PRE_SHARED_KEY),
 		.exts.psk_modes = { &mode, 1 },
@@ -170,7 +174,7 @@ TEST_F(single, not_all_names)
 	if (!variant->store)
 		return;
 	for (size_t i = 0; i < 8; i++)
-		identities[i * (2 + 32 + 4) + 1] = 32;
+		identities[i * (2 + NAME + 4) + 1] = NAME;
 	ASSERT_OK(ktls_hs_new(&s, self->server, NULL));
 	s->group = self->server->groups[0];
 	ASSERT_OK(psk_choose(s, &m));
