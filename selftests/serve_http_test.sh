@@ -256,6 +256,14 @@ conditions()
 	EOT
 	is "tag before date" "$(code -H 'If-None-Match: "a"' \
 		-H "If-Modified-Since: $at" /digits)" 200
+	is "two before date" "$(code -H 'If-None-Match: "a"' \
+		-H 'If-None-Match: "b"' -H "If-Modified-Since: $at" /digits)" 200
+	is "two before date" "$(code -H 'If-Match: "a"' -H "If-Match: $tag" \
+		-H "If-Unmodified-Since: $past" /digits)" 200
+	is "blanks behind" "$(raw 'GET /digits HTTP/1.1\r\nHost: x\r
+If-Match: * \t \r\nConnection: close\r\n\r\n')" 200
+	is "blanks behind the last" "$(raw 'GET /digits HTTP/1.1\r\nHost: x\r
+Connection: close\r\nRange: bytes=0-1 \r\n\r\n')" 206
 	has "304's fields" "$(head_of -H 'If-None-Match: *' /digits)" "^ETag: "
 	lacks "304's fields" "$(head_of -H 'If-None-Match: *' /digits)" \
 		'^Content-Length: [1-9]'

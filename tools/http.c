@@ -48,6 +48,18 @@ static uint8_t find_field(const struct http_request *r)
 	return i;
 }
 
+/* The parser leaves the blanks behind it (RFC 9112 5.1) */
+static void end_value(struct http_request *r)
+{
+	struct text *t = &r->text;
+
+	if (!r->in_value || r->field == HTTP_FIELD_OTHER)
+		return;
+	while (t->len > r->value[r->field] &&
+	       strchr(" \t", t->buf[t->len - 1]))
+		t->len--;
+}
+
 static int on_field(http_parser *p, const char *at, size_t len)
 {
 	struct http_request *r = p->data;
@@ -55,6 +67,7 @@ static int on_field(http_parser *p, const char *at, size_t len)
 	if (r->head_done)
 		return 0;	/* a trailer, which may hold none of ours */
 	if (r->in_value || !r->fields) {
+		end_value(r);
 		r->in_value = false;
 		r->name_len = 0;
 		if (++r->fields > HTTP_FIELDS_MAX)
@@ -121,6 +134,7 @@ static int on_headers_complete(http_parser *p)
 	struct http_request *r = p->data;
 	int status;
 
+	end_value(r);
 	text_put(&r->text, "", 1);
 	if (r->text.failed)
 		return fail(r, HTTP_STATUS_SERVICE_UNAVAILABLE);
@@ -231,6 +245,11 @@ size_t http_request_feed(struct http_request *r, const char *data, size_t len)
 const char *http_request_target(const struct http_request *r)
 {
 	return r->text.buf ? r->text.buf : "";
+}
+
+bool http_request_has(const struct http_request *r, enum http_field field)
+{
+	return r->value[field];
 }
 
 const char *http_request_field(const struct http_request *r,

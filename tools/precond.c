@@ -34,12 +34,22 @@ static bool listed(const char *list, const char *tag, bool weak)
 	return false;
 }
 
+/* The date that is to decide: not beside tags, of whatever use those are */
+static time_t decisive(const struct http_request *r, enum http_field date,
+		       enum http_field tags)
+{
+	const char *value = http_request_field(r, date);
+
+	if (!value || http_request_has(r, tags))
+		return -1;
+	return http_date_parse(value);
+}
+
 static bool not_modified(const struct http_request *r, const struct entity *e)
 {
 	const char *tags = http_request_field(r, HTTP_FIELD_IF_NONE_MATCH);
-	const char *date = http_request_field(r,
-					      HTTP_FIELD_IF_MODIFIED_SINCE);
-	time_t t = !tags && date ? http_date_parse(date) : -1;
+	time_t t = decisive(r, HTTP_FIELD_IF_MODIFIED_SINCE,
+			    HTTP_FIELD_IF_NONE_MATCH);
 
 	if (tags)
 		return listed(tags, e->tag, true);
@@ -49,9 +59,8 @@ static bool not_modified(const struct http_request *r, const struct entity *e)
 int precond_check(const struct http_request *r, const struct entity *e)
 {
 	const char *tags = http_request_field(r, HTTP_FIELD_IF_MATCH);
-	const char *date = http_request_field(r,
-					      HTTP_FIELD_IF_UNMODIFIED_SINCE);
-	time_t t = !tags && date ? http_date_parse(date) : -1;
+	time_t t = decisive(r, HTTP_FIELD_IF_UNMODIFIED_SINCE,
+			    HTTP_FIELD_IF_MATCH);
 
 	if ((tags && !listed(tags, e->tag, false)) ||
 	    (t != -1 && e->st->st_mtime > t))
@@ -84,7 +93,7 @@ static bool if_range(const struct http_request *r, const struct entity *e)
 	char buf[HTTP_DATE_MAX];
 
 	if (!value)
-		return !(r->repeated & 1u << HTTP_FIELD_IF_RANGE);
+		return !http_request_has(r, HTTP_FIELD_IF_RANGE);
 	if (*value == '"')
 		return !strcmp(value, e->tag);
 	/* changed within the second before: the date proves nothing */
