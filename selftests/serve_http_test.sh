@@ -194,7 +194,6 @@ refused()
 	local x
 
 	small
-	x=$(printf '%09000d' 0)
 	is POST "$(code -d x /digits)" 405
 	has allow "$(head_of -X DELETE /digits)" '^Allow: GET, HEAD$'
 	is "no method" "$(raw 'BREW /digits HTTP/1.1\r\nHost: x\r\n\r\n')" 501
@@ -202,11 +201,20 @@ refused()
 	is "no Host" "$(raw 'GET / HTTP/1.1\r\n\r\n')" 400
 	is "two Hosts" "$(raw 'GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n')" \
 		400
+	for x in 'x y' x/ a@x 'x?' 'x#' x,y 'x\\' '"x"'; do
+		is "Host $x" "$(raw 'GET / HTTP/1.1\r\nHost: %s\r\n\r\n' \
+			"$x")" 400
+	done
+	for x in x x:1 '[::1]:1' ''; do
+		is "Host $x" "$(raw 'GET / HTTP/1.1\r\nHost: %s\r
+Connection: close\r\n\r\n' "$x")" 200
+	done
 	is version "$(raw 'GET / HTTP/2.0\r\nHost: x\r\n\r\n')" 505
 	is "bad encoding" "$(code /%zz)" 400
 	is "short encoding" "$(code /%2)" 400
 	is asterisk "$(raw 'GET * HTTP/1.1\r\nHost: x\r
 Connection: close\r\n\r\n')" 400
+	x=$(printf '%09000d' 0)
 	is "long target" "$(code "/$x")" 414
 	is "long field" "$(code -H "X: $x$x" /)" 431
 	is "many fields" "$(raw 'GET / HTTP/1.1\r\nHost: x\r\n%s\r\n' \
@@ -217,6 +225,11 @@ Content-Length: 65537\r\n\r\n')" 413
 Expect: 100-continue\r\n\r\n')" 417
 	is smuggling "$(raw 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r
 Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n')" 400
+	for x in 'Content-Length : 5' 'Transfer-Encoding : chunked' 'X : y' \
+		'X y: z'; do
+		is "$x" "$(raw 'GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n' \
+			"$x")" 400
+	done
 	is "two lengths" "$(raw 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r
 Content-Length: 2\r\n\r\nx')" 400
 	is "still serves" "$(web /)" index
@@ -357,18 +370,23 @@ Connection: close\r\n\r\nGET /ignored HTTP/1.1\r\n\r\n') | talk | tr -d '\r')
 	is bodies "$(grep -c '^0123456789HTTP/1.1 200' <<<"$answers")" 1
 }
 
-# A body that nobody needs is skipped, whichever way it is framed.
+# A body that nobody needs is skipped, whichever way it is framed. Nothing is
+# behind chunks.
 bodies_skipped()
 {
-	local answers
+	local answers version
 
 	small
-	answers=$(printf 'GET /digits HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r
-\r\nabcdeGET /none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r
-\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r
-Connection: close\r\n\r\n' | talk)
-	is statuses "$(grep -oE 'HTTP/1\.1 [0-9]+' <<<"$answers" |
-		cut -d' ' -f2 | xargs)" "200 404 200"
+	for version in 0 1; do
+		answers=$(printf 'GET /digits HTTP/1.1\r\nHost: x\r
+Content-Length: 5\r\n\r\nabcdeGET /none HTTP/1.%s\r\nHost: x\r
+Connection: keep-alive\r\nTransfer-Encoding: chunked\r
+\r\n3\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n' "$version" |
+			talk)
+		is statuses "$(grep -oE 'HTTP/1\.1 [0-9]+' <<<"$answers" |
+			cut -d' ' -f2 | xargs)" "200 404"
+		has closed "$answers" '^Connection: close'
+	done
 }
 
 # The file becomes shorter than was promised: the client is told by the end.

@@ -48,7 +48,7 @@ static uint8_t find_field(const struct http_request *r)
 	return i;
 }
 
-/* The parser leaves the blanks behind it (RFC 9112 5.1) */
+/* The parser leaves the blanks behind it (RFC 9112 5) */
 static void end_value(struct http_request *r)
 {
 	struct text *t = &r->text;
@@ -64,6 +64,9 @@ static int on_field(http_parser *p, const char *at, size_t len)
 {
 	struct http_request *r = p->data;
 
+	/* which the parser lets pass, and others take for another name: 9112 5.1 */
+	if (memchr(at, ' ', len))
+		return fail(r, HTTP_STATUS_BAD_REQUEST);
 	if (r->head_done)
 		return 0;	/* a trailer, which may hold none of ours */
 	if (r->in_value || !r->fields) {
@@ -107,6 +110,17 @@ static int on_value(http_parser *p, const char *at, size_t len)
 	return 0;
 }
 
+/* Exactly one, which may be empty (RFC 9112 3.2), but by HTTP/1.0 */
+static bool host_is_good(const struct http_request *r)
+{
+	const char *host = http_request_field(r, HTTP_FIELD_HOST);
+
+	if (!host)
+		return !r->parser.http_minor &&
+		       !http_request_has(r, HTTP_FIELD_HOST);
+	return !strpbrk(host, " \t/@?#,\\\"");
+}
+
 /* What can be told from the head alone: the status to refuse with, or 0 */
 static int judge(const struct http_request *r)
 {
@@ -116,9 +130,8 @@ static int judge(const struct http_request *r)
 
 	if (p->http_major != 1)
 		return HTTP_STATUS_HTTP_VERSION_NOT_SUPPORTED;
-	if (r->repeated & 1u << HTTP_FIELD_HOST ||
-	    (p->http_minor && !r->value[HTTP_FIELD_HOST]))
-		return HTTP_STATUS_BAD_REQUEST;	/* 9112 3.2 */
+	if (!host_is_good(r))
+		return HTTP_STATUS_BAD_REQUEST;
 	if (p->method != HTTP_GET && p->method != HTTP_HEAD)
 		return HTTP_STATUS_METHOD_NOT_ALLOWED;
 	if (p->flags & F_CONTENTLENGTH && p->content_length > HTTP_BODY_MAX)
@@ -142,7 +155,8 @@ static int on_headers_complete(http_parser *p)
 	if (status)
 		return fail(r, status);
 	r->head_done = true;
-	r->keep_alive = http_should_keep_alive(p);
+	/* who is before us may see the end of chunks elsewhere (9112 6.1) */
+	r->keep_alive = http_should_keep_alive(p) && !(p->flags & F_CHUNKED);
 	return 0;
 }
 
