@@ -367,6 +367,29 @@ range_ignored()
 	has message "$out" 'HTTP 416'
 }
 
+# What has a hole is not taken for all that was asked for
+another_range()
+{
+	local range
+
+	answers
+	answer part 'HTTP/1.1 206 Partial Content\r
+Content-Range: bytes 4-5/10\r\nContent-Length: 2\r\n\r\nok'
+	for range in 4-5 4- 4-9 -6; do
+		is "range $range" "$(get -r "$range" /part)" ok
+	done
+	for range in 0-5 5-5 5- -7 -5 -40; do
+		gets 5 -r "$range" -o "$dir/got" /part
+		has "range $range" "$out" 'another part came'
+	done
+	gets 5 -o "$dir/got" /part
+	has "no range" "$out" 'only a part came'
+	answer part 'HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\n\r\nok'
+	gets 5 -r 4-5 -o "$dir/got" /part
+	has "no Content-Range" "$out" 'another part came'
+	is files "$(find "$dir" -name 'got*')" ''
+}
+
 # By another process, by id and by ticket; what is of no use is no obstacle
 sessions()
 {
@@ -508,4 +531,4 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
 run_tests usage no_connection verification verbose output atomically \
 	one_at_a_time statuses truncated silent redirects range_ignored \
-	sessions sessions_at_once tickets tickets_of_others early_data
+	another_range sessions sessions_at_once tickets tickets_of_others early_data

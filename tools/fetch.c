@@ -23,10 +23,11 @@ struct answer {
 	http_parser parser;
 	struct fetch *f;
 	bool in_value;
-	bool is_location;
 	char name[16];		/* of the field being read, cut */
 	size_t name_len;
-	size_t location_len;
+	char *value;		/* ... where it is kept, or NULL */
+	size_t value_len, value_max;
+	char range[64];		/* Content-Range */
 	bool begun;		/* something has come */
 	bool done;
 	int error;		/* a STATUS_*, complained about */
@@ -38,7 +39,7 @@ static int on_begin(http_parser *p)
 {
 	struct answer *a = p->data;
 
-	a->f->location[0] = '\0';
+	a->f->location[0] = a->range[0] = '\0';
 	return 0;
 }
 
@@ -56,27 +57,58 @@ static int on_field(http_parser *p, const char *at, size_t len)
 	return 0;
 }
 
+static bool is_named(const struct answer *a, const char *name)
+{
+	return a->name_len == strlen(name) &&
+	       !strncasecmp(a->name, name, a->name_len);
+}
+
+static void begin_value(struct answer *a)
+{
+	a->in_value = true;
+	a->value_len = 0;
+	a->value = NULL;
+	if (is_named(a, "Location")) {
+		a->value = a->f->location;
+		a->value_max = URL_MAX;
+	} else if (is_named(a, "Content-Range")) {
+		a->value = a->range;
+		a->value_max = sizeof(a->range);
+	}
+}
+
 static int on_value(http_parser *p, const char *at, size_t len)
 {
 	struct answer *a = p->data;
-	char *to = a->f->location;
 
-	if (!a->in_value) {
-		a->is_location = a->name_len == 8 &&
-				 !strncasecmp(a->name, "Location", 8);
-		a->location_len = 0;
-	}
-	a->in_value = true;
-	if (!a->is_location)
+	if (!a->in_value)
+		begin_value(a);
+	if (!a->value)
 		return 0;
-	if (len >= URL_MAX - a->location_len) {
-		complain("redirected to a URL that is too long");
+	if (len >= a->value_max - a->value_len) {
+		complain(a->value == a->range ? "malformed answer: its range" :
+			 "redirected to a URL that is too long");
 		return a->error = STATUS_TRANSFER;
 	}
-	memcpy(to + a->location_len, at, len);
-	a->location_len += len;
-	to[a->location_len] = '\0';
+	memcpy(a->value + a->value_len, at, len);
+	a->value_len += len;
+	a->value[a->value_len] = '\0';
 	return 0;
+}
+
+/* Does a part begin where it was asked to? */
+static bool is_asked_for(const char *asked, const char *range)
+{
+	unsigned long long first, last, size, n;
+	int found = sscanf(range, "bytes %llu-%llu/%llu", &first, &last,
+			   &size);
+
+	if (found < 2)
+		return false;
+	if (*asked != '-')
+		return first == strtoull(asked, NULL, 10);
+	n = strtoull(asked + 1, NULL, 10);
+	return found < 3 || first == (n < size ? size - n : 0);
 }
 
 static bool wanted(const http_parser *p)
@@ -91,6 +123,12 @@ static int on_headers_complete(http_parser *p)
 	if (p->status_code < 200)
 		return 0;	/* 100, 103: the answer is still to come */
 	a->f->status = p->status_code;
+	if (p->status_code == 206 &&
+	    (!a->f->range || !is_asked_for(a->f->range, a->range))) {
+		complain(a->f->range ? "another part came than was asked for" :
+			 "only a part came");
+		return a->error = STATUS_TRANSFER;
+	}
 	if (p->flags & F_CONTENTLENGTH && wanted(p))
 		a->f->output->expected = p->content_length;
 	if (wanted(p))
