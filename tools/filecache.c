@@ -166,7 +166,8 @@ static void look(const struct filecache *c, struct file *f)
 	f->looked_at = c->now;
 	f->type = mime_type(f->name);
 	etag(f->tag, &f->st, NULL);
-	http_date(f->st.st_mtime, f->date);
+	/* not after the answer's own (RFC 9110 8.8.2.1) */
+	http_date(f->st.st_mtime < f->seen ? f->st.st_mtime : f->seen, f->date);
 }
 
 static struct file *new_file(const char *name, size_t len, uint64_t hash)

@@ -280,8 +280,10 @@ char *http_date(time_t t, char *buf)
 {
 	struct tm tm;
 
-	gmtime_r(&t, &tm);
-	strftime(buf, HTTP_DATE_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	/* a file may be of any year: of one that there is no date for, 1970 */
+	if (!gmtime_r(&t, &tm) ||
+	    !strftime(buf, HTTP_DATE_MAX, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		return http_date(0, buf);
 	return buf;
 }
 

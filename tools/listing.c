@@ -152,8 +152,9 @@ static void write_entry(struct text *t, const struct listing *l,
 
 	if (!join(path, l->name, e->name))
 		return;
-	gmtime_r(&e->changed, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
+	if (!gmtime_r(&e->changed, &tm) ||
+	    !strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm))
+		*date = '\0';
 	text_puts(t, "<tr><td><a href=\"");
 	path_encode(t, path);
 	text_printf(t, "%s\">", slash);
