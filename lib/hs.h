@@ -352,11 +352,10 @@ int hs_take_finished(struct ktls_hs *hs, struct slice body);
 bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer);
 int hs_cred_score(const struct cred *cred, const struct exts *peer);
 /*
- * Server: choose among our credentials by what the peer can verify, and @name
- * if not empty; false if none fits its signature algorithms.
+ * Server: hs->cred and its scheme, by what the peer can verify, and whom it
+ * wants; false if none fits its signature algorithms.
  */
-bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
-		    const char *name, bool *named);
+bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer);
 
 const struct sigscheme *hs_offered_scheme(const struct ktls_hs *hs,
 					  uint16_t id);

@@ -31,11 +31,16 @@ const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 					   const struct cred *cred,
 					   enum suite_auth auth,
 					   uint32_t peer);
-/* How well it does for a client, whether or not it is for the name: 0 to 7 */
-int hs12_cred_score(const struct cred *cred, const struct exts *peer,
-		    bool is_for);
-bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
-		      const struct exts *peer, const char *name, bool *named);
+/* What a suite of a client's needs: a credential of @auth, that it can verify */
+struct suite_ask {
+	enum suite_auth auth;
+	const struct exts *peer;
+};
+
+/* How well it does for a client: 0 to 7 */
+int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
+		    const struct exts *peer);
+bool hs12_choose_cred(struct ktls_hs *hs, const struct suite_ask *ask);
 bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
 int hs12_send_certificate(struct ktls_hs *hs);
 int hs12_take_certificate(struct ktls_hs *hs, struct slice body);
@@ -64,8 +69,7 @@ int ecdh_take(struct ktls_hs *hs);
  * Server: a credential that has what the suites of @auth need, and its group.
  * -KTLS_E_NO_SUITE: there is none; -KTLS_E_NO_GROUP: on no common curve.
  */
-int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
-		const struct exts *e, bool *named);
+int ecdh_choose(struct ktls_hs *hs, const struct suite_ask *ask);
 int ecdh_begin(struct ktls_hs *hs);
 /* The curve of any certificate, ephemeral suites' as well */
 bool ecdh_curve_known(const struct cred *cred, const struct exts *e);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hs.h"
+#include "hs_cred.h"
 #include "msg12.h"
 
 /* ---- secrets ----------------------------------------------------------- */
@@ -123,40 +124,32 @@ const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 }
 
 /* The name counts most, then a MUST (7.4.2), then RFC 6066 6 */
-int hs12_cred_score(const struct cred *cred, const struct exts *peer,
-		    bool is_for)
+int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
+		    const struct exts *peer)
 {
-	return 4 * is_for + 2 * hs_cred_verifiable(cred, peer) +
+	return 4 * hs_cred_named(hs, cred) +
+	       2 * hs_cred_verifiable(cred, peer) +
 	       cred_trusted_by(cred, peer->trusted_cas);
 }
 
-bool hs12_choose_cred(struct ktls_hs *hs, enum suite_auth auth,
-		      const struct exts *peer, const char *name, bool *named)
+static int worth(const struct ktls_hs *hs, const struct cred *cred,
+		 const void *arg)
 {
-	const struct ktls_config *cfg = hs->config;
-	int best = -1;
+	const struct suite_ask *ask = arg;
 
-	*named = false;
-	for (size_t i = 0; i < cfg->creds_len; i++) {
-		const struct cred *c = &cfg->creds[i];
-		const struct sigscheme *s =
-			hs12_common_scheme(cfg, c, auth, peer->sigalgs_known);
-		bool is_for;
-		int score;
+	return hs12_common_scheme(hs->config, cred, ask->auth,
+				  ask->peer->sigalgs_known) &&
+	       ecdh_curve_known(cred, ask->peer) ?
+	       hs12_cred_score(hs, cred, ask->peer) : -1;
+}
 
-		if (!s || !ecdh_curve_known(c, peer) ||
-		    (hs->server.only && hs->server.only != c))
-			continue;
-		is_for = *name && cred_is_for(c, name);
-		score = hs12_cred_score(c, peer, is_for);
-		if (score <= best)
-			continue;
-		best = score;
-		*named = is_for;
-		hs->cred = c;
-		hs->scheme = s;
-	}
-	return best >= 0;
+bool hs12_choose_cred(struct ktls_hs *hs, const struct suite_ask *ask)
+{
+	if (!hs_best_cred(hs, worth, ask))
+		return false;
+	hs->scheme = hs12_common_scheme(hs->config, hs->cred, ask->auth,
+					ask->peer->sigalgs_known);
+	return true;
 }
 
 /* ---- Certificate (7.4.2, 7.4.6) ---------------------------------------- */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "hs_cred.h"
+
 /* ---- keys (7.1) -------------------------------------------------------- */
 
 int hs_handshake_secrets(struct ktls_hs *hs, const struct kex_secret *kex)
@@ -89,34 +91,23 @@ int hs_cred_score(const struct cred *cred, const struct exts *peer)
 	       cred_issued_by(cred, peer->authorities);
 }
 
-bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer,
-		    const char *name, bool *named)
+static int worth(const struct ktls_hs *hs, const struct cred *cred,
+		 const void *arg)
 {
-	const struct ktls_config *cfg = hs->config;
-	const bool raw = hs->certs.ours == CERT_RAW;
-	int best = -1;
+	const struct exts *peer = arg;
 
-	*named = false;
-	for (size_t i = 0; i < cfg->creds_len; i++) {
-		const struct cred *c = &cfg->creds[i];
-		const struct sigscheme *s =
-			config_scheme(cfg, c, peer->sigalgs_known);
-		bool is_for;
-		int score;
+	if (cred->raw != (hs->certs.ours == CERT_RAW) ||
+	    !config_scheme(hs->config, cred, peer->sigalgs_known))
+		return -1;
+	return 4 * hs_cred_named(hs, cred) + hs_cred_score(cred, peer);
+}
 
-		if (!s || c->raw != raw ||
-		    (hs->server.only && hs->server.only != c))
-			continue;
-		is_for = *name && cred_is_for(c, name);
-		score = 4 * is_for + hs_cred_score(c, peer);
-		if (score <= best)
-			continue;
-		best = score;
-		*named = is_for;
-		hs->cred = c;
-		hs->scheme = s;
-	}
-	return best >= 0;
+bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer)
+{
+	if (!hs_best_cred(hs, worth, peer))
+		return false;
+	hs->scheme = config_scheme(hs->config, hs->cred, peer->sigalgs_known);
+	return true;
 }
 
 /* ---- Certificate (4.5.1) ----------------------------------------------- */

@@ -29,8 +29,7 @@ int cert_type_take(struct ktls_hs *hs, const struct exts *e);
  * Server: its credential, the type of the client's, and the answer.
  * -KTLS_E_CERT_TYPE; -KTLS_E_NO_SIGALG.
  */
-int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch,
-			  bool *named);
+int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch);
 int cert_type_choose_peer(struct ktls_hs *hs, const struct exts *ch);
 void cert_type_answer(const struct ktls_hs *hs, const struct exts *ch,
 		      struct exts *e);

@@ -90,8 +90,7 @@ static struct slice asked(const struct exts *ch, enum ext_id id,
 }
 
 /* The first of the client's types for which there is a credential that fits */
-int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch,
-			  bool *named)
+int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch)
 {
 	struct slice given = types_given(hs->config);
 	struct slice list = asked(ch, EXT_SERVER_CERTIFICATE_TYPE,
@@ -103,7 +102,7 @@ int cert_type_choose_cred(struct ktls_hs *hs, const struct exts *ch,
 			continue;
 		common = true;
 		hs->certs.ours = list.p[i];
-		if (hs_choose_cred(hs, ch, hs->info.server_name, named))
+		if (hs_choose_cred(hs, ch))
 			return 0;
 	}
 	return common ? -KTLS_E_NO_SIGALG : -KTLS_E_CERT_TYPE;

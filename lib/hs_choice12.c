@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the server of TLS 1.2 chooses: suite, group and credential */
 #include "hs.h"
+#include "hs_cred.h"
 
 static bool is_ec(const struct group *group)
 {
@@ -53,15 +54,16 @@ static const struct group *choose_group(const struct ktls_hs *hs,
 
 /* Group and credential for a suite that the client has, too */
 static int choose_for(struct ktls_hs *hs, const struct suite *s,
-		      const struct exts *e, bool *named)
+		      const struct exts *e)
 {
+	const struct suite_ask ask = { s->auth, e };
+
 	if (s->kex == KEX_ECDH)
-		return ecdh_choose(hs, s->auth, e, named);
+		return ecdh_choose(hs, &ask);
 	hs->group = choose_group(hs, e, s->kex);
 	if (!hs->group)
 		return -KTLS_E_NO_GROUP;
-	return hs12_choose_cred(hs, s->auth, e, hs->info.server_name, named) ?
-	       0 : -KTLS_E_NO_SIGALG;
+	return hs12_choose_cred(hs, &ask) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
 /*
@@ -76,14 +78,15 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct suite *s = common[i];
+		int lacks = choose_for(hs, s, &m->exts);
 		bool named;
-		int lacks = choose_for(hs, s, &m->exts, &named);
 
 		/* what the best of them lacks: numbered in that order */
 		if (lacks < err)
 			err = lacks;
 		if (lacks)
 			continue;
+		named = hs_cred_named(hs, hs->cred);
 		hs->server.named = named;
 		hs->server.ca_known = cred_trusted_by(hs->cred,
 						      m->exts.trusted_cas);

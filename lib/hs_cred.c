@@ -36,24 +36,28 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	return s && type_asked(s, wish->types) ? s : NULL;
 }
 
-/* The first of those that do best; NULL: none fits */
-static const struct cred *choose_first(const struct ktls_config *cfg,
-				       const struct cred_wish *wish)
+bool hs_best_cred(struct ktls_hs *hs, cred_worth *worth, const void *arg)
 {
-	const struct cred *chosen = NULL;
+	const struct ktls_config *cfg = hs->config;
 	int best = -1;
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
-		int is = scheme_for(cfg, c, wish) ?
-			 hs_cred_score(c, &wish->exts) : -1;
+		int is = hs->server.only && hs->server.only != c ? -1 :
+			 worth(hs, c, arg);
 
 		if (is <= best)
 			continue;
 		best = is;
-		chosen = c;
+		hs->cred = c;
 	}
-	return chosen;
+	return best >= 0;
+}
+
+bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred)
+{
+	return *hs->info.server_name && cred_is_for(cred,
+						    hs->info.server_name);
 }
 
 /* ---- the application's choice ------------------------------------------ */
@@ -192,6 +196,15 @@ static bool client_fits(struct ktls_hs *hs, const struct cred *cred,
 	return scheme_for(hs->config, cred, arg);
 }
 
+static int client_worth(const struct ktls_hs *hs, const struct cred *cred,
+			const void *arg)
+{
+	const struct cred_wish *wish = arg;
+
+	return scheme_for(hs->config, cred, wish) ?
+	       hs_cred_score(cred, &wish->exts) : -1;
+}
+
 static bool client_named(struct ktls_hs *hs, const struct cred *cred,
 			 const void *arg)
 {
@@ -208,14 +221,15 @@ int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish,
 		.version = wish->version,
 		.sigalgs = wish->exts.sigalgs,
 		.authorities = wish->exts.authorities,
-		.preferred = choose_first(hs->config, wish),
 		.fits = client_fits,
 		.named = client_named,
 		.arg = wish,
 	};
 	int err = 0;
 
-	hs->cred = choice.preferred;
+	hs->cred = NULL;
+	if (hs_best_cred(hs, client_worth, wish))
+		choice.preferred = hs->cred;
 	if (hs->config->hooks.choose_cred)
 		err = ask_hook(hs, &choice);
 	return hs_then(hs, err, KTLS_WANT_CRED, then);
@@ -250,8 +264,7 @@ static bool server_named(struct ktls_hs *hs, const struct cred *cred,
 			 const void *arg)
 {
 	(void)arg;
-	return *hs->info.server_name && cred_is_for(cred,
-						    hs->info.server_name);
+	return hs_cred_named(hs, cred);
 }
 
 int server_choose_cred(struct ktls_hs *hs, const struct client_hello *m,

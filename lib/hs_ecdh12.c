@@ -4,6 +4,7 @@
  * the place of its ServerKeyExchange.  Who it is shows in its Finished.
  */
 #include "hs.h"
+#include "hs_cred.h"
 
 /* ---- the client -------------------------------------------------------- */
 
@@ -27,38 +28,34 @@ bool ecdh_curve_known(const struct cred *cred, const struct exts *e)
 	       e->groups_known & group_bit(cred->group);
 }
 
-int ecdh_choose(struct ktls_hs *hs, enum suite_auth auth,
-		const struct exts *e, bool *named)
+static int worth(const struct ktls_hs *hs, const struct cred *cred,
+		 const void *arg)
 {
-	const struct ktls_config *cfg = hs->config;
-	const char *name = hs->info.server_name;
-	int best = -1, err = -KTLS_E_NO_SUITE;
+	const struct suite_ask *ask = arg;
 
-	*named = false;
-	for (size_t i = 0; i < cfg->creds_len; i++) {
-		const struct cred *c = &cfg->creds[i];
-		bool is_for;
-		int score;
+	return cred->ecdh == ask->auth &&
+	       config_has_group(hs->config, cred->group->id) &&
+	       ecdh_curve_known(cred, ask->peer) ?
+	       hs12_cred_score(hs, cred, ask->peer) : -1;
+}
 
-		if (c->ecdh != auth ||
-		    (hs->server.only && hs->server.only != c))
-			continue;
-		if (err)
-			err = -KTLS_E_NO_GROUP;
-		if (!config_has_group(cfg, c->group->id) ||
-		    !ecdh_curve_known(c, e))
-			continue;
-		err = 0;
-		is_for = *name && cred_is_for(c, name);
-		score = hs12_cred_score(c, e, is_for);
-		if (score <= best)
-			continue;
-		best = score;
-		*named = is_for;
-		hs->cred = c;
-		hs->group = c->group;
-	}
-	return err;
+/* Whatever its curve */
+static int has_one(const struct ktls_hs *hs, const struct cred *cred,
+		   const void *arg)
+{
+	const struct suite_ask *ask = arg;
+
+	(void)hs;
+	return cred->ecdh == ask->auth ? 0 : -1;
+}
+
+int ecdh_choose(struct ktls_hs *hs, const struct suite_ask *ask)
+{
+	if (!hs_best_cred(hs, worth, ask))
+		return hs_best_cred(hs, has_one, ask) ? -KTLS_E_NO_GROUP :
+							-KTLS_E_NO_SUITE;
+	hs->group = hs->cred->group;
+	return 0;
 }
 
 int ecdh_begin(struct ktls_hs *hs)

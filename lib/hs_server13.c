@@ -78,16 +78,15 @@ static bool any_group(const struct group *group)
 static int choose_cred(struct ktls_hs *hs, const struct client_hello *m)
 {
 	const struct exts *e = &m->exts;
-	bool named;
 	int err;
 
 	if (!ext_has(e, EXT_SIGNATURE_ALGORITHMS))
 		return -KTLS_E_EXT_MISSING;
-	err = cert_type_choose_cred(hs, e, &named);
+	err = cert_type_choose_cred(hs, e);
 	if (err)
 		return err;
-	hs->server.named = named;
-	if (e->server_name.len && !named &&
+	hs->server.named = hs_cred_named(hs, hs->cred);
+	if (e->server_name.len && !hs->server.named &&
 	    hs->config->flags & KTLS_F_STRICT_NAME)
 		return -KTLS_E_UNKNOWN_NAME;
 	return 0;
