@@ -60,11 +60,8 @@ int hs12_resume(struct ktls_hs *hs)
 	const struct session *s = &hs->session;
 
 	hs->tls12.master = s->secret;
-	hs->info.resumed = 1;
-	hs->info.group = s->group;
-	hs->info.peer_verified = s->peer_verified;
-	memcpy(hs->info.peer_subject, s->peer_subject,
-	       sizeof(s->peer_subject));
+	hs->info.group = s->group;	/* 1.3 has a new one */
+	session_tell(s, &hs->info);
 	return derive_keys(hs);
 }
 

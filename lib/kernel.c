@@ -10,10 +10,7 @@
 #include <sys/socket.h>
 
 #include "conn.h"
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
+#include "offload.h"
 
 union control {
 	struct cmsghdr head;

@@ -7,13 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#ifndef TCP_ULP
-#define TCP_ULP	31
-#endif
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
-
 /* ---- crypto_info ------------------------------------------------------- */
 
 /* <linux/tls.h> has a struct for each cipher; here is where they differ */

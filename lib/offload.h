@@ -12,7 +12,16 @@
 #include "sched13.h"
 #include "suite.h"
 
-/* newer than most headers */
+/* newer than many headers, or in none but the kernel's own */
+#ifndef SOL_TLS
+#define SOL_TLS	282
+#endif
+#ifndef TCP_ULP
+#define TCP_ULP	31
+#endif
+#ifndef TLS_RX_EXPECT_NO_PAD
+#define TLS_RX_EXPECT_NO_PAD	4
+#endif
 #ifndef TLS_TX_MAX_PAYLOAD_LEN
 #define TLS_TX_MAX_PAYLOAD_LEN	5
 #endif

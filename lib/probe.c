@@ -14,13 +14,6 @@
 
 #include "offload.h"
 
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
-#ifndef TLS_RX_EXPECT_NO_PAD
-#define TLS_RX_EXPECT_NO_PAD	4
-#endif
-
 static struct {
 	pthread_mutex_t lock;
 	bool done;

@@ -45,11 +45,7 @@ static void take_up(struct ktls_hs *hs)
 		return;
 	}
 	hs->psk.key = s->secret;
-	info->resumed = 1;
-	info->peer_verified = s->peer_verified;
-	info->peer_raw_key = s->peer_raw_key;
-	memcpy(info->peer_subject, s->peer_subject,
-	       sizeof(info->peer_subject));
+	session_tell(s, info);
 }
 
 /* ---- client ------------------------------------------------------------ */

@@ -185,6 +185,15 @@ void session_fill(struct ktls_hs *hs)
 	memcpy(s->alpn, info->alpn, sizeof(s->alpn));
 }
 
+void session_tell(const struct session *s, struct ktls_info *info)
+{
+	info->resumed = 1;
+	info->peer_verified = s->peer_verified;
+	info->peer_raw_key = s->peer_raw_key;
+	memcpy(info->peer_subject, s->peer_subject,
+	       sizeof(info->peer_subject));
+}
+
 /* ---- the end of one ---------------------------------------------------- */
 
 void session_drop(const struct ktls_config *cfg, struct slice id,

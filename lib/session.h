@@ -66,6 +66,8 @@ bool session_fits(const struct ktls_config *cfg, const struct session *s);
  * the secret, which each ticket has for itself.
  */
 void session_fill(struct ktls_hs *hs);
+/* ... and back: that it is resumed, and who the peer was */
+void session_tell(const struct session *s, struct ktls_info *info);
 
 /*
  * @lifetime from @made on, but not longer than the certificates by which the

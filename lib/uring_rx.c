@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "offload.h"
 #include "uring.h"
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
 
 #define CONTENT_NONE	0	/* of no record: refused as such */
 #define CONTENT_DATA	23

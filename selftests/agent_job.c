@@ -8,13 +8,10 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "../lib/offload.h"
 #include "mode_lib.h"
 #include "peer.h"
 #include "../tools/agent_job.h"
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
 
 static struct refusal {
 	int option;

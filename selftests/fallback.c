@@ -16,12 +16,9 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "../lib/offload.h"
 #include "mode_lib.h"
 #include "peer.h"
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
 
 /* ---- a kernel that refuses --------------------------------------------- */
 

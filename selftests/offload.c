@@ -18,10 +18,6 @@
 #include "../lib/offload.h"
 #include "../lib/sched12.h"
 
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
-
 /* ---- keys -------------------------------------------------------------- */
 
 FIXTURE(carried) {

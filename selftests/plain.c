@@ -13,11 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../lib/offload.h"
 #include "raw_lib.h"
-
-#ifndef SOL_TLS
-#define SOL_TLS	282
-#endif
 
 /* ---- data -------------------------------------------------------------- */
 
