@@ -27,13 +27,13 @@ int rest_keep(struct client *c, const char *data, size_t len)
 	if (c->x->req.keep_alive) {
 		if (c->rest_at)
 			memmove(c->rest, c->rest + c->rest_at, left);
-		c->rest_at = 0;
 		rest = realloc(c->rest, left + len);
 		if (!rest)
 			return -ENOMEM;
 		memcpy(rest + left, data, len);
 		c->rest = rest;
 	}
+	c->rest_at = 0;
 	c->rest_len = (uint32_t)(left + len);
 	/* what the answer to stream_ask() stands behind has to be read */
 	if (c->rest_len > REST_PAUSE && c->state != AUTH && !c->paused) {
