@@ -75,6 +75,13 @@ slow_request()
 	has answer "$(<"$dir/answers")" '^HTTP/1\.1 408 '
 	has answer "$(<"$dir/answers")" '^Connection: close'
 	logged ' requests=1 .*end="closed by us"'
+	# there is no content for who asks for none
+	open_client
+	say 'HEAD / HTTP/1.1\r\nHo'
+	wait "$client"
+	exec 7>&-
+	has "answer to HEAD" "$(<"$dir/answers")" '^HTTP/1\.1 408 '
+	is "bytes after it" "$(sed '1,/^\r$/d' "$dir/answers" | wc -c)" 0
 }
 
 idle()

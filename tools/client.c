@@ -439,7 +439,8 @@ static void expire_request(struct client *c)
 {
 	if (!c->x)
 		begin_shutdown(c, "idle timeout");
-	else if (respond_error(&c->x->res, HTTP_STATUS_REQUEST_TIMEOUT))
+	else if (respond_error(&c->x->res, &c->x->req,
+			       HTTP_STATUS_REQUEST_TIMEOUT))
 		begin_send(c);
 	else
 		fail_memory(c);

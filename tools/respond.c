@@ -305,13 +305,11 @@ bool respond(struct response *res, const struct http_request *req,
 	return !res->head.failed;
 }
 
-bool respond_error(struct response *res, int status)
+bool respond_error(struct response *res, const struct http_request *req,
+		   int status)
 {
-	struct http_request none;
-
-	http_request_init(&none);
 	*res = (struct response){ .close = true };
-	answer(res, &none, status, "");
+	answer(res, req, status, "");
 	return !res->head.failed;
 }
 

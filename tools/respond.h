@@ -31,8 +31,9 @@ struct response {
  */
 bool respond(struct response *res, const struct http_request *req,
 	     const struct site *site, struct filecache *files, bool close);
-/* The same for a request that is not whole, as with 408 */
-bool respond_error(struct response *res, int status);
+/* The same for a request that may not be whole, as with 408 */
+bool respond_error(struct response *res, const struct http_request *req,
+		   int status);
 /*
  * Put the body behind the head, if it is small and in memory: both are sent by
  * one call then.  False, and nothing has changed, if not.
