@@ -107,6 +107,13 @@ optional()
 	is "an index by its directory" "$(code /in/) $(code /in/index.html)" \
 		'403 403'
 	is "what is beside it" "$(code /in/page)" 200
+	stop_server
+	cp "$www/in/page" "$www/in/page.gz"
+	cp "$www/in/page" "$www/in/page.gzip"
+	serve_p256 --client-ca "$pki/ca.pem" --post-auth /in/page \
+		--precompressed "$www"
+	is "its other forms" "$(code /in/page) $(code /in/page.gz)" '403 403'
+	is "what is another file" "$(code /in/page.gzip)" 200
 }
 
 # A ticket that is given after it says who the client is

@@ -7,15 +7,20 @@
 
 #include "client_state.h"
 #include "path.h"
+#include "variant.h"
 
-/* By whole segments; @prefix has gone through path_parse(), too */
+/*
+ * By whole segments, or a form of that very file; @prefix has gone through
+ * path_parse(), too
+ */
 static bool below(const char *prefix, const char *name)
 {
 	size_t len = strlen(prefix);
 
 	if (!strcmp(prefix, "."))
 		return true;
-	return !strncmp(name, prefix, len) && (!name[len] || name[len] == '/');
+	return !strncmp(name, prefix, len) &&
+	       (!name[len] || name[len] == '/' || variant_is_suffix(name + len));
 }
 
 /* A directory stands for its index.html, which may be all of @prefix */

@@ -126,6 +126,14 @@ static struct file *get_sibling(struct filecache *files, const char *name,
 	return NULL;
 }
 
+bool variant_is_suffix(const char *s)
+{
+	for (int i = 0; i < IDENTITY; i++)
+		if (!strcmp(codings[i].suffix, s))
+			return true;
+	return false;
+}
+
 int variant_choose(struct file **file, const char **coding,
 		   struct filecache *files, const char *name,
 		   const char *accept, bool *varies)

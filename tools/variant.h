@@ -18,5 +18,7 @@
 int variant_choose(struct file **file, const char **coding,
 		   struct filecache *files, const char *name,
 		   const char *accept, bool *varies);
+/* What a sibling's name has behind the file's? */
+bool variant_is_suffix(const char *s);
 
 #endif
