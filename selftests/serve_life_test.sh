@@ -254,6 +254,8 @@ end=\"handshake failed\" reason=\"[^\"]+\" alert=no_application_protocol\$"
 target=\"/none\?a=b\"\$"
 	is page "$(web /)" page
 	logged ' status=200 bytes=5 method=GET target=/$'
+	printf 'PUSH /x HTTP/1.1\r\n\r\n' | talk >"$dir/none"
+	logged ' status=501 bytes=0 method=- target=""$'
 }
 
 # ---- signals ---------------------------------------------------------------

@@ -121,19 +121,15 @@ static void put_date(struct text *t)
 static void put_request(struct text *t, const struct http_request *r)
 {
 	const char *target = http_request_target(r);
-	bool known = HTTP_PARSER_ERRNO(&r->parser) != HPE_INVALID_METHOD;
 
 	text_puts(t, "\"");
-	if (*target && known) {
-		text_puts(t, http_method_str((enum http_method)
-					     r->parser.method));
+	text_puts(t, http_request_method(r));
+	if (*target) {
 		text_puts(t, " ");
 		put_escaped(t, target, true);
 		if (r->parser.http_major)
 			text_printf(t, " HTTP/%d.%d", r->parser.http_major,
 				    r->parser.http_minor);
-	} else {
-		text_puts(t, "-");
 	}
 	text_puts(t, "\" ");
 }

@@ -173,7 +173,7 @@ void log_request(const struct client *c)
 	text_printf(&t, "peer=%s status=%d bytes=%llu method=%s target=",
 		    net_name(&c->peer, name), c->x->res.status,
 		    (unsigned long long)c->x->res.left,
-		    http_method_str((enum http_method)req->parser.method));
+		    http_request_method(req));
 	text_value(&t, http_request_target(req));
 	if (!t.failed)
 		log_line("%s", t.buf);

@@ -261,6 +261,15 @@ const char *http_request_target(const struct http_request *r)
 	return r->text.buf ? r->text.buf : "";
 }
 
+/* Before the target comes the parser has only guessed */
+const char *http_request_method(const struct http_request *r)
+{
+	if (!*http_request_target(r) ||
+	    HTTP_PARSER_ERRNO(&r->parser) == HPE_INVALID_METHOD)
+		return "-";
+	return http_method_str((enum http_method)r->parser.method);
+}
+
 bool http_request_has(const struct http_request *r, enum http_field field)
 {
 	return r->value[field];

@@ -63,6 +63,8 @@ void http_request_free(struct http_request *r);
 size_t http_request_feed(struct http_request *r, const char *data, size_t len);
 
 const char *http_request_target(const struct http_request *r);
+/* "-": there is none that is known */
+const char *http_request_method(const struct http_request *r);
 bool http_request_has(const struct http_request *r, enum http_field field);
 /* NULL if absent, or sent more than once, which makes it meaningless */
 const char *http_request_field(const struct http_request *r,
