@@ -481,11 +481,13 @@ usage_of()	# SERIAL: how many hold the key
 
 psk()
 {
-	local ring good bad name=NVMe0R01-example-identity
+	local ring good other bad name=NVMe0R01-example-identity
 
 	ring=$(keyctl newring ktls_test @s)
 	good=$(sum "$pki/p256.pem" | head -c 32 | keyctl padd psk $name "$ring")
-	may_use "$ring" "$good"
+	other=$(sum "$pki/ca.pem" | head -c 32 |
+		keyctl padd psk NVMe0R01-other-identity "$ring")
+	may_use "$ring" "$good" "$other"
 	is held "$(usage_of "$good")" 1
 	agent
 	listens --auth psk --psk "$good" --keyring "$ring" echo
@@ -494,6 +496,20 @@ psk()
 	counts rx_bytes $MiB
 	close_all
 	is held "$(usage_of "$good")" 1
+
+	# a server that names a key takes no other, and one that names none, all
+	listens --auth psk --psk "$good" --keyring "$ring" echo
+	connects 3 --auth psk --psk "$other" --keyring "$ring" --bytes 1 \
+		echo "$at"
+	fails_with EACCES
+	until_true listener_counts handshake_errors 1
+	listens --auth psk --keyring "$ring" echo
+	connects 0 --auth psk --psk "$other" --keyring "$ring" --bytes 1 \
+		echo "$at"
+	close_all
+	ends 1 "$ktls" kernel listen --auth psk --psk "$good" --psk "$other" \
+		echo 127.0.0.1:0
+	has reason "$out" 'do not fit'
 
 	bad=$(keyctl newring ktls_bad @s)
 	may_use "$bad"

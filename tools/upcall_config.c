@@ -303,10 +303,11 @@ static const char *psk_hash(const char *identity)
 	return NULL;
 }
 
+/* Those that are named; of a server that names none, all that it has */
 static bool find_psks(struct keyring_psks *list,
 		      const struct upcall_request *r)
 {
-	if (!r->server) {
+	if (!r->server || r->keys_len) {
 		for (size_t i = 0; i < r->keys_len; i++)
 			if (!keyring_psks(list, r->keys[i]))
 				return false;

@@ -148,7 +148,10 @@ static int32_t get_serial(const struct nlattr *a)
 	return a ? (int32_t)nla_get_u32(a) : 0;
 }
 
-/* nla_parse() keeps the last of several, and there may be several */
+/*
+ * nla_parse() keeps the last of several, and there may be several; of a server
+ * that names none there is one, of serial 0.
+ */
 static void take_keys(struct upcall_request *r, struct nlmsghdr *h)
 {
 	struct genlmsghdr *g = nlmsg_data(h);
@@ -158,7 +161,7 @@ static void take_keys(struct upcall_request *r, struct nlmsghdr *h)
 	nla_for_each_attr(a, genlmsg_attrdata(g, 0), genlmsg_attrlen(g, 0),
 			  left)
 		if (nla_type(a) == ACCEPT_PEER_IDENTITY && nla_len(a) >= 4 &&
-		    r->keys_len < UPCALL_KEYS_MAX)
+		    get_serial(a) && r->keys_len < UPCALL_KEYS_MAX)
 			r->keys[r->keys_len++] = get_serial(a);
 }
 

@@ -37,8 +37,9 @@
  *   ANON  the client only verifies the server (only for CONNECT).
  *   X509  with CERTIFICATE and PRIVATE_KEY, serials of keys; without them the
  *	   server's agent uses what it is configured with.
- *   PSK   with the pre-shared keys PSK; a server that names none leaves the
- *	   choice to its agent, which looks into KEYRING.
+ *   PSK   with the pre-shared keys PSK, of which a server may name one, and is
+ *	   EINVAL with more; one that names none leaves the choice to its agent,
+ *	   which looks into KEYRING.
  * Each key must exist, and is held until the endpoint is gone. The agent, not
  * this module, reads them, with its own rights. PEERNAME is the name that a
  * client verifies.
