@@ -4,6 +4,7 @@
  * a consumer of the kernel's upcall can only let pass what needs no answer:
  * it has no secrets, and cannot ask its agent for new keys.
  */
+#include <linux/array_size.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -30,6 +31,31 @@ int kc_fatal(struct kc_conn *conn, u8 description, int err)
 
 	conn->alerted = true;
 	kc_send_record(conn, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert));
+	return err;
+}
+
+/*
+ * RFC 9846 5.1, 5.2. Such a record is an error of the socket, too, which whoever
+ * sends would meet: our other thread has, or this alert will.
+ */
+int kc_tell_bad_record(struct kc_conn *conn, int err)
+{
+	static const struct {
+		int err;
+		u8 description;
+	} rows[] = {
+		{ -EBADMSG, TLS_ALERT_DESC_BAD_RECORD_MAC },
+		{ -EMSGSIZE, TLS_ALERT_DESC_RECORD_OVERFLOW },
+		{ -EINVAL, TLS_ALERT_DESC_UNEXPECTED_MESSAGE },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].err != err)
+			continue;
+		sock_error(conn->sock->sk);
+		return kc_fatal(conn, rows[i].description, err);
+	}
 	return err;
 }
 

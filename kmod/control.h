@@ -23,6 +23,11 @@ enum kc_event {
 int kc_control(struct kc_conn *conn, u8 type, size_t len);
 /* Tell the peer with a fatal alert that it is over, and return @err */
 int kc_fatal(struct kc_conn *conn, u8 description, int err);
+/*
+ * The connection has ended in @err, which it returns: if that is a record that
+ * kTLS could not take, the peer is told
+ */
+int kc_tell_bad_record(struct kc_conn *conn, int err);
 /* No more comes from us: close_notify, and TCP's FIN */
 void kc_half_close(struct kc_conn *conn);
 

@@ -197,6 +197,7 @@ int kc_flow_run(struct kc_conn *conn)
 	if (!err)
 		err = kc_receive(conn);
 	kc_sender_stop(conn);
+	err = kc_tell_bad_record(conn, err);
 	if (kc_speaks_still(err) || conn->alerted) {
 		kc_half_close(conn);
 		kc_linger(conn);

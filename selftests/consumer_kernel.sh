@@ -346,6 +346,59 @@ key_update()
 	close_all
 }
 
+# Shakes hands, sends the bytes once FIFO has been opened, and says what alert
+# comes
+sends_raw()	# PORT FIFO HEX
+{
+	python3 - "$@" "$pki/ca.pem" <<-'E'
+	import socket, ssl, sys
+	port, fifo, record, ca = sys.argv[1:]
+	have, give = ssl.MemoryBIO(), ssl.MemoryBIO()
+	tls = ssl.create_default_context(cafile=ca).wrap_bio(
+	    have, give, server_hostname="localhost")
+	sock = socket.create_connection(("127.0.0.1", port))
+	def until_done(step):
+	    while True:
+	        try:
+	            return step()
+	        except ssl.SSLWantReadError:
+	            sock.sendall(give.read())
+	            have.write(sock.recv(65536) or sys.exit("no alert"))
+	until_done(tls.do_handshake)
+	sock.sendall(give.read())
+	open(fifo).close()
+	sock.sendall(bytes.fromhex(record))
+	try:
+	    until_done(tls.read)
+	except ssl.SSLError as e:
+	    print(e.reason)
+	E
+}
+
+bad_record()	# HEX ALERT ERRNO
+{
+	listens echo
+	sends_raw "$port" "$dir/go" "$1" >"$dir/said" 2>&1 &
+	client=$!
+	others+=("$client")
+	until_true listener_counts handshakes 1
+	within tee "$dir/go" </dev/null
+	wait "$client" || :
+	has "what the client has heard" "$(<"$dir/said")" "ALERT_$2\$"
+	listener_ends errors "$3"
+}
+
+# Of a wrong tag; too long; of another version than all records are
+bad_records()
+{
+	agent
+	mkfifo "$dir/go"
+	bad_record "1703030020$(printf %064d 0)" BAD_RECORD_MAC EBADMSG
+	bad_record 1703034800 RECORD_OVERFLOW EMSGSIZE
+	bad_record 1702000020 UNEXPECTED_MESSAGE EINVAL
+	close_all
+}
+
 # ---- what does not work ----------------------------------------------------
 
 nobody()
@@ -675,7 +728,7 @@ strip --strip-debug -o "$module" \
 keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed busy
 	closed_while_sending ipv6
-	openssl_client openssl_server key_update wrong_certificates
+	openssl_client openssl_server key_update bad_records wrong_certificates
 	slow_handshakes ends_badly crowded own_certificate no_such_key rights
 	namespaces silence removal"
 # keys of this type come with it, where there is NVMe

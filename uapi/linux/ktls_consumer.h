@@ -65,6 +65,7 @@
  *   ENODATA		end of the stream without close_notify: truncated
  *   EILSEQ		what came is not the text that should
  *   EBADMSG		a record's authentication failed
+ *   EMSGSIZE, EINVAL	a record is too long, or not of TLS
  *   EKEYEXPIRED	the keys are used up (RFC 9846 5.5), or the peer changed
  *			its own: the upcall cannot rekey, so a new connection
  *			has to be made
