@@ -16,7 +16,7 @@
 #include "record.h"
 #include "upcall.h"
 
-/* How often a receiver that waits looks around */
+/* How often who waits for the peer looks around, and how long an alert waits */
 #define KC_TICK		HZ
 #define KC_LINGER	(2 * HZ)
 /* Records for what one call sends, of 63 bytes at the least, and for closing */
@@ -73,8 +73,7 @@ int kc_record_begin(struct kc_conn *conn)
 	conn->rx_base = kc_seq(&tls->rx);
 	conn->active = jiffies;
 	WRITE_ONCE(sk->sk_rcvtimeo, KC_TICK);
-	WRITE_ONCE(sk->sk_sndtimeo,
-		   msecs_to_jiffies(conn->ep->config.idle_timeout));
+	WRITE_ONCE(sk->sk_sndtimeo, KC_TICK);
 	return 0;
 }
 
@@ -132,8 +131,8 @@ static ssize_t kc_recvmsg(struct kc_conn *conn, u8 *type)
 }
 
 /*
- * Is there a reason not to receive any more? Shutting down alone does not end
- * it while the peer goes on sending, nor does what is not data keep it alive.
+ * Is there a reason not to go on? Shutting down alone does not end it while the
+ * peer goes on sending, nor does what is not data keep it alive.
  */
 static int kc_tick(struct kc_conn *conn)
 {
@@ -240,8 +239,14 @@ int kc_send(struct kc_conn *conn, const struct bio_vec *bv, unsigned int nr,
 		n = sock_sendmsg(conn->sock, &msg);
 		if (n == -EINTR)	/* by kc_conn_stop() */
 			return -ESHUTDOWN;
+		if (n == -EAGAIN) {
+			n = kc_tick(conn);
+			if (n)
+				return n;
+			continue;
+		}
 		if (n < 0)
-			return n == -EAGAIN ? -ETIMEDOUT : n;
+			return n;
 		kc_sent(conn, n);
 		done += n;
 	}

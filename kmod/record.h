@@ -15,7 +15,7 @@ ssize_t kc_recv(struct kc_conn *conn);
 /* Send all of @len bytes from pages that nobody writes to meanwhile */
 int kc_send(struct kc_conn *conn, const struct bio_vec *bv, unsigned int nr,
 	    size_t len);
-/* Send a record of @type, waiting for room as kc_send() does */
+/* Send a record of @type, waiting for room, but not for long */
 int kc_send_record(struct kc_conn *conn, u8 type, void *data, size_t len);
 /* Receive nothing but the end of the stream, for a short time */
 void kc_linger(struct kc_conn *conn);

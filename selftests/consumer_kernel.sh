@@ -487,6 +487,37 @@ ends_badly()
 	close_all
 }
 
+# A client that does not read: for longer than sending waits at a time, after
+# which all goes on, and then for too long, which is not much more than asked
+unread()
+{
+	local size start
+
+	agent
+	listens --idle 8 chargen
+	s_client -quiet -no_ign_eof
+	kill -STOP "$client"
+	sleep 5
+	size=$(stat -c %s "$dir/from_client")
+	kill -CONT "$client"
+	goes_on()
+	{
+		[ "$(stat -c %s "$dir/from_client")" -gt $((size + 8 * MiB)) ]
+	}
+	until_true goes_on
+	kill -STOP "$client"
+	start=$SECONDS
+	listener_ends errors ETIMEDOUT
+	[ $((SECONDS - start)) -le 24 ]
+	kill -CONT "$client"
+	wait "$client" || :
+	exec 7>&-
+	size=$(stat -c %s "$dir/from_client")
+	is "bytes received" "$(sum "$dir/from_client")" \
+		"$(rfc864 "$size" | sum)"
+	close_all
+}
+
 # More than one message has room for
 listed()
 {
@@ -729,7 +760,7 @@ keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed busy
 	closed_while_sending ipv6
 	openssl_client openssl_server key_update bad_records wrong_certificates
-	slow_handshakes ends_badly crowded own_certificate no_such_key rights
+	slow_handshakes ends_badly unread crowded own_certificate no_such_key rights
 	namespaces silence removal"
 # keys of this type come with it, where there is NVMe
 ! modprobe -q nvme-keyring || tests+=" psk"

@@ -49,7 +49,8 @@
  * sent is the text of RFC 864, and what a client receives must be that text.
  *
  * Bounds: TIMEOUT, in ms, is that of the TCP connection and of the handshake;
- * IDLE_TIMEOUT, in ms, that of a connection on which nothing moves.
+ * IDLE_TIMEOUT, in ms, that of a connection on which nothing moves, either way;
+ * looked at every second or so, and then the peer has a few for the end.
  * CONNECTIONS is how many a CONNECT makes, or how many a LISTEN has at a time;
  * connections above that are closed at once and counted as REFUSED.
  *
