@@ -115,7 +115,7 @@ static int kc_handshake_submit(struct kc_conn *conn, unsigned long end)
 	while ((err = kc_handshake_ask(conn)) == -EAGAIN) {
 		if (!kc_handshake_tick(conn, end, &tick))
 			return -ETIMEDOUT;
-		schedule_timeout_interruptible(1);
+		schedule_timeout_interruptible(min(tick, HZ / 50UL));
 	}
 	return err;
 }
