@@ -336,7 +336,10 @@ static const struct genl_split_ops kc_ops[] = {
 	},
 };
 
-/* Closing waits, so that nobody else's command may wait for it */
+/*
+ * Closing waits: no other command waits for it, unless a family is registered
+ * meanwhile, which waits for commands, and commands for it.
+ */
 static struct genl_family kc_family __ro_after_init = {
 	.name = KTLS_CONSUMER_FAMILY_NAME,
 	.version = KTLS_CONSUMER_FAMILY_VERSION,
