@@ -26,12 +26,18 @@ build()	# KERNEL ARG...
 # With what "make install-dkms" installs alone, by the command of dkms.conf
 build_dkms()	# KERNEL
 {
-	local dkms_tree=$PWD/build/modules-dkms kernel_source_dir
+	local dkms_tree=$PWD/build/modules-dkms kernel_source_dir no yes
 
 	kernel_source_dir=$(selftests/vm/fetch.sh "kbuild-$1")/build || return
 	rm -rf "$dkms_tree"
 	# shellcheck source=kmod/dkms.conf
 	. kmod/dkms.conf
+	for no in 6.1.0-39-amd64 6.9.1 6.11.11 5.15.0; do
+		[[ ! $no =~ $BUILD_EXCLUSIVE_KERNEL ]] || echo "builds for $no"
+	done
+	for yes in 6.12.0 6.20.1 7.3.0-rc1 10.1.2; do
+		[[ $yes =~ $BUILD_EXCLUSIVE_KERNEL ]] || echo "not for $yes"
+	done
 	make -s install-dkms DESTDIR="$dkms_tree/dest" >/dev/null
 	mkdir -p "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION"
 	cd "$dkms_tree/$PACKAGE_NAME/$PACKAGE_VERSION" || return
