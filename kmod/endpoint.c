@@ -158,16 +158,6 @@ static void kc_endpoint_free(struct kc_endpoint *ep)
 	kfree(ep);
 }
 
-/* It is shut, and in no list any more: nobody else has it */
-static void kc_endpoint_destroy(struct kc_endpoint *ep, bool tell)
-{
-	kc_endpoint_stop(ep);
-	if (tell)
-		kc_netlink_finished(ep);
-	kc_counters_add(&kc_net(ep->net)->counters, &ep->counters);
-	kc_endpoint_free(ep);
-}
-
 static struct kc_endpoint *kc_endpoint_alloc(struct net *net,
 					     struct kc_config *config)
 {
@@ -200,12 +190,24 @@ static int kc_endpoint_number(struct kc_endpoint *ep)
 	return 0;
 }
 
+/* It is to end, and nobody can find it any more, but it still counts */
 static void kc_endpoint_remove(struct kc_endpoint *ep)
 {
 	struct kc_net *kn = kc_net(ep->net);
 
 	xa_erase(&kn->endpoints, ep->id);
 	kn->num_endpoints--;
+	list_add(&ep->leaving, &kn->leaving);
+}
+
+/* It has ended: what it has counted stays */
+static void kc_endpoint_forget(struct kc_endpoint *ep)
+{
+	struct kc_net *kn = kc_net(ep->net);
+
+	list_del(&ep->leaving);
+	kc_counters_add(&kn->counters, &ep->counters);
+	kc_endpoint_free(ep);
 }
 
 struct kc_endpoint *kc_endpoint_new(struct net *net, struct kc_config *config)
@@ -228,7 +230,8 @@ struct kc_endpoint *kc_endpoint_new(struct net *net, struct kc_config *config)
 	if (err) {
 		kc_endpoint_remove(ep);
 		kc_endpoint_shut(ep);
-		kc_endpoint_destroy(ep, false);
+		kc_endpoint_stop(ep);
+		kc_endpoint_forget(ep);
 		return ERR_PTR(err);
 	}
 	return ep;
@@ -248,8 +251,12 @@ int kc_endpoint_close(struct net *net, u32 id)
 	if (!ep)
 		return -ENOENT;
 	busy = kc_endpoint_shut(ep);
-	kc_endpoint_destroy(ep, busy &&
-			    ep->config.role == KTLS_CONSUMER_ROLE_CONNECT);
+	kc_endpoint_stop(ep);
+	if (busy && ep->config.role == KTLS_CONSUMER_ROLE_CONNECT)
+		kc_netlink_finished(ep);
+	mutex_lock(&kn->lock);
+	kc_endpoint_forget(ep);
+	mutex_unlock(&kn->lock);
 	return 0;
 }
 
@@ -267,7 +274,8 @@ void kc_endpoint_close_all(struct net *net)
 		kc_endpoint_shut(ep);
 	xa_for_each(&kn->endpoints, id, ep) {
 		kc_endpoint_remove(ep);
-		kc_endpoint_destroy(ep, false);
+		kc_endpoint_stop(ep);
+		kc_endpoint_forget(ep);
 	}
 }
 

@@ -30,6 +30,7 @@ struct kc_endpoint {
 	struct kc_config config;
 	struct net *net;
 	u32 id;
+	struct list_head leaving;	/* kc_net's */
 	struct socket *listener;
 	struct task_struct *acceptor;
 
@@ -51,6 +52,7 @@ struct kc_net {
 	struct xarray endpoints;
 	u32 num_endpoints;
 	u32 next_id;
+	struct list_head leaving;	/* endpoints that come to their end */
 	struct kc_counters counters;	/* of endpoints that are gone */
 };
 

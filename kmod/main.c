@@ -15,6 +15,7 @@ static int __net_init kc_net_init(struct net *net)
 	struct kc_net *kn = kc_net(net);
 
 	mutex_init(&kn->lock);
+	INIT_LIST_HEAD(&kn->leaving);
 	xa_init_flags(&kn->endpoints, XA_FLAGS_ALLOC1);
 	return 0;
 }

@@ -244,6 +244,8 @@ static u32 kc_stats_sum(struct kc_net *kn, struct kc_counters *sum)
 	kc_counters_add(sum, &kn->counters);
 	xa_for_each(&kn->endpoints, id, ep)
 		kc_endpoint_sum(ep, sum);
+	list_for_each_entry(ep, &kn->leaving, leaving)
+		kc_endpoint_sum(ep, sum);
 	n = kn->num_endpoints;
 	mutex_unlock(&kn->lock);
 	return n;

@@ -399,6 +399,32 @@ bad_records()
 	close_all
 }
 
+# While an endpoint is closed, which a peer that says nothing draws out, what it
+# has counted is in the sum
+counted()
+{
+	local before closer
+
+	handshakes()
+	{
+		within "$ktls" kernel stats -j | jq .counters.handshakes
+	}
+	agent
+	listens echo
+	s_client
+	kill -STOP "$client"
+	before=$(handshakes)
+	within "$ktls" kernel close "$id" &
+	closer=$!
+	while kill -0 "$closer" 2>/dev/null; do
+		is handshakes "$(handshakes)" "$before"
+	done
+	wait "$closer"
+	is handshakes "$(handshakes)" "$before"
+	kill -CONT "$client"
+	exec 7>&-
+}
+
 # ---- what does not work ----------------------------------------------------
 
 nobody()
@@ -759,7 +785,8 @@ strip --strip-debug -o "$module" \
 keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed busy
 	closed_while_sending ipv6
-	openssl_client openssl_server key_update bad_records wrong_certificates
+	openssl_client openssl_server key_update bad_records counted
+	wrong_certificates
 	slow_handshakes ends_badly unread crowded own_certificate no_such_key rights
 	namespaces silence removal"
 # keys of this type come with it, where there is NVMe
