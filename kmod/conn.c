@@ -4,7 +4,6 @@
 #include <linux/fs.h>
 #include <linux/in.h>
 #include <linux/in6.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
@@ -17,6 +16,7 @@
 #include "handshake.h"
 #include "netlink.h"
 #include "record.h"
+#include "thread.h"
 
 /* How long the peer has to acknowledge all, and to end its side */
 #define KC_SETTLE	(2 * HZ)
@@ -267,6 +267,7 @@ static struct kc_conn *kc_conn_alloc(struct kc_endpoint *ep)
 int kc_conn_start(struct kc_endpoint *ep, struct socket *sock)
 {
 	struct kc_conn *conn;
+	int err;
 
 	if (atomic_read(&kc_total) >= KTLS_CONSUMER_TOTAL_MAX)
 		return -ENOSPC;
@@ -276,19 +277,17 @@ int kc_conn_start(struct kc_endpoint *ep, struct socket *sock)
 	conn->id = ep->next_conn++;
 	conn->flow = kc_flow(ep->config.role, ep->config.service);
 	conn->accepted = sock;
-	conn->task = kthread_create(kc_conn_thread, conn, "ktls_conn/%u.%u",
-				    ep->id, conn->id);
-	if (IS_ERR(conn->task)) {
-		int err = PTR_ERR(conn->task);
-
+	err = kc_thread_start(&conn->task,
+			      kthread_create(kc_conn_thread, conn,
+					     "ktls_conn/%u.%u", ep->id,
+					     conn->id));
+	if (err) {
 		kc_conn_free(conn);
 		return err;
 	}
-	get_task_struct(conn->task);
 	kc_count(&conn->counters, OPENED, 1);
 	list_add_tail(&conn->list, &ep->conns);
 	ep->num_conns++;
-	wake_up_process(conn->task);
 	return 0;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/in.h>
-#include <linux/kthread.h>
 #include <linux/net.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
@@ -10,6 +8,7 @@
 #include "compat.h"
 #include "conn.h"
 #include "netlink.h"
+#include "thread.h"
 
 #define KC_BACKLOG	128
 /* How long connections have to come to an orderly end */
@@ -78,18 +77,14 @@ static int kc_endpoint_bind(struct kc_endpoint *ep)
 
 static int kc_endpoint_listen(struct kc_endpoint *ep)
 {
-	struct task_struct *task;
 	int err;
 
 	err = kc_endpoint_bind(ep);
 	if (err)
 		return err;
-	task = kthread_create(kc_acceptor, ep, "ktls_listen/%u", ep->id);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	ep->acceptor = get_task_struct(task);
-	wake_up_process(task);
-	return 0;
+	return kc_thread_start(&ep->acceptor,
+			       kthread_create(kc_acceptor, ep, "ktls_listen/%u",
+					      ep->id));
 }
 
 /* ---- connecting --------------------------------------------------------- */

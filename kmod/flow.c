@@ -3,7 +3,6 @@
  * echo, discard and chargen. The connection's thread receives; a flow with a
  * source has a second one that sends, so that neither waits for the other.
  */
-#include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -13,6 +12,7 @@
 #include "conn.h"
 #include "flow.h"
 #include "record.h"
+#include "thread.h"
 
 static int kc_sink_echo(struct kc_conn *conn, size_t len)
 {
@@ -146,15 +146,9 @@ static int kc_sender(void *data)
 
 static int kc_sender_start(struct kc_conn *conn)
 {
-	struct task_struct *task;
-
-	task = kthread_create(kc_sender, conn, "ktls_tx/%u.%u", conn->ep->id,
-			      conn->id);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	conn->sender = get_task_struct(task);
-	wake_up_process(task);
-	return 0;
+	return kc_thread_start(&conn->sender,
+			       kthread_create(kc_sender, conn, "ktls_tx/%u.%u",
+					      conn->ep->id, conn->id));
 }
 
 /*

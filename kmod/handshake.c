@@ -15,7 +15,7 @@
 #include "upcall.h"
 
 /* How often one who waits for the agent looks whether he should stop */
-#define KC_TICK		(HZ / 10)
+#define KC_AGENT_TICK	(HZ / 10)
 
 typedef int (*kc_hello)(const struct tls_handshake_args *args, gfp_t flags);
 
@@ -102,7 +102,7 @@ static bool kc_handshake_tick(struct kc_conn *conn, unsigned long end,
 {
 	if (READ_ONCE(conn->closing) || !time_before(jiffies, end))
 		return false;
-	*tick = min_t(unsigned long, end - jiffies, KC_TICK);
+	*tick = min_t(unsigned long, end - jiffies, KC_AGENT_TICK);
 	return true;
 }
 

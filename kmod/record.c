@@ -17,7 +17,7 @@
 #include "upcall.h"
 
 /* How often who waits for the peer looks around, and how long an alert waits */
-#define KC_TICK		HZ
+#define KC_PEER_TICK	HZ
 #define KC_LINGER	(2 * HZ)
 /* Records for what one call sends, of 63 bytes at the least, and for closing */
 #define KC_TX_MARGIN	2048
@@ -72,8 +72,8 @@ int kc_record_begin(struct kc_conn *conn)
 	conn->tx_base = kc_seq(&tls->tx);
 	conn->rx_base = kc_seq(&tls->rx);
 	conn->active = jiffies;
-	WRITE_ONCE(sk->sk_rcvtimeo, KC_TICK);
-	WRITE_ONCE(sk->sk_sndtimeo, KC_TICK);
+	WRITE_ONCE(sk->sk_rcvtimeo, KC_PEER_TICK);
+	WRITE_ONCE(sk->sk_sndtimeo, KC_PEER_TICK);
 	return 0;
 }
 
