@@ -52,7 +52,9 @@
  * IDLE_TIMEOUT, in ms, that of a connection on which nothing moves, either way;
  * looked at every second or so, and then the peer has a few for the end.
  * CONNECTIONS is how many a CONNECT makes, or how many a LISTEN has at a time;
- * connections above that are closed at once and counted as REFUSED.
+ * connections above that are closed at once and counted as REFUSED, as are those
+ * above TOTAL_MAX, those that memory does not suffice for, and those that come
+ * while the endpoint closes.
  *
  * A connection ends well with the peer's close_notify, and for a client that
  * has all its bytes with any end of the stream. Otherwise it ends in an error,
@@ -63,7 +65,8 @@
  *			or the peer sent what TLS does not allow here
  *   ECONNRESET		the peer sent an alert, then LAST_ALERT is its
  *			description; or it reset the TCP connection
- *   ENODATA		end of the stream without close_notify: truncated
+ *   ENODATA		end of the stream without close_notify: truncated; or
+ *			the server has closed before a client had its BYTES
  *   EILSEQ		what came is not the text that should
  *   EBADMSG		a record's authentication failed
  *   EMSGSIZE, EINVAL	a record is too long, or not of TLS
@@ -165,7 +168,7 @@ enum {
 /* Each a uint: of 4 or 8 bytes */
 enum {
 	KTLS_CONSUMER_A_COUNTERS_OPENED = 1,	/* connections begun */
-	KTLS_CONSUMER_A_COUNTERS_REFUSED,	/* above CONNECTIONS */
+	KTLS_CONSUMER_A_COUNTERS_REFUSED,	/* above CONNECTIONS, or else */
 	KTLS_CONSUMER_A_COUNTERS_HANDSHAKES,	/* that succeeded */
 	KTLS_CONSUMER_A_COUNTERS_HANDSHAKE_ERRORS,
 	KTLS_CONSUMER_A_COUNTERS_COMPLETED,	/* connections ended well */
