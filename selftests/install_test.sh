@@ -204,7 +204,8 @@ readme()
 	reach_readme "$dir/server"
 }
 
-# One client that is served, while another has not said a word
+# One client that is served, while another has not said a word, which is not
+# waited for without end
 examples()
 {
 	local name silent
@@ -228,8 +229,10 @@ examples()
 	has "what was negotiated" "$(cat "$dir/err")" 'TLS 1\.3.*sending: '
 	ends 1 "$dir/client" localhost "$port" "$pki/stranger-ca.pem" </dev/null
 	has "of another CA" "$out" "unable to get local issuer"
-	exec {silent}>&-
 	until_true grep -q 'peer sent an alert' "$dir/log"
+	within cat <&"$silent"
+	exec {silent}>&-
+	has log "$(<"$dir/log")" 'timed out'
 	kill "$server"
 	wait "$server" || true
 	servers=()

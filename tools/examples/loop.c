@@ -13,9 +13,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#define PEERS	64
+#define PEERS		64
+#define HANDSHAKE	5	/* s, for all of it */
+#define IDLE		60	/* s, from one event to the next after it */
+#define DRAIN		64	/* reads, when it is over */
 
 struct peer {
 	struct ktls_hs *hs;		/* until it is done, then */
@@ -24,7 +28,16 @@ struct peer {
 	char buf[4096];			/* to go back: from @sent to @len */
 	size_t len, sent;
 	int ended;
+	time_t until;			/* it has, by now() */
 };
+
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
 
 /* 0: done; > 0: what poll(2) is to wait for; or why it has failed */
 static int shake_hands(struct peer *p)
@@ -69,6 +82,8 @@ static int serve(struct peer *p)
 {
 	int r = p->hs ? shake_hands(p) : 0;
 
+	if (p->conn)
+		p->until = now() + IDLE;
 	while (!r) {
 		ssize_t n;
 
@@ -98,6 +113,7 @@ static struct peer *peer_new(struct ktls_config *config, int listener)
 	if (!p)
 		return NULL;
 	p->fd = accept(listener, NULL, NULL);
+	p->until = now() + HANDSHAKE;
 	if (p->fd >= 0 && !fcntl(p->fd, F_SETFL, O_NONBLOCK) &&
 	    !ktls_hs_new(&p->hs, config, NULL))
 		return p;
@@ -111,8 +127,9 @@ static void peer_free(struct peer *p)
 {
 	/* what is unread would make TCP reset it, and an alert be lost */
 	shutdown(p->fd, SHUT_WR);
-	while (recv(p->fd, p->buf, sizeof(p->buf), 0) > 0)
-		;
+	for (int i = 0; i < DRAIN; i++)
+		if (recv(p->fd, p->buf, sizeof(p->buf), 0) <= 0)
+			break;
 	ktls_hs_free(p->hs);
 	ktls_conn_free(p->conn);
 	close(p->fd);
@@ -127,15 +144,17 @@ static void run(struct ktls_config *config, int listener)
 
 	for (;;) {
 		polls[0].events = n < PEERS ? POLLIN : 0;
-		if (poll(polls, 1 + n, -1) < 0)
+		if (poll(polls, 1 + n, n ? 1000 : -1) < 0)
 			return;
 		/* from the last one, which takes the place of one that ends */
 		for (nfds_t i = n; i-- > 0;) {
-			int r;
+			int r = -ETIMEDOUT;
 
-			if (!polls[1 + i].revents)
-				continue;
-			r = serve(peers[i]);
+			if (now() < peers[i]->until) {
+				if (!polls[1 + i].revents)
+					continue;
+				r = serve(peers[i]);
+			}
 			polls[1 + i].events = (short)r;
 			if (r > 0)
 				continue;
