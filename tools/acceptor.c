@@ -95,18 +95,10 @@ static void signal_all(const struct acceptor *a, int sig)
 
 static void accept_failed(struct acceptor *a, int err)
 {
-	switch (err) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		log_line("accept: %s; waiting", strerror(err));
-		a->accept_at = net_clock() + ACCEPT_WAIT;
-		break;
-	default:
-		/* EAGAIN, or the error of a connection that is gone */
-		break;
-	}
+	if (!net_starved(err))
+		return;	/* EAGAIN, or the error of a connection that is gone */
+	log_line("accept: %s; waiting", strerror(err));
+	a->accept_at = net_clock() + ACCEPT_WAIT;
 }
 
 static void accept_some(struct acceptor *a, int listener)

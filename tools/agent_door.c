@@ -14,6 +14,7 @@
 #include "agent_user.h"
 #include "agent_wire.h"
 #include "log.h"
+#include "net.h"
 #include "text.h"
 
 #define ACCEPT_WAIT	100	/* ms without accepting when out of files */
@@ -375,7 +376,7 @@ static void run_door(struct watch *watch, uint32_t events)
 	}
 	fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+		if (net_starved(errno)) {
 			log_line("accept: %s; waiting", strerror(errno));
 			pause_door(door, ACCEPT_WAIT);
 		}

@@ -15,7 +15,7 @@
 #include "metrics_page.h"
 
 #define ASKER_MS	5000	/* for all of it */
-#define RETRY_MS	100	/* when there are no descriptors */
+#define RETRY_MS	100	/* when it was for want of something here */
 
 static int listener = -1, stop_fd = -1;
 static pthread_t thread;
@@ -130,7 +130,7 @@ static void *work(void *arg)
 		if (fd >= 0) {
 			answer(fd);
 			close(fd);
-		} else if (errno == EMFILE || errno == ENFILE) {
+		} else if (net_starved(errno)) {
 			poll(&(struct pollfd){ .fd = stop_fd,
 					       .events = POLLIN }, 1, RETRY_MS);
 		}

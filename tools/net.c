@@ -222,6 +222,12 @@ int net_listen_too(const union net_addr *addr)
 	return -1;
 }
 
+bool net_starved(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
+	       err == ENOMEM;
+}
+
 /* ---- connecting -------------------------------------------------------- */
 
 int net_wait(int fd, short events, int ms)

@@ -107,22 +107,13 @@ void server_freed(struct server *s)
 
 void server_accept_failed(struct server *s, int err)
 {
-	switch (err) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		/* the listener stays readable: look away for a while */
-		if (!s->starved)
-			log_line("accept: %s; waiting", strerror(err));
-		s->starved = true;	/* said once */
-		s->accept_at = s->now + ACCEPT_WAIT;
-		stop_accepting(s);
-		break;
-	default:
-		/* EAGAIN, or the error of a connection that is gone */
-		break;
-	}
+	if (!net_starved(err))
+		return;	/* EAGAIN, or the error of a connection that is gone */
+	if (!s->starved)
+		log_line("accept: %s; waiting", strerror(err));
+	s->starved = true;	/* said once */
+	s->accept_at = s->now + ACCEPT_WAIT;
+	stop_accepting(s);
 }
 
 void server_accepted(struct server *s, int fd, const union net_addr *addr)
