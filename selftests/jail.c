@@ -118,6 +118,7 @@ static int works(void)
 	MUST(send(pair[0], &c, 1, MSG_NOSIGNAL) == 1);
 	MUST(recv(pair[1], &c, 1, 0) == 1);
 	MUST(!pthread_create(&thread, NULL, answer, NULL));
+	MUST(!pthread_kill(thread, SIGURG));	/* as fd_close() has it */
 	MUST(!pthread_join(thread, NULL));
 	MUST(recv(pair[0], &c, 1, 0) == 1 && c == 'y');
 	MUST(!syscall(SYS_tgkill, getpid(), gettid(), 0));
