@@ -61,7 +61,8 @@ int kc_tell_bad_record(struct kc_conn *conn, int err)
 
 /*
  * tls_handshake_close() does not wait: with TCP's buffer full, kTLS would keep
- * close_notify for later, and shutting down throws away what it has kept.
+ * close_notify for later, and shutting down throws away what it has kept.  Who
+ * is slow to make room is not gone, as long as the connection may be idle.
  */
 void kc_half_close(struct kc_conn *conn)
 {
@@ -70,9 +71,11 @@ void kc_half_close(struct kc_conn *conn)
 	if (conn->half_closed)
 		return;
 	conn->half_closed = true;
-	if (!conn->alerted)
-		kc_send_record(conn, TLS_RECORD_TYPE_ALERT, alert,
-			       sizeof(alert));
+	while (!conn->alerted &&
+	       kc_send_record(conn, TLS_RECORD_TYPE_ALERT, alert,
+			      sizeof(alert)) == -EAGAIN &&
+	       kc_tick(conn) == KC_MORE)
+		;
 	kernel_sock_shutdown(conn->sock, SHUT_WR);
 }
 

@@ -131,10 +131,10 @@ static ssize_t kc_recvmsg(struct kc_conn *conn, u8 *type)
 }
 
 /*
- * Is there a reason not to go on? Shutting down alone does not end it while the
- * peer goes on sending, nor does what is not data keep it alive.
+ * Shutting down alone does not end it while the peer goes on sending, nor does
+ * what is not data keep it alive.
  */
-static int kc_tick(struct kc_conn *conn)
+int kc_tick(struct kc_conn *conn)
 {
 	int err = READ_ONCE(conn->sender_error);
 	unsigned long idle;
@@ -290,6 +290,12 @@ void kc_linger(struct kc_conn *conn)
 	do {
 		cond_resched();
 		n = kc_recvmsg(conn, &type);
+		/* at a bad record kTLS stands still, and does not wait */
+		if (n == -EBADMSG &&
+		    !(READ_ONCE(conn->sock->sk->sk_shutdown) & RCV_SHUTDOWN)) {
+			schedule_timeout_idle(HZ / 50);
+			n = -EAGAIN;
+		}
 	} while ((n > 0 || type || n == -EAGAIN) &&
 		 !READ_ONCE(conn->hurry) && time_before(jiffies, end));
 }

@@ -10,6 +10,8 @@ struct kc_conn;
 
 /* Has the agent installed keys both ways? Then take note of them, 0 or error */
 int kc_record_begin(struct kc_conn *conn);
+/* KC_MORE, or a reason not to go on */
+int kc_tick(struct kc_conn *conn);
 /* Receive data into the connection's pages: a count, 0 at the end, or error */
 ssize_t kc_recv(struct kc_conn *conn);
 /* Send all of @len bytes from pages that nobody writes to meanwhile */
