@@ -259,7 +259,7 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 
 int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 {
-	/* 4.7.3: an answer asks for nothing; who asked has just changed his */
+	/* 4.7.3: an answer asks for nothing; who asked has changed his own */
 	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked &&
 		   !conn->rekey_due;
 

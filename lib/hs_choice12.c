@@ -79,22 +79,20 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 	for (size_t i = 0; i < n; i++) {
 		const struct suite *s = common[i];
 		int lacks = choose_for(hs, s, &m->exts);
-		bool named;
 
 		/* what the best of them lacks: numbered in that order */
 		if (lacks < err)
 			err = lacks;
 		if (lacks)
 			continue;
-		named = hs_cred_named(hs, hs->cred);
-		hs->server.named = named;
+		hs->server.named = hs_cred_named(hs, hs->cred);
 		hs->server.ca_known = cred_trusted_by(hs->cred,
 						      m->exts.trusted_cas);
 		/* but the name counts more */
 		if (known && (!hs->server.ca_known ||
-			      (hs->info.server_name[0] && !named)))
+			      (hs->info.server_name[0] && !hs->server.named)))
 			continue;
-		if (hs->info.server_name[0] && !named &&
+		if (hs->info.server_name[0] && !hs->server.named &&
 		    hs->config->flags & KTLS_F_STRICT_NAME)
 			return -KTLS_E_UNKNOWN_NAME;
 		hs->suite = s;

@@ -307,14 +307,17 @@ static int take_control(struct ktls_conn *conn, void *buf, struct piece *p)
 	int err = 0;
 
 	post_told(conn);	/* by a record that the caller handed in */
-	if (len > RECORD_PLAIN_MAX)
+	if (len > RECORD_PLAIN_MAX) {
+		wipe(buf, len);
 		return conn_fail(conn, -KTLS_E_RECORD_OVERFLOW);
+	}
 	if (!p->last) {
 		rec = malloc(RECORD_PLAIN_MAX);
+		if (rec)
+			memcpy(rec, buf, len);
+		wipe(buf, len);
 		if (!rec)
 			return conn_fail(conn, -ENOMEM);
-		memcpy(rec, buf, len);
-		wipe(buf, len);
 	}
 	while (!p->last && !err) {
 		uint8_t type = p->type;

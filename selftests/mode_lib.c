@@ -340,10 +340,9 @@ bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
 
 	ASSERT_TRUE(in);
 	n = recv(p->fd[1], in, max < len ? max : len, MSG_DONTWAIT);
-	if (n >= 0)
-		ASSERT_OK(ktls_conn_received(p->server, n));
-	else
+	if (n < 0)
 		ASSERT_EQ(errno, EAGAIN);
+	ASSERT_OK(ktls_conn_received(p->server, n < 0 ? -errno : n));
 	while ((n = ktls_recv(p->server, buf, sizeof(buf), 0)) > 0) {
 		stream_check(seed, *got, buf, (size_t)n);
 		*got += (uint64_t)n;

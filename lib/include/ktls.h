@@ -1002,9 +1002,10 @@ struct ktls_opts {
 	 *    by memory of those it has accepted (8.2), 24,576 in 20 s: other
 	 *    servers with the same ticket keys, and this one when it has
 	 *    started again, resume the session and reject the early data.
-	 * What one process remembers is no memory of its children: after
-	 * fork(2) they reject it where it is this config's own, of sessions
-	 * without a session_store or of early data.
+	 * What one process remembers is no memory of its children: where it
+	 * is this config's own, of sessions without a session_store or of
+	 * early data, they reject it after fork(2), as does a process after
+	 * daemon(3), and any where a child cannot be told (MADV_WIPEONFORK).
 	 */
 	size_t early_data;
 
@@ -1568,8 +1569,8 @@ static inline void ktls_hs_info(const struct ktls_hs *hs,
  * taken, fewer than @len where the ticket allows no more; -KTLS_E_STATE: none
  * can be sent (no ticket that allows it, rejected, done); or the failure.  It
  * is data of the protocol that the ticket's connection had: ktls_info.alpn says
- * it until the server's choice is known.  ktls_info.early_data says what became of it: who rejects it has not read it,
- * and the library does not send it again.
+ * it until the server's choice is known.  ktls_info.early_data says what became
+ * of it: who rejects it has not read it, and the library does not send it again.
  */
 ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf,
 			    size_t len) KTLS_MUST_CHECK;
@@ -1835,7 +1836,8 @@ unsigned int ktls_conn_events(struct ktls_conn *conn);
 
 /*
  * Change the sending key (KeyUpdate, RFC 9846 4.7.3), and with
- * KTLS_REKEY_BOTH ask the peer to change its own.  No other thread may send
+ * KTLS_REKEY_BOTH ask the peer to change its own, unless it has been asked
+ * already, or has asked itself and this is the answer.  No other thread may send
  * meanwhile.  Returns 0, -EAGAIN (call again), -KTLS_E_NO_REKEY (the kernel
  * cannot; the connection goes on with the old key), or another failure.
  */
@@ -1848,9 +1850,10 @@ int ktls_conn_rekey(struct ktls_conn *conn,
 /*
  * Authentication of the client after the handshake (RFC 9846 4.7.2), where both
  * ends have set KTLS_F_POST_HANDSHAKE_AUTH.  The hooks that choose, sign and
- * verify are asked as in the handshake, and have to answer at once.  Neither end's messages go out but
- * in these calls, and what of them is left by a full socket (KTLS_EV_FLUSH) in
- * the next call that sends; no raw write(2) before that.
+ * verify are asked as in the handshake, and have to answer at once.  Neither
+ * end's messages go out but in these calls, and what of them is left by a full
+ * socket (KTLS_EV_FLUSH) in the next call that sends; no raw write(2) before
+ * that.
  *
  * Server: ask the client for a certificate.  The answer is taken by whatever
  * receives; until it is there, KTLS_EV_UNANSWERED is set.  Then ktls_conn_info()
@@ -1863,10 +1866,10 @@ int ktls_conn_rekey(struct ktls_conn *conn,
  * whoever the client was before; data on its way may still be in front of it.
  *
  * Returns 0; -KTLS_E_NO_POST_AUTH (the client has not offered it, or has no
- * certificate of a kind that is taken, or this is TLS 1.2), -KTLS_E_STATE (no server, or not with the flag), -EBUSY (four
- * requests are without an answer), -EPIPE (nothing can be received, or sent,
- * any more) or -EAGAIN, after which nothing has been sent; or a failure as of
- * ktls_send().
+ * certificate of a kind that is taken, or this is TLS 1.2), -KTLS_E_STATE (no
+ * server, or not with the flag), -EBUSY (four requests are without an answer),
+ * -EPIPE (nothing can be received, or sent, any more) or -EAGAIN, after which
+ * nothing has been sent; or a failure as of ktls_send().
  */
 int ktls_conn_request_auth(struct ktls_conn *conn) KTLS_MUST_CHECK;
 /*
@@ -1969,9 +1972,10 @@ uint8_t ktls_conn_alert(const struct ktls_conn *conn);
  * this end is spent: of two who send one would reuse the other's keys.  Its
  * secrets are wiped, each call but ktls_conn_free(), ktls_conn_info(),
  * ktls_conn_alert() and ktls_conn_fd() is -KTLS_E_STATE (ktls_conn_kernel(),
- * ktls_conn_events(): 0; ktls_conn_in(), ktls_conn_out(): NULL), and the socket is to be closed here, not shut down.
- * Otherwise nothing has changed; call it with @size 0 to learn the size, which
- * is 1 to 3 KiB where the kernel carries both directions.
+ * ktls_conn_events(): 0; ktls_conn_in(), ktls_conn_out(): NULL), and the socket
+ * is to be closed here, not shut down.  Otherwise nothing has changed; call it
+ * with @size 0 to learn the size, which is 1 to 3 KiB where the kernel carries
+ * both directions.
  *
  * WHO READS THE BYTES CAN DECRYPT the connection from the last change of keys
  * on, in TLS 1.2 from its beginning, and can write in its name; who writes them
