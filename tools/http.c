@@ -118,7 +118,7 @@ static bool host_is_good(const struct http_request *r)
 	if (!host)
 		return !r->parser.http_minor &&
 		       !http_request_has(r, HTTP_FIELD_HOST);
-	return !strpbrk(host, " \t/@?#,\\\"");
+	return !strpbrk(host, " \t/@?#\\\"");
 }
 
 /* What can be told from the head alone: the status to refuse with, or 0 */

@@ -142,13 +142,14 @@ int output_write(struct output *o, const void *data, size_t len)
 
 int output_finish(struct output *o)
 {
-	int err = open_output(o);
+	int copy, err = open_output(o);
 
 	if (err)
 		return err;
 	show(o, true);
 	/* a file system may find out only now that it is full; the lock stays */
-	if (o->name && close(dup(o->fd)))
+	copy = o->name ? dup(o->fd) : -1;
+	if (copy >= 0 && close(copy))
 		err = -errno;
 	if (!err && o->part && rename(o->part, o->name))
 		err = -errno;
