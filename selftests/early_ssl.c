@@ -354,7 +354,8 @@ FIXTURE_SETUP(early)
 	for (size_t i = 0; i < sizeof(self->sent); i++)
 		self->sent[i] = (uint8_t)(i * 7 + i / 251);
 	self->alpn = "h2";
-	self->ours = OURS(.early_data = MAX);
+	self->ours = OURS(.early_data = MAX,
+			  .hooks = variant->server ? NULL : &asked);
 	use_ssl(self, variant->server);
 	next(self, variant);
 	finish(self, variant->server);

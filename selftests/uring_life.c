@@ -498,8 +498,10 @@ TEST_F(uring_life, authenticated_behind_data)
 	ssize_t n;
 	int err = 0;
 
-	if (variant->mode.suite->version != KTLS_TLS13)
+	if (variant->mode.suite->version != KTLS_TLS13) {
+		free(cas);
 		return;
+	}
 	uring_start(p, mode_config(&variant->mode, KTLS_CLIENT, &c),
 		    mode_config(&variant->mode, KTLS_SERVER, &s));
 	ready(p);
