@@ -138,7 +138,7 @@ run_kmod()
 	part kmod selftests/run.sh -o "$log/kmod" selftests/modules.sh
 	for k in 6.12 7.3; do
 		KTLS_TEST_SLOW=4 KTLS_TEST_MODULES=$PWD/build/modules-$k \
-		part "kmod-$k" selftests/vm/vm.sh -k "qemu-$k" -t 900 -- \
+		part "kmod-$k" selftests/vm/vm.sh -k "qemu-$k" -t 1200 -- \
 			selftests/run.sh -o "$log/kmod-$k" \
 			selftests/consumer_kernel.sh
 	done
