@@ -220,7 +220,10 @@ static int end_flight(struct ktls_hs *hs)
 	if (!err)
 		err = early_accepted(hs) ? early_rx_key(hs) :
 					   hs_rx_key(hs, &hs->client_hs);
-	hs->state = early_accepted(hs) ? S_EARLY : server13_asks(hs) ? S_CERT : S_FIN;
+	if (early_accepted(hs))
+		hs->state = S_EARLY;
+	else
+		hs->state = server13_asks(hs) ? S_CERT : S_FIN;
 	return err;
 }
 
