@@ -41,6 +41,27 @@ answer()	# NAME FORMAT
 	printf "$2" >"$dir/a/$1"
 }
 
+listening()	# PID
+{
+	port=$(ss -Hltnp 2>/dev/null | grep -F "pid=$1," |
+		awk '{ sub(/.*:/, "", $4); print $4 }')
+	[ -n "$port" ]
+}
+
+# ... and one for a single connection, which sends what is written to 7, and has
+# what it is asked in $dir/request
+by_hand()
+{
+	mkfifo "$dir/in"
+	openssl s_server -quiet -accept 127.0.0.1:0 -naccept 1 \
+		-cert "$pki/p256.pem" -key "$pki/p256.key" \
+		<"$dir/in" >"$dir/request" 2>"$dir/s_server.log" &
+	others+=("$!")
+	exec 7>"$dir/in"
+	until_true listening "$!"
+	url=https://localhost:$port
+}
+
 # ---- the command line ------------------------------------------------------
 
 usage()
@@ -194,14 +215,7 @@ one_at_a_time()
 {
 	local first
 
-	mkfifo "$dir/in"
-	openssl s_server -quiet -accept 127.0.0.1:0 -naccept 1 \
-		-cert "$pki/p256.pem" -key "$pki/p256.key" \
-		<"$dir/in" >"$dir/request" 2>"$dir/s_server.log" &
-	others+=("$!")
-	exec 7>"$dir/in"
-	until_true listening "$!"
-	url=https://localhost:$port
+	by_hand
 	get -o "$dir/got" / 7>&- &
 	first=$!
 	until_true grep -q '^GET / HTTP/1\.1' "$dir/request"
@@ -268,14 +282,7 @@ Content-Length: 2\r\n\r\nok'
 # TLS: anybody on the way may have cut it.
 truncated()
 {
-	mkfifo "$dir/said" "$dir/in"
-	openssl s_server -quiet -accept 127.0.0.1:0 -naccept 1 \
-		-cert "$pki/p256.pem" -key "$pki/p256.key" \
-		<"$dir/in" >"$dir/request" 2>"$dir/s_server.log" &
-	others+=("$!")
-	exec 7>"$dir/in"
-	until_true listening "$!"
-	url=https://localhost:$port
+	by_hand
 	get / >"$dir/got" 2>"$dir/err" 7>&- &
 	until_true grep -q '^GET / HTTP/1\.1' "$dir/request"
 	printf 'HTTP/1.1 200 OK\r\n\r\nbody' >&7
@@ -288,23 +295,9 @@ truncated()
 	has message "$(<"$dir/err")" 'receiving: .*close_notify|cut'
 }
 
-listening()	# PID
-{
-	port=$(ss -Hltnp 2>/dev/null | grep -F "pid=$1," |
-		awk '{ sub(/.*:/, "", $4); print $4 }')
-	[ -n "$port" ]
-}
-
 silent()
 {
-	mkfifo "$dir/in"
-	openssl s_server -quiet -accept 127.0.0.1:0 \
-		-cert "$pki/p256.pem" -key "$pki/p256.key" \
-		<"$dir/in" >"$dir/request" 2>"$dir/s_server.log" &
-	others+=("$!")
-	exec 7>"$dir/in"
-	until_true listening "$!"
-	url=https://localhost:$port
+	by_hand
 	gets 5 --timeout "$slow" /
 	has message "$out" "nothing received for $slow seconds"
 	exec 7>&-
