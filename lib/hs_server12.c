@@ -221,6 +221,8 @@ static int begin(struct ktls_hs *hs, const struct client_hello *m)
 static int name_session(struct ktls_hs *hs, const struct client_hello *m)
 {
 	const struct ktls_config *cfg = hs->config;
+	struct session *s = &hs->session;
+	int err;
 
 	hs->tls12.ticket_due = false;
 	if (!hs->tls12.ems)
@@ -229,8 +231,16 @@ static int name_session(struct ktls_hs *hs, const struct client_hello *m)
 			       ext_has(&m->exts, EXT_SESSION_TICKET);
 	if (hs->tls12.ticket_due || !store_has(cfg))
 		return 0;
-	hs->session.id_len = SESSION_ID_MAX;
-	return hs_nonce(hs, hs->session.id, SESSION_ID_MAX);
+	err = hs_nonce(hs, s->id, SESSION_ID_MAX);
+	/*
+	 * 7.4.1.3: a different value than the client's, which would take it for
+	 * a resumption.  A copy of the machine that named the client's session
+	 * may come to the same; it leaves this one without a name.
+	 */
+	if (!err && !slice_eq((struct slice){ s->id, SESSION_ID_MAX },
+			      m->session_id))
+		s->id_len = SESSION_ID_MAX;
+	return err;
 }
 
 static enum hs_state await_client(const struct ktls_hs *hs, bool asked)

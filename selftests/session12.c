@@ -3,7 +3,10 @@
  * What a session of TLS 1.2 is bound to, and how it ends: each by session id
  * and by ticket, both ends ours.
  */
+/* RAND_METHOD is deprecated, and the way to make random bytes repeat */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <errno.h>
+#include <openssl/rand.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -389,6 +392,37 @@ TEST_F(session, server_forgets_its_own)
 	/* who has a ticket can bring it again */
 	ASSERT_EQ(again(&m), variant->flags ? FULL : RESUMED);
 	mitm_end(&m);
+}
+
+static int same_bytes(unsigned char *p, int len)
+{
+	memset(p, 0x55, (size_t)len);
+	return 1;
+}
+
+/*
+ * A server that does not know the client's session and comes to the same id
+ * for the new one, as a copy of a machine can: that is no resumption
+ */
+TEST(id_is_never_the_offered_one)
+{
+	static const RAND_METHOD same = { .bytes = same_bytes };
+	const RAND_METHOD *before = RAND_get_rand_method();
+	struct mitm m;
+
+	ASSERT_EQ(RAND_set_rand_method(&same), 1);
+	begin(&m, KTLS_F_NO_TICKETS);
+	EXPECT_EQ(again(&m), FULL);
+	mitm_again(&m);
+	session_drop(m.config[SERVER_END],
+		     (struct slice){ m.hs[CLIENT_END]->session.id,
+				     m.hs[CLIENT_END]->session.id_len }, "");
+	mitm_run(&m, NULL, NULL);
+	mitm_agree(&m);
+	EXPECT_EQ(m.hs[CLIENT_END]->info.resumed, 0);
+	EXPECT_EQ(m.hs[CLIENT_END]->session_id_len, SESSION_ID_MAX);
+	mitm_end(&m);
+	RAND_set_rand_method(before);
 }
 
 static void fail_one(struct joined *j, enum end whose, int err)
