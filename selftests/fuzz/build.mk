@@ -14,9 +14,9 @@ fuzz-tools := agent_conf agent_cred agent_file agent_wire http ini path \
 	precond text
 fuzz-obj := $(fuzz-src:%.c=$(O)/%.o) $(fuzz-tools:%=$(O)/tools/%.o)
 
-fuzz-libs := $(patsubst %,-Wl$(comma)--wrap=io_uring_%,submit \
-	register_buf_ring unregister_buf_ring) -lssl -lcrypto -luring \
-	-lhttp_parser -ldl -pthread
+fuzz-libs := $(patsubst %,-Wl$(comma)--wrap=%,nonces_take io_uring_submit \
+	io_uring_register_buf_ring io_uring_unregister_buf_ring) \
+	-lssl -lcrypto -luring -lhttp_parser -ldl -pthread
 
 TIME	?= 60
 FUZZ	?= $(fuzz-targets)

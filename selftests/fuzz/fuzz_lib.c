@@ -13,6 +13,8 @@
 
 #include <openssl/rand.h>
 
+#include "../../lib/crypto.h"
+#include "../../lib/nonces.h"
 #include "../harness.h"
 #include "fuzz_mutate.h"
 
@@ -50,6 +52,23 @@ static int random_bytes(unsigned char *p, int len)
 		p[i] = (unsigned char)(z >> 56);
 	}
 	return 1;
+}
+
+uint64_t random_from(uint64_t state)
+{
+	uint64_t before = random_state;
+
+	random_state = state;
+	return before;
+}
+
+int __wrap_nonces_take(struct nonces *n, void *buf, size_t len);
+
+/* Not of a page that an earlier input began */
+int __wrap_nonces_take(struct nonces *n, void *buf, size_t len)
+{
+	(void)n;
+	return crypto_random(buf, len);
 }
 
 static int random_status(void)
@@ -189,7 +208,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	random_state = 0;
+	random_from(0);
 	target->run(p, len);
 	return 0;
 }

@@ -22,6 +22,12 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len,
 				 const uint8_t *b, size_t b_len, uint8_t *out,
 				 size_t max, unsigned int seed);
 
+/*
+ * Where the counter goes on, and where it stood: what outlives an input must
+ * not come of the same bytes as what the inputs do
+ */
+uint64_t random_from(uint64_t state);
+
 /* CLOCK_REALTIME as the inputs see it; libFuzzer measures its own by the true */
 int fuzz_clock_gettime(clockid_t id, struct timespec *ts);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "../../lib/store.h"
 #include "../cert_url_lib.h"
 #include "../harness.h"
 #include "../peer.h"
@@ -216,13 +217,15 @@ static void make(struct mitm *m, const struct way *w)
 
 /* ---- sessions ---------------------------------------------------------- */
 
-struct session_bytes {
+/* One that each run of a way resumes, as it was made */
+struct resumed {
 	size_t len;
 	uint8_t b[8192];
+	struct wr kept;		/* 1.2 by id: what the server has of it */
 };
 
 /* From a connection over TCP: what is in memory only has no tickets of 1.3 */
-static void get_session(struct mitm *m, struct session_bytes *to)
+static void get_session(struct mitm *m, struct resumed *to)
 {
 	struct pair p;
 	ssize_t n;
@@ -238,23 +241,44 @@ static void get_session(struct mitm *m, struct session_bytes *to)
 	pair_close(&p);
 }
 
+/* The client offers it: a run that failed has made the server forget it */
+static void keep_session(struct mitm *m, struct resumed *r)
+{
+	const struct session *s = &m->hs[CLIENT_END]->session;
+	const struct ktls_config *server = m->config[SERVER_END];
+	struct slice id = { s->id, s->id_len };
+
+	if (!id.len)
+		return;
+	if (r->kept.len)
+		ASSERT_OK(store_put(server, id, wr_content(&r->kept),
+				    s->made + s->lifetime));
+	else
+		ASSERT_TRUE(store_get(server, id, &r->kept));
+}
+
 struct mitm *way_begin(size_t nr)
 {
 	static struct mitm mitms[WAYS];
-	static struct session_bytes sessions[WAYS];
+	static struct resumed resumed[WAYS];
+	const struct way *w = &ways[nr];
 	struct mitm *m = &mitms[nr];
 
 	if (!m->config[CLIENT_END]) {
-		make(m, &ways[nr]);
-		if (ways[nr].resumed)
-			get_session(m, &sessions[nr]);
+		uint64_t of_the_run = random_from((nr + 1) << 32);
+
+		make(m, w);
+		if (w->resumed)
+			get_session(m, &resumed[nr]);
+		random_from(of_the_run);
 	}
-	if (ways[nr].resumed)
+	if (w->resumed)
 		ASSERT_OK(ktls_session_import(m->config[CLIENT_END],
-					      sessions[nr].b,
-					      sessions[nr].len));
+					      resumed[nr].b,
+					      resumed[nr].len));
 	mitm_again(m);
-	if (ways[nr].early)
+	keep_session(m, &resumed[nr]);
+	if (w->early)
 		ASSERT_EQ(ktls_hs_early_write(m->hs[CLIENT_END], "early", 5),
 			  5);
 	return m;
