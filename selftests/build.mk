@@ -15,8 +15,8 @@ test-watched := ct dump
 test-helpers := crowd model
 test-names   := $(filter-out $(test-support) $(test-helpers) $(test-watched), \
 	$(patsubst selftests/%.c,%,$(wildcard selftests/*.c)))
-test-kernel  := agent_job alert close control data fdpass foreign half_rtt \
-	keyring keys limit offload plain post_read rekey rekey_past tamper
+test-kernel  := agent_job fdpass foreign keyring limit offload plain \
+	post_read rekey rekey_past
 # ... and of the program (which run here, too)
 test-kernel-sh := $(patsubst %,selftests/%_test.sh,agent dump serve_auth \
 	serve_body run_tls probe)
@@ -25,9 +25,10 @@ test-kernel-sh += selftests/upcall_nfs.sh
 test-qemu-6.12-sh := selftests/upcall_nvme.sh
 
 # with and without kTLS below them
-test-both    := agent conn_pass conn_save conn_saved_bad fallback flow footprint own_io \
-	post_attack post_auth rekey_load renego resume13 ticket13 \
-	tickets uring uring_close uring_cold uring_control uring_life uring_load
+test-both    := agent alert close conn_pass conn_save conn_saved_bad control \
+	data fallback flow footprint half_rtt keys own_io post_attack \
+	post_auth rekey_load renego resume13 tamper ticket13 tickets uring \
+	uring_close uring_cold uring_control uring_life uring_load
 test-kernel  += $(test-both)
 
 # Those that run again with a newer libcrypto and libssl, and those that have
