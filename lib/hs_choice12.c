@@ -66,11 +66,15 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
 	return hs12_choose_cred(hs, &ask) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
-/*
- * Suite, group and credential go together: the first that fit; @known: and
- * whose certificate the client says that it can verify (RFC 6066 6)
- */
-static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
+/* What the client would have of a certificate, the name counting more */
+enum {
+	FOR_CA = 1,	/* that it says that it can verify (RFC 6066 6) */
+	FOR_NAME = 2,	/* for the name that it asks for */
+};
+
+/* Suite, group and credential go together: the first that fit, with all @of */
+static int pick(struct ktls_hs *hs, const struct client_hello *m,
+		unsigned int of)
 {
 	const struct suite *common[SUITES_MAX];
 	size_t n = server_suites(hs->config, m->suites, KTLS_TLS12, common);
@@ -88,13 +92,9 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 		hs->server.named = hs_cred_named(hs, hs->cred);
 		hs->server.ca_known = cred_trusted_by(hs->cred,
 						      m->exts.trusted_cas);
-		/* but the name counts more */
-		if (known && (!hs->server.ca_known ||
-			      (hs->info.server_name[0] && !hs->server.named)))
+		if ((of & FOR_NAME && !hs->server.named) ||
+		    (of & FOR_CA && !hs->server.ca_known))
 			continue;
-		if (hs->info.server_name[0] && !hs->server.named &&
-		    hs->config->flags & KTLS_F_STRICT_NAME)
-			return -KTLS_E_UNKNOWN_NAME;
 		hs->suite = s;
 		hs->info.group = hs->group->id;
 		return 0;
@@ -105,9 +105,18 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m, bool known)
 	       -KTLS_E_NO_FFDHE : err;
 }
 
+/* Either counts more than the order of suites: all of them are tried for it */
 int server12_choose(struct ktls_hs *hs, const struct client_hello *m)
 {
-	if (m->exts.trusted_cas.len && !pick(hs, m, true))
-		return 0;
-	return pick(hs, m, false);
+	unsigned int most = (hs_name_known(hs) ? FOR_NAME : 0) |
+			    (m->exts.trusted_cas.len ? FOR_CA : 0);
+	int err = -KTLS_E_NO_SUITE;
+
+	for (unsigned int of = most + 1; err && of--; )
+		if (!(of & ~most))
+			err = pick(hs, m, of);
+	if (!err && *hs->info.server_name && !hs->server.named &&
+	    hs->config->flags & KTLS_F_STRICT_NAME)
+		err = -KTLS_E_UNKNOWN_NAME;
+	return err;
 }

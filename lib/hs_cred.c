@@ -60,6 +60,16 @@ bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred)
 						    hs->info.server_name);
 }
 
+bool hs_name_known(const struct ktls_hs *hs)
+{
+	const struct ktls_config *cfg = hs->config;
+	bool known = false;
+
+	for (size_t i = 0; i < cfg->creds_len && !known; i++)
+		known = hs_cred_named(hs, &cfg->creds[i]);
+	return known;
+}
+
 /* ---- the application's choice ------------------------------------------ */
 
 /* What is to choose from, and what is said of it */

@@ -15,6 +15,8 @@ typedef int cred_worth(const struct ktls_hs *hs, const struct cred *cred,
 bool hs_best_cred(struct ktls_hs *hs, cred_worth *worth, const void *arg);
 /* Server: for the name that the client has said? */
 bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred);
+/* ... is any of ours? */
+bool hs_name_known(const struct ktls_hs *hs);
 
 /* What a CertificateRequest asks for */
 struct cred_wish {

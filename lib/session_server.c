@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "hs.h"
+#include "hs_cred.h"
 #include "store.h"
 #include "ticket.h"
 
@@ -22,22 +22,16 @@ static bool fetch(struct ktls_hs *hs, const struct client_hello *m,
 	return m->session_id.len && store_get(cfg, m->session_id, w);
 }
 
-/* A session that other servers made names none that we do not know */
-static bool name_known(const struct ktls_hs *hs)
-{
-	const struct ktls_config *cfg = hs->config;
-	const char *name = hs->info.server_name;
-	bool known = !*name || !(cfg->flags & KTLS_F_STRICT_NAME);
-
-	for (size_t i = 0; i < cfg->creds_len && !known; i++)
-		known = cred_is_for(&cfg->creds[i], name);
-	return known;
-}
-
 bool session_is_for(const struct ktls_hs *hs, const struct session *s)
 {
+	const char *name = hs->info.server_name;
+
 	/* RFC 6066 3 */
-	return !strcmp(s->server_name, hs->info.server_name) && name_known(hs);
+	if (strcmp(s->server_name, name))
+		return false;
+	/* a session that other servers made names none that we do not know */
+	return !*name || !(hs->config->flags & KTLS_F_STRICT_NAME) ||
+	       hs_name_known(hs);
 }
 
 /* Would what was agreed then be agreed now? */

@@ -453,6 +453,36 @@ TEST(verifiable_in_tls12)
 	second_in_tls12(CLIENT_END, "sha1", NULL);
 }
 
+/*
+ * The server's first suite and first certificate go together, and are not for
+ * the name; the second are
+ */
+static void named_in_tls12(unsigned int flags)
+{
+	const struct ktls_cred creds[] = { pki_cred("rsa2048"),
+					   pki_cred("othername") };
+	struct ktls_info info;
+	struct two t;
+
+	two_begin(&t, KTLS_OPTS(.role = KTLS_CLIENT,
+				.max_version = KTLS_TLS12),
+		  KTLS_OPTS(.role = KTLS_SERVER, .creds = creds,
+			    .creds_len = 2, .flags = flags,
+			    .ciphers = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:"
+				       GCM128_12), "other.test");
+	ASSERT_OK(pump(t.client, t.server, 0));
+	ktls_hs_info(t.client, &info);
+	EXPECT_STREQ(info.peer_subject, "CN = othername");
+	EXPECT_STREQ(ktls_suite_name(info.suite), GCM128_12);
+	two_end(&t);
+}
+
+TEST(name_before_suite_in_tls12)
+{
+	named_in_tls12(0);
+	named_in_tls12(KTLS_F_STRICT_NAME);
+}
+
 /* RFC 8422 5.1.1: one on a curve that the client has */
 TEST(curve_in_tls12)
 {
