@@ -165,7 +165,10 @@ static int check_name(struct ktls_hs *hs, struct slice asked)
 {
 	char name[sizeof(hs->info.server_name)];
 
-	host_name(asked, name);
+	/* what is none is not known either, and no certificate is for it */
+	if (!host_name(asked, name) && asked.len &&
+	    hs->config->flags & KTLS_F_STRICT_NAME)
+		return -KTLS_E_UNKNOWN_NAME;
 	if (hs->binding.round && strcmp(name, hs->info.server_name))
 		return -KTLS_E_RENEGOTIATION;
 	memcpy(hs->info.server_name, name, sizeof(name));

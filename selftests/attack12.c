@@ -172,6 +172,10 @@ HELLO(alpn_without_overlap, OF_CLIENT, ONLY12, .client.alpn = "h2",
 HELLO(name_unknown, OF_CLIENT, ONLY12, .server.flags = KTLS_F_STRICT_NAME,
       P(NEW(SERVER_NAME, "\0\14\0\0\11mail.test")),
       BY_SERVER(UNKNOWN_NAME));
+/* ... and one that is none is no certificate's either */
+HELLO(name_malformed, OF_CLIENT, ONLY12, .server.flags = KTLS_F_STRICT_NAME,
+      P(NEW(SERVER_NAME, "\0\14\0\0\11mail/test")),
+      BY_SERVER(UNKNOWN_NAME));
 
 /* The session id of a client that has none to resume is for show (E.4) */
 HELLO(session_taken_that_was_not_offered, OF_SERVER, ONLY12,
