@@ -239,10 +239,8 @@ static uint64_t chain_until(const STACK_OF(X509) *chain)
 uint64_t peer_until(const struct peer_chain *peer)
 {
 	OSSL_SCOPE;
-	uint64_t sent = chain_until(peer->chain);
-	uint64_t verified = chain_until(peer->verified);
 
-	return sent < verified ? sent : verified;
+	return chain_until(peer->verified ? peer->verified : peer->chain);
 }
 
 struct evp_pkey_st *peer_key(const struct peer_chain *peer)

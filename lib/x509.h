@@ -208,8 +208,10 @@ int peer_status(const struct peer_chain *peer, const struct trust *trust,
 /* Does the leaf say that its status must come with it (RFC 7633)? */
 bool peer_must_staple(const struct peer_chain *peer);
 void peer_subject(const struct peer_chain *peer, char *buf, size_t size);
-/* Seconds since the epoch at which the first certificate expires, also of
- * those that it has been verified by */
+/*
+ * Seconds since the epoch at which the first certificate expires of those that
+ * it has been verified by, or, where that was done elsewhere, of all
+ */
 uint64_t peer_until(const struct peer_chain *peer);
 
 #endif /* KTLS_X509_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Chains that have been verified before: when they are taken, and when not */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -209,6 +210,43 @@ TEST(for_one_name)
 	mitm_run(&m, NULL, NULL);
 	mitm_failed(&m, CLIENT_END, -KTLS_E_CERT_NAME);
 	mitm_end(&m);
+}
+
+static void append(char *text, size_t size, const char *path)
+{
+	size_t len = strlen(text);
+	FILE *f = fopen(path, "r");
+
+	ASSERT_TRUE(f);
+	len += fread(text + len, 1, size - len - 1, f);
+	text[len] = '\0';
+	fclose(f);
+}
+
+/*
+ * It was not verified by what else is sent, such as a cross-certificate that
+ * has expired: neither this nor a session ends with that
+ */
+TEST_F(known, whatever_stands_beside)
+{
+	struct ktls_cred *sent = variant->end == CLIENT_END ? &self->server :
+							      &self->client;
+	struct mitm *m = &self->m;
+	struct peer_chain first = { .raw = NULL };
+	const uint64_t now = (uint64_t)time(NULL);
+	char text[16384] = "";
+
+	append(text, sizeof(text), sent->cert_file);
+	append(text, sizeof(text), pki("expired"));
+	sent->cert_file = NULL;
+	sent->cert_pem = text;
+	begin(self);
+	once(m, variant->end);
+	EXPECT_EQ(session_limit(m->hs[variant->end], now, 7200), 7200);
+	ASSERT_TRUE(peer_copy(&first, &m->hs[variant->end]->peer));
+	mitm_again(m);
+	EXPECT_EQ(once(m, variant->end), (const void *)first.leaf);
+	peer_free(&first);
 }
 
 static int see(struct ktls_hs *hs, const char *const *certs, size_t n,

@@ -1026,13 +1026,13 @@ struct ktls_opts {
 	 * Seconds for which a peer's chain that has been verified is taken as
 	 * verified when it comes again, byte for byte, and for the same name
 	 * (60; at most 86400; KTLS_NO_KNOWN_CHAINS: each is parsed and verified
-	 * anew, which is most of what a certificate costs).  No longer than one
-	 * of its certificates is good, but a revocation list that ends
-	 * meanwhile is heeded so much later.  Of 64 chains, of peers that have
-	 * shown that they have the key, of 16 KiB each at most.  The peer's
-	 * signature, its OCSP response and hooks.verify are not spared.  Who
-	 * sends the certificate of another may see by the time it takes whether
-	 * that was here.
+	 * anew, which is most of what a certificate costs).  No longer than the
+	 * certificates are good that it was verified by, but a revocation list
+	 * that ends meanwhile is heeded so much later.  Of 64 chains, of peers
+	 * that have shown that they have the key, of 16 KiB each at most.  The
+	 * peer's signature, its OCSP response and hooks.verify are not spared.
+	 * Who sends the certificate of another may see by the time it takes
+	 * whether that was here.
 	 */
 	uint32_t known_chains;
 };
