@@ -117,24 +117,32 @@ static int add_dir(X509_STORE *store, const char *dir, bool system,
 	return err;
 }
 
-static const char *env_or(const char *env, const char *value)
+static const char *env(const char *name)
 {
-	const char *found = secure_getenv(env);
+	const char *found = secure_getenv(name);
 
-	return found && found[0] ? found : value;
+	return found && found[0] ? found : NULL;
 }
 
-/* libcrypto's file, which may be missing, and its directory, the same */
+/*
+ * libcrypto's file, which may be missing; its directory then, or if the
+ * environment names one: a system that has both says the same in either
+ */
 static int add_system(X509_STORE *store, struct text why)
 {
-	const char *file = env_or(X509_get_default_cert_file_env(),
-				  X509_get_default_cert_file());
-	const char *dir = env_or(X509_get_default_cert_dir_env(),
-				 X509_get_default_cert_dir());
+	const char *file = env(X509_get_default_cert_file_env());
+	const char *dir = env(X509_get_default_cert_dir_env());
+	bool has_file;
+	int err;
 
-	if (!access(file, R_OK))
-		return add_text(store, file, NULL, true, why);
-	return add_dir(store, dir, true, why);
+	if (!file)
+		file = X509_get_default_cert_file();
+	has_file = !access(file, R_OK);
+	err = has_file ? add_text(store, file, NULL, true, why) : 0;
+	if (err || (has_file && !dir))
+		return err;
+	return add_dir(store, dir ? dir : X509_get_default_cert_dir(), true,
+		       why);
 }
 
 /* ---- what it is, in short ---------------------------------------------- */

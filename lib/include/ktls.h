@@ -796,7 +796,10 @@ struct ktls_opts {
 
 	/*
 	 * Trust for verifying the peer: a PEM file, a directory of hashed
-	 * names, or PEM text; when none is named, the system's store.  All of
+	 * names, or PEM text; when none is named, the system's store: the file
+	 * that SSL_CERT_FILE names in the environment, or libcrypto's own, and
+	 * the directory of SSL_CERT_DIR, or libcrypto's if there is no file
+	 * (in a set-user-ID program the environment does not count).  All of
 	 * it is read now.  CRLs beside the certificates are heeded.
 	 */
 	const char *ca_file;
