@@ -205,33 +205,15 @@ int post_at_once(const struct ktls_hs *hs, int err)
 
 static int send_answer(struct ktls_hs *hs)
 {
-	struct certificate_request m;
-	struct cred_wish wish;
-	int err = client13_wish(hs, &m, &wish);
-
-	if (!err)
-		err = client_use_cred(hs, &wish);
-	if (!err)
-		err = hs_send_certificate(hs, m.context);
-	if (err)
-		return err;
-	return hs->cred ? hs_send_certificate_verify(hs, hs_send_finished) :
-			  hs_send_finished(hs);
+	return client13_answer(hs, hs_send_finished);
 }
 
 static int write_answer(struct ktls_hs *hs, struct slice request)
 {
-	struct certificate_request m;
-	struct cred_wish wish;
-	int err;
-
 	wr_slice(&hs->client.request, request);
 	if (!wr_ok(&hs->client.request))
 		return -ENOMEM;
-	err = client13_wish(hs, &m, &wish);
-	if (!err)
-		err = client_choose_cred(hs, &wish, send_answer);
-	return post_at_once(hs, err);
+	return post_at_once(hs, client13_choose(hs, send_answer));
 }
 
 static int answer(struct ktls_conn *conn)

@@ -196,8 +196,9 @@ static int end_flight(struct ktls_hs *hs)
 	return err;
 }
 
-int client13_wish(const struct ktls_hs *hs, struct certificate_request *m,
-		  struct cred_wish *wish)
+/* Of the request that was kept; @m as it was parsed */
+static int wish_of(const struct ktls_hs *hs, struct certificate_request *m,
+		   struct cred_wish *wish)
 {
 	const struct wr *body = &hs->client.request;
 	int err = parse_certificate_request(wr_content(body), m);
@@ -207,11 +208,20 @@ int client13_wish(const struct ktls_hs *hs, struct certificate_request *m,
 	return err;
 }
 
-static int send_certificate(struct ktls_hs *hs)
+int client13_choose(struct ktls_hs *hs, hs_step *then)
 {
 	struct certificate_request m;
 	struct cred_wish wish;
-	int err = client13_wish(hs, &m, &wish);
+	int err = wish_of(hs, &m, &wish);
+
+	return err ? err : client_choose_cred(hs, &wish, then);
+}
+
+int client13_answer(struct ktls_hs *hs, hs_step *end)
+{
+	struct certificate_request m;
+	struct cred_wish wish;
+	int err = wish_of(hs, &m, &wish);
 
 	if (!err)
 		err = client_use_cred(hs, &wish);
@@ -219,22 +229,23 @@ static int send_certificate(struct ktls_hs *hs)
 		err = hs_send_certificate(hs, m.context);
 	if (err)
 		return err;
-	return hs->cred ? hs_send_certificate_verify(hs, end_flight) :
-			  end_flight(hs);
+	return hs->cred ? hs_send_certificate_verify(hs, end) : end(hs);
+}
+
+static int send_certificate(struct ktls_hs *hs)
+{
+	return client13_answer(hs, end_flight);
 }
 
 static int begin_flight(struct ktls_hs *hs)
 {
-	struct certificate_request m;
-	struct cred_wish wish;
 	int err = hs_send_ccs(hs);
 
 	if (!err)
 		err = early_end(hs);
 	if (err || !hs->client.cert_asked)
 		return err ? err : end_flight(hs);
-	err = client13_wish(hs, &m, &wish);
-	return err ? err : client_choose_cred(hs, &wish, send_certificate);
+	return client13_choose(hs, send_certificate);
 }
 
 int c13_finished(struct ktls_hs *hs, struct slice body)

@@ -27,10 +27,6 @@ struct cred_wish {
 	bool raw;		/* a raw public key (RFC 7250) */
 };
 
-/* Of the request that the client has kept; @m as it was parsed */
-int client13_wish(const struct ktls_hs *hs, struct certificate_request *m,
-		  struct cred_wish *wish);
-
 /*
  * Choose hs->cred, or none: without a fitting one we answer with none, and the
  * server decides.  Then @then, which calls client_use_cred() with the same
@@ -40,6 +36,12 @@ int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish,
 		       hs_step *then);
 /* The scheme to use with it, if there is one, and its status */
 int client_use_cred(struct ktls_hs *hs, const struct cred_wish *wish);
+/*
+ * 1.3: the same as the request wants it that hs->client keeps; and then, from
+ * @then, Certificate and CertificateVerify, and @end
+ */
+int client13_choose(struct ktls_hs *hs, hs_step *then);
+int client13_answer(struct ktls_hs *hs, hs_step *end);
 /*
  * Server: @pick chooses hs->cred and what goes with it, from hs->server.only if
  * that is set; the application may prefer another that it takes.  KTLS_LATER:
