@@ -142,7 +142,8 @@ static int worth(const struct ktls_hs *hs, const struct cred *cred,
 
 bool hs12_choose_cred(struct ktls_hs *hs, const struct suite_ask *ask)
 {
-	if (!hs_best_cred(hs, worth, ask))
+	hs->cred = hs_best_cred(hs, worth, ask);
+	if (!hs->cred)
 		return false;
 	hs->scheme = hs12_common_scheme(hs->config, hs->cred, ask->auth,
 					ask->peer->sigalgs_known);

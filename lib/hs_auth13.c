@@ -104,7 +104,8 @@ static int worth(const struct ktls_hs *hs, const struct cred *cred,
 
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer)
 {
-	if (!hs_best_cred(hs, worth, peer))
+	hs->cred = hs_best_cred(hs, worth, peer);
+	if (!hs->cred)
 		return false;
 	hs->scheme = config_scheme(hs->config, hs->cred, peer->sigalgs_known);
 	return true;

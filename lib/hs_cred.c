@@ -36,22 +36,24 @@ static const struct sigscheme *scheme_for(const struct ktls_config *cfg,
 	return s && type_asked(s, wish->types) ? s : NULL;
 }
 
-bool hs_best_cred(struct ktls_hs *hs, cred_worth *worth, const void *arg)
+const struct cred *hs_best_cred(const struct ktls_hs *hs, cred_worth *worth,
+				const void *arg)
 {
 	const struct ktls_config *cfg = hs->config;
-	int best = -1;
+	const struct cred *best = NULL;
+	int most = -1;
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
 		const struct cred *c = &cfg->creds[i];
 		int is = hs->server.only && hs->server.only != c ? -1 :
 			 worth(hs, c, arg);
 
-		if (is <= best)
+		if (is <= most)
 			continue;
-		best = is;
-		hs->cred = c;
+		most = is;
+		best = c;
 	}
-	return best >= 0;
+	return best;
 }
 
 bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred)
@@ -237,9 +239,7 @@ int client_choose_cred(struct ktls_hs *hs, const struct cred_wish *wish,
 	};
 	int err = 0;
 
-	hs->cred = NULL;
-	if (hs_best_cred(hs, client_worth, wish))
-		choice.preferred = hs->cred;
+	hs->cred = choice.preferred = hs_best_cred(hs, client_worth, wish);
 	if (hs->config->hooks.choose_cred)
 		err = ask_hook(hs, &choice);
 	return hs_then(hs, err, KTLS_WANT_CRED, then);

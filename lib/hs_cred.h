@@ -6,13 +6,14 @@
 #include "hs.h"
 
 /*
- * Of our credentials, or hs->server.only, the one that does best becomes
- * hs->cred, the first of equals; false: none does.  @worth: how well, negative
- * if not at all; @arg is its own.
+ * Of our credentials, or hs->server.only, the one that does best, the first of
+ * equals; NULL: none does.  @worth: how well, negative if not at all; @arg is
+ * its own.
  */
 typedef int cred_worth(const struct ktls_hs *hs, const struct cred *cred,
 		       const void *arg);
-bool hs_best_cred(struct ktls_hs *hs, cred_worth *worth, const void *arg);
+const struct cred *hs_best_cred(const struct ktls_hs *hs, cred_worth *worth,
+				const void *arg);
 /* Server: for the name that the client has said? */
 bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred);
 /* ... is any of ours? */

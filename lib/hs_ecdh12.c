@@ -51,7 +51,8 @@ static int has_one(const struct ktls_hs *hs, const struct cred *cred,
 
 int ecdh_choose(struct ktls_hs *hs, const struct suite_ask *ask)
 {
-	if (!hs_best_cred(hs, worth, ask))
+	hs->cred = hs_best_cred(hs, worth, ask);
+	if (!hs->cred)
 		return hs_best_cred(hs, has_one, ask) ? -KTLS_E_NO_GROUP :
 							-KTLS_E_NO_SUITE;
 	hs->group = hs->cred->group;
