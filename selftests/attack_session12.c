@@ -175,6 +175,7 @@ TEST_F(session, not_taken_up)
 	SERVER_KEEPS(self, s.version = KTLS_TLS13);
 	SERVER_KEEPS(self, s.suite = 0x1301);
 	SERVER_KEEPS(self, s.suite = 0x002f);
+	SERVER_KEEPS(self, s.group = 0x0016);
 	SERVER_KEEPS(self, strcpy(s.server_name, "other.test"));
 	SERVER_KEEPS(self, s.server_name[0] = 0);
 	SERVER_KEEPS(self, s.made -= s.lifetime);

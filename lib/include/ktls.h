@@ -1240,7 +1240,7 @@ ssize_t ktls_session_export(struct ktls_config *config,
  * ... and back, under the name that it was made for.  -KTLS_E_SESSION: it is
  * damaged, has expired, or was made by a config with other trust, another
  * @verify or KTLS_F_STATUS or KTLS_F_NEED_STATUS, other credentials, or suites
- * that this one does not offer;
+ * (in TLS 1.2 groups, too) that this one does not offer;
  * -KTLS_E_STATE: no client, or one that keeps no sessions; -ENOMEM.
  */
 int ktls_session_import(struct ktls_config *config, const void *buf,
