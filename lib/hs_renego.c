@@ -2,7 +2,8 @@
 /*
  * Another handshake on the same connection (RFC 5246 7.4.1.1, 5746), under the
  * keys of the last one.  It is bound to that by both Finished, by the extended
- * main secret, and by the peer, who has to be the same.
+ * main secret, and by the peer's certificate, which has to be the same if one
+ * was shown before: of a resumed handshake the session knows the subject alone.
  */
 #include "hs.h"
 
