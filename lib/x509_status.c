@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <openssl/ocsp.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "x509_pem.h"
@@ -16,6 +17,7 @@
 AUTO_DEFINE(OCSP_RESPONSE)
 AUTO_DEFINE(OCSP_BASICRESP)
 AUTO_DEFINE(OCSP_CERTID)
+AUTO_DEFINE(RSA_PSS_PARAMS)
 
 static OCSP_BASICRESP *parse(struct slice der, const char **what)
 {
@@ -59,14 +61,32 @@ static OCSP_SINGLERESP *find(OCSP_BASICRESP *basic, X509 *x, X509 *issuer)
 	return NULL;
 }
 
+/* The hash that is signed; NID_undef: the algorithm has its own */
+static int signed_hash(const X509_ALGOR *alg)
+{
+	int nid = OBJ_obj2nid(alg->algorithm), md = NID_undef;
+	AUTO(RSA_PSS_PARAMS) pss = NULL;
+
+	if (nid != NID_rsassaPss) {
+		OBJ_find_sigid_algs(nid, &md, NULL);
+		return md;
+	}
+	pss = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS),
+					alg->parameter);
+	/* RFC 8017 A.2.3: the default */
+	return pss && pss->hashAlgorithm ?
+	       OBJ_obj2nid(pss->hashAlgorithm->algorithm) : NID_sha1;
+}
+
+#define HASH_MIN	28	/* bytes, for 112 bits: see x509.c */
+
 /* As with certificates: no MD5, no SHA-1 (9846 4.5.2.4) */
 static bool is_weak(OCSP_BASICRESP *basic)
 {
-	int nid = OBJ_obj2nid(OCSP_resp_get0_tbs_sigalg(basic)->algorithm);
-	int md;
+	int nid = signed_hash(OCSP_resp_get0_tbs_sigalg(basic));
+	const EVP_MD *md = EVP_get_digestbynid(nid);
 
-	return OBJ_find_sigid_algs(nid, &md, NULL) &&
-	       (md == NID_sha1 || md == NID_md5);
+	return nid != NID_undef && (!md || EVP_MD_get_size(md) < HASH_MIN);
 }
 
 /* By the issuer, or by one whom it lets (RFC 6960 4.2.2.2) */

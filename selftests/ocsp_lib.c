@@ -9,6 +9,7 @@
 
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "harness.h"
 #include "peer.h"
@@ -61,9 +62,17 @@ static void sign(OCSP_BASICRESP *basic, const struct ocsp *o,
 {
 	X509 *signer = read_cert(name);
 	EVP_PKEY *key = read_key(name);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx;
 
-	ASSERT_TRUE(OCSP_basic_sign(basic, signer, key, o->sha1_signed ?
-				    EVP_sha1() : EVP_sha256(), NULL, 0));
+	ASSERT_TRUE(EVP_DigestSignInit(ctx, &pctx, o->sha1_signed ?
+				       EVP_sha1() : EVP_sha256(), NULL, key));
+	if (o->pss)
+		ASSERT_GT(EVP_PKEY_CTX_set_rsa_padding(pctx,
+						       RSA_PKCS1_PSS_PADDING),
+			  0);
+	ASSERT_TRUE(OCSP_basic_sign_ctx(basic, signer, ctx, NULL, 0));
+	EVP_MD_CTX_free(ctx);
 	X509_free(signer);
 	EVP_PKEY_free(key);
 }

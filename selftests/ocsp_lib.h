@@ -19,6 +19,7 @@ struct ocsp {
 	bool no_until;
 	bool sha256;		/* the hash of the identifier; SHA-1 */
 	bool sha1_signed;
+	bool pss;		/* signed so: the signer has an RSA key */
 	int failed;		/* OCSPResponseStatus, if not 0 */
 };
 

@@ -61,7 +61,12 @@ static const FIXTURE_VARIANT(says) sayings[] = {
 	{ 0, "by_a_stranger", "p256", { .signer = "stranger-ca" }, BAD },
 	{ 0, "by_itself", "p256", { .signer = "p256" }, BAD },
 	{ 0, "by_no_responder", "p256", { .signer = "client" }, BAD },
+	{ 0, "pss", "rsaleaf",
+	  { .cert = "rsaleaf", .issuer = "rsainter", .pss = true }, 0, GOOD },
 	{ 0, "sha1_signed", "p256", { .sha1_signed = true }, BAD },
+	{ 0, "sha1_signed_pss", "rsaleaf",
+	  { .cert = "rsaleaf", .issuer = "rsainter", .pss = true,
+	    .sha1_signed = true }, BAD },
 	{ 0, "try_later", "p256", { .failed = OCSP_RESPONSE_STATUS_TRYLATER },
 	  BAD },
 };
