@@ -84,6 +84,8 @@ choice()
 	EOT
 	is absent "$(web -H 'Accept-Encoding:' /a.txt)" plain-text
 	is empty "$(web -H 'Accept-Encoding;' /a.txt)" plain-text
+	is "in two lines" "$(web -H 'Accept-Encoding: gzip;q=0.5' \
+		-H 'Accept-Encoding: zstd' /a.txt)" zst
 	is "not acceptable" "$(code -H 'Accept-Encoding: identity;q=0, br' \
 		/b.txt)" 406
 	has "not acceptable" "$(head_of -H 'Accept-Encoding: *;q=0' /b.txt)" \

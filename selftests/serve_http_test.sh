@@ -278,6 +278,10 @@ conditions()
 		-H 'If-None-Match: "b"' -H "If-Modified-Since: $at" /digits)" 200
 	is "two before date" "$(code -H 'If-Match: "a"' -H "If-Match: $tag" \
 		-H "If-Unmodified-Since: $past" /digits)" 200
+	is "of two lines" "$(code -H 'If-None-Match: "a"' \
+		-H "If-None-Match: $tag" /digits)" 304
+	is "of two lines" "$(code -H 'If-Match: "a"' -H "X: $tag" \
+		-H 'If-Match: "b"' /digits)" 412
 	is "blanks behind" "$(raw 'GET /digits HTTP/1.1\r\nHost: x\r
 If-Match: * \t \r\nConnection: close\r\n\r\n')" 200
 	is "blanks behind the last" "$(raw 'GET /digits HTTP/1.1\r\nHost: x\r

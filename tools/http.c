@@ -48,6 +48,12 @@ static uint8_t find_field(const struct http_request *r)
 	return i;
 }
 
+/* Of a field, before each of its values; no blank */
+static char mark(enum http_field field)
+{
+	return (char)('A' + field);
+}
+
 /* The parser leaves the blanks behind it (RFC 9112 5) */
 static void end_value(struct http_request *r)
 {
@@ -55,8 +61,7 @@ static void end_value(struct http_request *r)
 
 	if (!r->in_value || r->field == HTTP_FIELD_OTHER)
 		return;
-	while (t->len > r->value[r->field] &&
-	       strchr(" \t", t->buf[t->len - 1]))
+	while (t->len && strchr(" \t", t->buf[t->len - 1]))
 		t->len--;
 }
 
@@ -91,10 +96,8 @@ static void begin_value(struct http_request *r)
 	r->field = find_field(r);
 	if (r->field == HTTP_FIELD_OTHER)
 		return;
-	if (r->value[r->field])
-		r->repeated = (uint16_t)(r->repeated | 1u << r->field);
-	text_put(&r->text, "", 1);	/* ends what stands before it */
-	r->value[r->field] = r->text.len;
+	/* the NUL ends what stands before it */
+	text_put(&r->text, (char[]){ '\0', mark(r->field) }, 2);
 }
 
 static int on_value(http_parser *p, const char *at, size_t len)
@@ -137,7 +140,7 @@ static int judge(const struct http_request *r)
 	if (p->flags & F_CONTENTLENGTH && p->content_length > HTTP_BODY_MAX)
 		return HTTP_STATUS_PAYLOAD_TOO_LARGE;
 	/* no body is of any use here, so none is asked for */
-	if (r->value[HTTP_FIELD_EXPECT] && has_body)
+	if (http_request_has(r, HTTP_FIELD_EXPECT) && has_body)
 		return HTTP_STATUS_EXPECTATION_FAILED;
 	return 0;
 }
@@ -270,17 +273,31 @@ const char *http_request_method(const struct http_request *r)
 	return http_method_str((enum http_method)r->parser.method);
 }
 
+const char *http_request_next(const struct http_request *r,
+			      enum http_field field, const char *value)
+{
+	const char *p = value ? value : r->text.buf, *end;
+
+	if (!p)
+		return NULL;
+	end = r->text.buf + r->text.len;
+	while ((p += strlen(p) + 1) < end)
+		if (*p++ == mark(field))
+			return p;
+	return NULL;
+}
+
 bool http_request_has(const struct http_request *r, enum http_field field)
 {
-	return r->value[field];
+	return http_request_next(r, field, NULL);
 }
 
 const char *http_request_field(const struct http_request *r,
 			       enum http_field field)
 {
-	if (!r->value[field] || r->repeated & 1u << field)
-		return NULL;
-	return r->text.buf + r->value[field];
+	const char *value = http_request_next(r, field, NULL);
+
+	return value && !http_request_next(r, field, value) ? value : NULL;
 }
 
 /* ---- dates ------------------------------------------------------------- */

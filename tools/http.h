@@ -36,8 +36,11 @@ enum http_field {
 
 struct http_request {
 	http_parser parser;
-	struct text text;	/* target and values, each NUL-terminated */
-	size_t value[HTTP_FIELD_COUNT];	/* offsets there, 0: absent */
+	/*
+	 * The target, and the values in the order in which they came, each with
+	 * a byte before it that says of which field it is, and all NUL-terminated
+	 */
+	struct text text;
 	char first;		/* byte, after empty lines */
 	char name[24];		/* of the field being read */
 	uint8_t name_len;
@@ -47,7 +50,6 @@ struct http_request {
 	bool done;		/* read whole, or @status says why not */
 	bool keep_alive;
 	uint16_t fields;
-	uint16_t repeated;	/* bit of each enum http_field sent twice */
 	uint32_t bytes;		/* fed so far */
 	uint32_t body;
 	int status;		/* 0, or the 4xx, 5xx to answer with */
@@ -66,6 +68,12 @@ const char *http_request_target(const struct http_request *r);
 /* "-": there is none that is known */
 const char *http_request_method(const struct http_request *r);
 bool http_request_has(const struct http_request *r, enum http_field field);
+/*
+ * Of a list, which may be in several lines (RFC 9110 5.3): the value behind
+ * @value, or the first for NULL; NULL behind the last
+ */
+const char *http_request_next(const struct http_request *r,
+			      enum http_field field, const char *value);
 /* NULL if absent, or sent more than once, which makes it meaningless */
 const char *http_request_field(const struct http_request *r,
 			       enum http_field field);

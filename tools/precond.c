@@ -14,8 +14,8 @@ void etag(char *tag, const struct stat *st, const char *coding)
 		 coding ? "-" : "", coding ? coding : "");
 }
 
-/* Is @tag in a list of entity tags?  A weak one counts only if @weak. */
-static bool listed(const char *list, const char *tag, bool weak)
+/* A weak one counts only if @weak. */
+static bool in_list(const char *list, const char *tag, bool weak)
 {
 	size_t len = strlen(tag);
 
@@ -34,7 +34,19 @@ static bool listed(const char *list, const char *tag, bool weak)
 	return false;
 }
 
-/* The date that is to decide: not beside tags, of whatever use those are */
+/* Is @tag among the entity tags of @field? */
+static bool listed(const struct http_request *r, enum http_field field,
+		   const char *tag, bool weak)
+{
+	const char *list = NULL;
+
+	while ((list = http_request_next(r, field, list)))
+		if (in_list(list, tag, weak))
+			return true;
+	return false;
+}
+
+/* The date that is to decide: not beside tags */
 static time_t decisive(const struct http_request *r, enum http_field date,
 		       enum http_field tags)
 {
@@ -47,22 +59,20 @@ static time_t decisive(const struct http_request *r, enum http_field date,
 
 static bool not_modified(const struct http_request *r, const struct entity *e)
 {
-	const char *tags = http_request_field(r, HTTP_FIELD_IF_NONE_MATCH);
 	time_t t = decisive(r, HTTP_FIELD_IF_MODIFIED_SINCE,
 			    HTTP_FIELD_IF_NONE_MATCH);
 
-	if (tags)
-		return listed(tags, e->tag, true);
-	return t != -1 && e->st->st_mtime <= t;
+	return listed(r, HTTP_FIELD_IF_NONE_MATCH, e->tag, true) ||
+	       (t != -1 && e->st->st_mtime <= t);
 }
 
 int precond_check(const struct http_request *r, const struct entity *e)
 {
-	const char *tags = http_request_field(r, HTTP_FIELD_IF_MATCH);
 	time_t t = decisive(r, HTTP_FIELD_IF_UNMODIFIED_SINCE,
 			    HTTP_FIELD_IF_MATCH);
 
-	if ((tags && !listed(tags, e->tag, false)) ||
+	if ((http_request_has(r, HTTP_FIELD_IF_MATCH) &&
+	     !listed(r, HTTP_FIELD_IF_MATCH, e->tag, false)) ||
 	    (t != -1 && e->st->st_mtime > t))
 		return HTTP_STATUS_PRECONDITION_FAILED;
 	return not_modified(r, e) ? HTTP_STATUS_NOT_MODIFIED : 0;

@@ -235,8 +235,7 @@ static int answer_entity(struct response *res, const struct http_request *req,
 
 	if (site->precompressed)
 		status = variant_choose(&res->file, &e.coding, files, name,
-			http_request_field(req, HTTP_FIELD_ACCEPT_ENCODING),
-			&res->varies);
+					req, &res->varies);
 	if (status)
 		return status;
 	e.st = &res->file->st;

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http.h"
-
 #define COUNT(a)	(sizeof(a) / sizeof(*(a)))
 #define NOT_SAID	UINT_MAX
 
@@ -73,14 +71,8 @@ static unsigned int take_weight(const char *s)
 	return (*s && *s != ',') || n > 1000 ? 0 : n;
 }
 
-/*
- * What each is worth.  Without a word about it "identity" is acceptable, and
- * any other rather than that, which has at least 2 then.
- */
-static void weigh(const char *s, unsigned int weight[WEIGHTS])
+static void take_weights(const char *s, unsigned int weight[WEIGHTS])
 {
-	for (int i = 0; i < WEIGHTS; i++)
-		weight[i] = NOT_SAID;
 	for (; *s; s += strcspn(s, ",")) {
 		size_t len;
 		int i;
@@ -91,6 +83,20 @@ static void weigh(const char *s, unsigned int weight[WEIGHTS])
 		if (i >= 0)
 			weight[i] = 2 * take_weight(s + len);
 	}
+}
+
+/*
+ * What each is worth.  Without a word about it "identity" is acceptable, and
+ * any other rather than that, which has at least 2 then.
+ */
+static void weigh(const struct http_request *r, unsigned int weight[WEIGHTS])
+{
+	const char *s = NULL;
+
+	for (int i = 0; i < WEIGHTS; i++)
+		weight[i] = NOT_SAID;
+	while ((s = http_request_next(r, HTTP_FIELD_ACCEPT_ENCODING, s)))
+		take_weights(s, weight);
 	for (int i = 0; i < IDENTITY; i++)
 		if (weight[i] == NOT_SAID)
 			weight[i] = weight[ANY] == NOT_SAID ? 0 : weight[ANY];
@@ -136,13 +142,12 @@ bool variant_is_suffix(const char *s)
 
 int variant_choose(struct file **file, const char **coding,
 		   struct filecache *files, const char *name,
-		   const char *accept, bool *varies)
+		   const struct http_request *r, bool *varies)
 {
-	unsigned int weight[WEIGHTS] = { [IDENTITY] = 1 }, best;
+	unsigned int weight[WEIGHTS], best;
 	struct file *plain = *file, *chosen = NULL;
 
-	if (accept)
-		weigh(accept, weight);
+	weigh(r, weight);
 	/* at equal weight a coding is taken rather than none */
 	best = weight[IDENTITY];
 	for (int i = 0; i < IDENTITY; i++) {

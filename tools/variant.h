@@ -9,15 +9,15 @@
 #include <stdbool.h>
 
 #include "filecache.h"
+#include "http.h"
 
 /*
  * @file is what @name stands for in the cache: put the sibling in its place that
- * the field @accept (NULL: absent) prefers, and its @coding.  0, or 406; does the
- * answer depend on the field?
+ * @r prefers, and its @coding.  0, or 406; does the answer depend on the field?
  */
 int variant_choose(struct file **file, const char **coding,
 		   struct filecache *files, const char *name,
-		   const char *accept, bool *varies);
+		   const struct http_request *r, bool *varies);
 /* What a sibling's name has behind the file's? */
 bool variant_is_suffix(const char *s);
 
