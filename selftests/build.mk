@@ -79,6 +79,7 @@ test-uring := uring uring_close uring_cold uring_control uring_life uring_load
 $(test-uring:%=$(O)/selftests/%): test-libs := -luring
 # ... of a part of the program
 $(O)/selftests/agent_job.o: CPPFLAGS += -Ilib/include
+$(O)/selftests/agent_loop: $(patsubst %,$(O)/tools/%.o,agent_loop net log)
 $(O)/selftests/agent_job: $(patsubst %,$(O)/tools/%.o,agent_job agent_loop \
 	net log)
 $(O)/selftests/jail: $(O)/tools/agent_jail.o $(O)/tools/log.o

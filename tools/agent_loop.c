@@ -53,6 +53,11 @@ void alarm_init(struct alarm *alarm, void (*ring)(struct alarm *alarm))
 
 void alarm_set(struct loop *loop, struct alarm *alarm, int64_t ms)
 {
+	/*
+	 * From now, not from when this turn began: what takes longer than @ms
+	 * and sets its alarm again would leave nobody else a turn.
+	 */
+	loop->now = net_clock();
 	alarm->due = loop->now + ms;
 	list_move_tail(&alarm->list, &loop->timers);
 }
