@@ -111,6 +111,17 @@ command_line()
 	stop_agent
 }
 
+# Where few files may be open, what is too much becomes less, and nothing more
+few_files()
+{
+	conf
+	become+=(--max-clients 2 --max-handshakes 1000)
+	ulimit -n 64
+	agent
+	has limits "$(<"$log")" '--max-clients 2 and --max-handshakes 16,'
+	stop_agent
+}
+
 # As systemd passes it: the third descriptor, for this very process
 activated()
 {
@@ -171,4 +182,4 @@ flood()
 	stop_agent
 }
 
-run_tests file command_line activated flood
+run_tests file command_line few_files activated flood

@@ -77,10 +77,12 @@ static void limit_clients(struct agent *agent)
 		return;
 	most = lim.rlim_cur < FDS_OWN + 4 ? 2 :
 	       (unsigned int)(lim.rlim_cur - FDS_OWN) / 2;
-	agent->max_clients = most;
+	if (agent->max_clients > most)
+		agent->max_clients = most;
 	if (agent->max_jobs > most)
 		agent->max_jobs = most;
-	complain("--max-clients: %u, as only %llu files may be open", most,
+	complain("--max-clients %u and --max-handshakes %u, as only %llu files "
+		 "may be open", agent->max_clients, agent->max_jobs,
 		 (unsigned long long)lim.rlim_cur);
 }
 
