@@ -77,6 +77,7 @@ usage()
 		--rx=no --nonesuch --cafile=/nonesuch -k=x; do
 		ends 1 "$ktls" get "$arg" https://127.0.0.1:1/
 	done
+	ends 1 "$ktls" get --tls 1.3 --tls 2 https://127.0.0.1:1/
 	ends 1 "$ktls" get
 	has URL "$out" 'which URL'
 	ends 1 "$ktls" get https://a/ https://b/

@@ -51,11 +51,12 @@ static int set_version(struct tls_options *o, const char *arg)
 		{ "1.3", KTLS_TLS13 },
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(arg, names[i].name))
-			o->version = names[i].version;
-	if (o->version)
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(arg, names[i].name))
+			continue;
+		o->version = names[i].version;
 		return 1;
+	}
 	complain("--tls %s: not a TLS version; write it as 1.3", arg);
 	return -1;
 }
