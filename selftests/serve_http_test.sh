@@ -359,6 +359,8 @@ persistent()
 	has 1.0 "$(head_of -0 /digits)" '^Connection: close$'
 	has "1.0, kept" "$(head_of -0 -H 'Connection: keep-alive' /digits)" \
 		'^Connection: keep-alive$'
+	has "1.0, both" "$(head_of -0 -H 'Connection: keep-alive' \
+		-H 'Connection: close' /digits)" '^Connection: close$'
 	# after what was not understood, nothing is
 	has refused "$(printf 'GET\r\n\r\nGET /digits HTTP/1.1\r\n\r\n' |
 		talk)" '^Connection: close'

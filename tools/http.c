@@ -158,8 +158,12 @@ static int on_headers_complete(http_parser *p)
 	if (status)
 		return fail(r, status);
 	r->head_done = true;
-	/* who is before us may see the end of chunks elsewhere (9112 6.1) */
-	r->keep_alive = http_should_keep_alive(p) && !(p->flags & F_CHUNKED);
+	/*
+	 * Who is before us may see the end of chunks elsewhere (9112 6.1).  A
+	 * "close" counts beside any other word, too (9.3), also by HTTP/1.0.
+	 */
+	r->keep_alive = http_should_keep_alive(p) &&
+			!(p->flags & (F_CHUNKED | F_CONNECTION_CLOSE));
 	return 0;
 }
 
