@@ -61,6 +61,7 @@ files()
 		$(calls /usr/share/man/man3/ .3.gz) \
 		/usr/share/man/man7/ktls.7.gz
 	has_files ktls-tools /usr/bin/ktls /usr/share/man/man1/ktls.1.gz \
+		/etc/logrotate.d/ktls-tools \
 		/usr/share/man/man8/ktls-services.8.gz \
 		/usr/lib/modules-load.d/ktls.conf \
 		/usr/lib/sysusers.d/ktls-tools.conf \
@@ -202,6 +203,46 @@ sysusers()
 	has serve "$(<"$units/ktls-serve@.service")" '^User=ktls-serve$'
 }
 
+# logrotate, with somebody in systemd's place who tells the server
+logs()
+{
+	mkdir -m 755 "$dir/www" "$dir/logs" "$dir/bin"
+	echo hello >"$dir/www/file"
+	sed "s|/var/log/ktls|$dir/logs|; /^\tsu /d" \
+		"$root/etc/logrotate.d/ktls-tools" >"$dir/conf"
+	chmod 600 "$dir/conf"
+	engine=auto
+	serve_p256 --access-log "$dir/logs/www.log" "$dir/www"
+	cat >"$dir/bin/systemctl" <<-EOT
+		#!/bin/sh
+		echo "\$*" >>"$dir/told"
+		kill -HUP $server
+	EOT
+	chmod +x "$dir/bin/systemctl"
+	web /file >/dev/null
+	until_true [ -s "$dir/logs/www.log" ]
+	PATH=$dir/bin:$PATH:/usr/sbin within logrotate -f -s "$dir/state" \
+		"$dir/conf"
+	is told "$(<"$dir/told")" 'try-reload-or-restart ktls-serve@*.service'
+	until_true [ -e "$dir/logs/www.log" ]
+	web '/file?new' >/dev/null
+	until_true grep -q 'file?new' "$dir/logs/www.log"
+	is "lines of before" "$(wc -l <"$dir/logs/www.log.1")" 1
+}
+
+purged()
+{
+	dpkg-deb -e "$(deb ktls-tools)" "$dir/control"
+	mkdir "$dir/logs"
+	# what it has to do with the system is left out
+	sed "s|/var/log/ktls|$dir/logs|; s|/usr/bin/deb-systemd|/none|
+	     s|/run/systemd|/none|" "$dir/control/postrm" >"$dir/postrm"
+	sh "$dir/postrm" remove
+	[ -d "$dir/logs" ]
+	sh "$dir/postrm" purge
+	[ ! -e "$dir/logs" ]
+}
+
 # Begins the agent on a socket as systemd hands it over; root with no more of
 # its rights than the unit leaves
 activate()
@@ -286,4 +327,4 @@ for package in "${packages[@]}"; do
 	dpkg-deb -x "$(deb "$package")" "$root"
 done
 run_tests files depends lint reproducible symbols hardened readme manual \
-	verify_units sysusers agent_as_unit example
+	verify_units sysusers logs purged agent_as_unit example

@@ -16,7 +16,7 @@ declare -A group=(
 		redis-server|valkey-server'
 	[vm-uml]='patchelf util-linux mount debian-archive-keyring'
 	[deb]='build-essential dpkg-dev debhelper dh-dkms lintian fakeroot git
-		systemd'
+		systemd logrotate'
 	[kmod]='patchelf sparse'
 	[fuzz]='clang libclang-rt-14-dev|libclang-rt-dev openssl'
 	[ct]='valgrind'
