@@ -96,11 +96,10 @@ int conn_update(struct ktls_conn *conn, unsigned int direction)
 
 /* ---- failure ----------------------------------------------------------- */
 
-void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert)
+void conn_warn(struct ktls_conn *conn, uint8_t alert)
 {
-	const uint8_t rec[2] = { level, alert };
+	const uint8_t rec[2] = { 1, alert };
 
-	/* the caller is leaving: what cannot be sent now is not sent */
 	if (conn_write(conn, CT_ALERT, rec, sizeof(rec), MSG_DONTWAIT) > 0)
 		conn->alert_sent = alert;
 }
@@ -127,8 +126,10 @@ int conn_fail(struct ktls_conn *conn, int err)
 	if (conn->error)
 		return conn->error;
 	conn->error = err;
-	if (alert != KTLS_ALERT_NONE && !conn->tx_closed)
-		conn_send_alert(conn, 2, (uint8_t)alert);
+	if (alert != KTLS_ALERT_NONE && !conn->tx_closed) {
+		conn->alert_due = (uint8_t)alert;
+		(void)conn_send_last(conn, MSG_DONTWAIT);
+	}
 	if (conn->suite->version == KTLS_TLS12 &&
 	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
 		forget_session(conn);

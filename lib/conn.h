@@ -54,12 +54,14 @@ struct ktls_conn {
 	uint16_t tx_record, rx_record;	/* content bytes of a record */
 	uint16_t cert_compression, peer_cert_compression;
 	uint8_t alert_sent, alert_received, peer_status;
+	uint8_t alert_due;		/* fatal, in close_notify's place; or 0 */
 	uint8_t early_data;		/* enum ktls_early */
 	uint8_t external_psk;
 	uint8_t renegotiated;
 	bool retried, peer_raw_key, peer_verified, resumed, ems, secure_renegotiation;
 	bool rx_closed;			/* close_notify received */
-	bool tx_closed;			/* ... sent */
+	bool tx_closed;			/* ... sent, or a fatal alert was */
+	bool tx_held;			/* ... and TCP may not have it yet */
 	bool rekey_due;			/* the peer asked for our KeyUpdate */
 	bool rekey_asked;		/* we asked for the peer's */
 	bool spent;			/* it is another's now; error is set */
@@ -138,10 +140,10 @@ void conn_talked(struct ktls_conn *conn);
 
 /* ---- protocol (conn.c) ------------------------------------------------- */
 
-/* Give up: the one place that sends an alert after the handshake */
+/* Give up: what the peer gets to know of it is sent, or is due at the close */
 int conn_fail(struct ktls_conn *conn, int err);
-/* What the peer gets to know of it; not sent if it would have to wait */
-void conn_send_alert(struct ktls_conn *conn, uint8_t level, uint8_t alert);
+/* An alert that ends nothing; not sent if it would have to wait */
+void conn_warn(struct ktls_conn *conn, uint8_t alert);
 bool conn_can_rekey(const struct ktls_conn *conn);
 /* ktls_conn_rekey() with the flags of send(2) */
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
@@ -182,6 +184,12 @@ int conn_begin_send(struct ktls_conn *conn, size_t *len, int flags);
 ssize_t conn_end_send(struct ktls_conn *conn, ssize_t n);
 /* Data of one read: 0, or what is wrong with it here */
 int conn_take_data(struct ktls_conn *conn, size_t len);
+/*
+ * The last record of this side: close_notify, or the alert that is due, once.
+ * 1: it is with TCP, or there is none; 0: perhaps not yet, and a shutdown(2)
+ * would cut it off; -EAGAIN or -errno
+ */
+int conn_send_last(struct ktls_conn *conn, int flags);
 /* Why nothing more can be received: 1 if it can, 0 after close_notify */
 int conn_rx_state(const struct ktls_conn *conn);
 
@@ -224,11 +232,8 @@ ssize_t kernel_write(int fd, uint8_t type, const void *buf, size_t len,
 		     int flags);
 /* The peer is gone, and what is sent goes nowhere */
 bool kernel_gone(int fd);
-/*
- * close_notify: 1, and TCP has all that was sent; 0: perhaps not yet, and a
- * shutdown(2) would cut it off; -EAGAIN or -errno
- */
-int kernel_close_tx(int fd, int flags);
+/* conn_send_last(): level and description */
+int kernel_write_last(int fd, const uint8_t alert[2], int flags);
 int kernel_read(int fd, void *buf, size_t len, int flags,
 		struct piece *piece);
 

@@ -77,7 +77,7 @@ static int refuse_renegotiation(struct ktls_conn *conn, struct slice body,
 {
 	(void)body;
 	if (last && !conn->tx_closed && conn_take_room(conn))
-		conn_send_alert(conn, 1, KTLS_ALERT_NO_RENEGOTIATION);
+		conn_warn(conn, KTLS_ALERT_NO_RENEGOTIATION);
 	return 0;
 }
 

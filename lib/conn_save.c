@@ -189,6 +189,9 @@ static void walk_state(struct pack *p, struct ktls_conn *conn)
 	walk_error(p, &conn->tx_error);
 	pack_bool(p, &conn->rx_closed);
 	pack_bool(p, &conn->tx_closed);
+	/* for all that is known there */
+	if (!p->w)
+		conn->tx_held = conn->tx_closed && !conn->utx;
 	pack_bool(p, &conn->rekey_due);
 	pack_bool(p, &conn->rekey_asked);
 	pack_u32(p, &conn->rx_empty);

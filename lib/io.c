@@ -52,51 +52,54 @@ bool conn_take_room(struct ktls_conn *conn)
 	return true;
 }
 
-/* As kernel_close_tx() */
-static int close_kernel(struct ktls_conn *conn, int flags)
+static int flush(struct ktls_conn *conn, int flags)
 {
-	int rc = kernel_close_tx(conn->fd, conn->own_io ? flags | MSG_DONTWAIT :
-						       flags);
+	int err = conn_push(conn, flags);
 
+	if (!err && conn->utx && user_tx_pending(conn->utx))
+		err = user_flush(conn->utx, conn->fd, flags);
+	return err;
+}
+
+int conn_send_last(struct ktls_conn *conn, int flags)
+{
+	/* 6.1: unless an error alert has gone out, or is to */
+	const uint8_t alert[] = {
+		conn->error ? 2 : 1,
+		conn->error ? conn->alert_due : KTLS_ALERT_CLOSE_NOTIFY,
+	};
+	int rc;
+
+	if (conn->tx_closed || (conn->error && !conn->alert_due))
+		return !conn->tx_held;
+	if (conn->utx)
+		rc = (int)conn_write(conn, CT_ALERT, alert, sizeof(alert),
+				     flags);
+	else
+		rc = kernel_write_last(conn->fd, alert, conn->own_io ?
+				       flags | MSG_DONTWAIT : flags);
 	if (rc < 0)
 		return rc;
 	conn->tx_closed = true;
-	conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
+	conn->tx_held = !rc;
+	conn->alert_sent = alert[1];
 	return rc;
 }
 
-/* The same: what is sealed here is flushed */
-static int close_user(struct ktls_conn *conn, int flags)
-{
-	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
-	int err = user_flush(conn->utx, conn->fd, flags);
-
-	if (!err && !conn->tx_closed && !conn->error) {
-		ssize_t n = conn_write(conn, CT_ALERT, close_notify,
-				       sizeof(close_notify), flags);
-
-		if (n < 0)
-			return (int)n;
-		conn->tx_closed = true;
-		conn->alert_sent = KTLS_ALERT_CLOSE_NOTIFY;
-		err = user_flush(conn->utx, conn->fd, flags);
-	}
-	return err ? err : 1;
-}
-
-/* Flush, close_notify, and no more */
+/* Flush, the last record, and no more; what has failed makes nobody wait */
 static int close_tx(struct ktls_conn *conn, int flags)
 {
-	int err = conn_push(conn, flags), rc = 1;
+	int rc;
 
-	if (err)
-		return err;
-	/* 6.1: unless an error alert has gone out */
-	if (conn->utx)
-		rc = close_user(conn, flags);
-	else if (!conn->error)
-		rc = conn->tx_closed ? 0 : close_kernel(conn, flags);
+	if (conn->error)
+		flags |= MSG_DONTWAIT;
+	rc = flush(conn, flags);
+	if (!rc)
+		rc = conn_send_last(conn, flags);
 	if (rc <= 0)
+		return rc;
+	rc = flush(conn, flags);
+	if (rc)
 		return rc;
 	return shutdown(conn->fd, SHUT_WR) && errno != ENOTCONN ? -errno : 0;
 }
@@ -252,15 +255,6 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
 	return conn_end_send(conn, conn->utx ?
 		user_sendfile(conn->utx, conn->fd, in_fd, offset, count) :
 		kernel_sendfile(conn, in_fd, offset, count));
-}
-
-static int flush(struct ktls_conn *conn, int flags)
-{
-	int err = conn_push(conn, flags);
-
-	if (!err && conn->utx && user_tx_pending(conn->utx))
-		err = user_flush(conn->utx, conn->fd, flags);
-	return err;
 }
 
 int ktls_flush(struct ktls_conn *conn)

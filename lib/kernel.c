@@ -105,9 +105,8 @@ static uint64_t tcp_bytes(int fd)
  * nobody; it gives them to TCP later, unless that has been shut down.  But when
  * TCP has room and takes this one alone, there was nothing in front of it.
  */
-int kernel_close_tx(int fd, int flags)
+int kernel_write_last(int fd, const uint8_t alert[2], int flags)
 {
-	static const uint8_t close_notify[] = { 1, KTLS_ALERT_CLOSE_NOTIFY };
 	uint64_t before, taken;
 	ssize_t n;
 	int err = await_room(fd, flags);
@@ -115,8 +114,7 @@ int kernel_close_tx(int fd, int flags)
 	if (err)
 		return err;
 	before = tcp_bytes(fd);
-	n = kernel_write(fd, CT_ALERT, close_notify, sizeof(close_notify),
-			 flags);
+	n = kernel_write(fd, CT_ALERT, alert, 2, flags);
 	if (n < 0)
 		return (int)n;
 	taken = tcp_bytes(fd) - before;

@@ -254,6 +254,43 @@ TEST_F(closing, behind_the_kernel)
 		}
 }
 
+/* ---- an alert behind what a slow peer has yet to read ------------------- */
+
+/* A peer that reads @step bytes at a time fails us, as soon as we wait for it */
+static void fail_behind(struct pair *p, size_t step)
+{
+	uint64_t sent, got = 0;
+	ssize_t n = -EAGAIN;
+	int err;
+	char c;
+
+	set_nonblock(p->fd[0]);
+	sent = fill(p->client, 4, 0);
+	ASSERT_EQ(mode_hear(p, 4, &got, step), -EAGAIN);
+	mode_nonsense(p);
+	wait_fd(p->fd[0], POLLIN);
+	ASSERT_EQ(ktls_recv(p->client, &c, 1, 0), -KTLS_E_RECORD_TYPE);
+	while ((err = ktls_conn_shutdown(p->client)) == -EAGAIN)
+		ASSERT_EQ(mode_hear(p, 4, &got, step), -EAGAIN);
+	ASSERT_OK(err);
+	EXPECT_EQ(ktls_conn_alert(p->client), KTLS_ALERT_UNEXPECTED_MESSAGE);
+	for (; n == -EAGAIN; n = mode_hear(p, 4, &got, step))
+		wait_fd(p->fd[1], POLLIN);
+	EXPECT_EQ(n, -KTLS_E_PEER_ALERT) TH_LOG("%s", ktls_strerror((int)n));
+	EXPECT_EQ(got, sent);
+}
+
+/* It waits like close_notify, and is not cut off either */
+TEST_F(closing, alert_behind_data)
+{
+	for (size_t step = 100; step < 40000; step = step * 3 / 2) {
+		TH_LOG("step %zu", step);
+		pair_close(&self->p);
+		mode_pair_small(&self->p, &variant->mode);
+		fail_behind(&self->p, step);
+	}
+}
+
 /* ---- a socket that fails ------------------------------------------------ */
 
 static int send_errno;		/* the next send(2) says it */

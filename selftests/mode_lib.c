@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../lib/conn.h"
 #include "../lib/offload.h"
 
 /* Milliseconds after which what is awaited will not come */
@@ -331,7 +332,7 @@ void mode_pair_small(struct pair *p, const struct mode *m)
 	ASSERT_OK(ktls_conn_own_io(p->server));
 }
 
-bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
+ssize_t mode_hear(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
 {
 	uint8_t buf[4096];
 	size_t len;
@@ -347,9 +348,27 @@ bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
 		stream_check(seed, *got, buf, (size_t)n);
 		*got += (uint64_t)n;
 	}
+	return n;
+}
+
+bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max)
+{
+	ssize_t n = mode_hear(p, seed, got, max);
+
 	if (n)
 		ASSERT_EQ(n, -EAGAIN) TH_LOG("%s", ktls_strerror((int)n));
 	return n;
+}
+
+void mode_nonsense(struct pair *p)
+{
+	const void *out;
+	size_t len;
+
+	ASSERT_EQ(conn_write(p->server, 77, "?", 1, 0), 1);
+	out = ktls_conn_out(p->server, &len);
+	ASSERT_EQ(send(p->fd[1], out, len, 0), len);
+	ktls_conn_sent(p->server, len);
 }
 
 /* ---- numbers ----------------------------------------------------------- */

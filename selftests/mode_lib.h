@@ -77,6 +77,9 @@ void mode_pair_user(struct pair *p, const struct mode *m);
  */
 void mode_pair_small(struct pair *p, const struct mode *m);
 bool mode_trickle(struct pair *p, uint64_t seed, uint64_t *got, size_t max);
+/* ... and whatever else ends it; and a record that it is failed for */
+ssize_t mode_hear(struct pair *p, uint64_t seed, uint64_t *got, size_t max);
+void mode_nonsense(struct pair *p);
 
 /* ---- numbers that are the same in every run ---------------------------- */
 

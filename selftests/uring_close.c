@@ -423,6 +423,37 @@ TEST_F(uring_close, slow_peer)
 			close_slowly(&self->p, &variant->mode, step, len);
 }
 
+/* Nor the alert of a failure, for which there was no room when it came */
+TEST_F(uring_close, failure_with_a_slow_peer)
+{
+	struct uring_pair *p = &self->p;
+	struct uring_end *e = &p->client;
+	ssize_t n = -EAGAIN;
+	uint64_t got = 0;
+	struct pair pair;
+
+	mode_pair_small(&pair, &variant->mode);
+	e->fd = pair.fd[0];
+	uring_end_over(p, e, pair.client);
+	uring_send(e, 5, 0, 1 << 20, false);
+	uring_idle(p, 5);
+	mode_nonsense(&pair);
+	UNTIL(p, e->ended);
+	EXPECT_EQ(e->end_err, -KTLS_E_RECORD_TYPE);
+	ktls_stream_close(e->s);
+	uring_begin(p);
+	while (n == -EAGAIN && uring_in_time(p)) {
+		uring_turn(p, 1);
+		n = mode_hear(&pair, 5, &got, 1000);
+	}
+	EXPECT_EQ(n, -KTLS_E_PEER_ALERT) TH_LOG("%s", ktls_strerror((int)n));
+	close(pair.fd[1]);
+	UNTIL(p, e->closed);
+	EXPECT_EQ(e->close_err, -KTLS_E_RECORD_TYPE);
+	leave(p);
+	ktls_conn_free(pair.server);
+}
+
 TEST_F(uring_close, sent_after_close)
 {
 	struct uring_pair *p = &self->p;

@@ -1732,7 +1732,7 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
  * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
- * sent.  Failures but -EAGAIN, -EINTR (a signal, or KTLS_EV_AUTH or
+ * sent, or is by ktls_conn_shutdown().  Failures but -EAGAIN, -EINTR (a signal, or KTLS_EV_AUTH or
  * KTLS_EV_UNANSWERED may have changed) and -EKEYEXPIRED (a KeyUpdate received
  * past us waits for ktls_conn_record()) are final, -KTLS_E_TRUNCATED and an
  * errno for this direction only.  Read until -EAGAIN before poll(2), which does
@@ -1895,12 +1895,13 @@ int ktls_flush(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
 /*
  * End our side: flush, close_notify, shutdown(SHUT_WR).  The other direction
- * stays open.  Returns 0, -EAGAIN (call again when the socket can be written
- * to), -EINTR (the same, at once), or a failure.  Where the kernel sends to a
- * peer that is slow, the last of it may still wait in the kernel's TLS, and a
- * shutdown would cut that off: then it is left out.  Read until 0 before closing
- * the socket, or what is unread makes TCP reset it and the peer may lose data
- * that was sent.
+ * stays open.  After a failure its alert takes the place of close_notify, if it
+ * has not gone out yet, for want of room, and the call never waits.  Returns 0,
+ * -EAGAIN (call again when the socket can be written to), -EINTR (the same, at
+ * once), or a failure.  Where the kernel sends to a peer that is slow, the last
+ * of it may still wait in the kernel's TLS, and a shutdown would cut that off:
+ * then it is left out.  Read until 0 before closing the socket, or what is
+ * unread makes TCP reset it and the peer may lose data that was sent.
  */
 int ktls_conn_shutdown(struct ktls_conn *conn) KTLS_MUST_CHECK;
 
