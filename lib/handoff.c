@@ -253,8 +253,11 @@ static void send_tickets(struct ktls_conn *conn, const struct ktls_hs *hs)
 {
 	int n = hs->info.resumed ? 1 : (int)hs->config->tickets_count;
 
-	if (hs->tx_moved && hs->server.tickets_wanted)
-		n = ktls_conn_send_tickets(conn, (unsigned int)n);
+	if (!hs->tx_moved || !hs->server.tickets_wanted)
+		return;
+	conn->own_io = true;	/* for the one call */
+	n = ktls_conn_send_tickets(conn, (unsigned int)n);
+	conn->own_io = false;
 	(void)n;
 }
 

@@ -43,16 +43,23 @@ static void set_up(FIXTURE_DATA(half) *self, const struct mode *m,
 	self->server = make(m, KTLS_SERVER, verify);
 }
 
-static void begin(FIXTURE_DATA(half) *self)
+static void begin_over(FIXTURE_DATA(half) *self, int client, int server)
 {
-	self->p = (struct pair){ .fd = { -1, -1 } };
-	tcp_pair(self->p.fd);
+	self->p = (struct pair){ .fd = { client, server } };
 	for (int i = 0; i < 2; i++) {
 		set_socket(self->p.fd[i]);
 		set_nonblock(self->p.fd[i]);
 	}
 	ASSERT_OK(ktls_hs_new(&self->c, self->client, "localhost"));
 	ASSERT_OK(ktls_hs_new(&self->s, self->server, NULL));
+}
+
+static void begin(FIXTURE_DATA(half) *self)
+{
+	int fd[2];
+
+	tcp_pair(fd);
+	begin_over(self, fd[0], fd[1]);
 }
 
 FIXTURE_SETUP(half)
@@ -116,12 +123,8 @@ static void check_half(FIXTURE_DATA(half) *self)
 	EXPECT_NE(self->s->state, HS_DONE);
 }
 
-static void finish(FIXTURE_DATA(half) *self, const struct mode *m)
+static void works(FIXTURE_DATA(half) *self, const struct mode *m)
 {
-	ASSERT_OK(run_to(self->s, self->p.fd[1], HS_DONE));
-	ASSERT_OK(ktls_offload(&self->p.server, self->s, self->p.fd[1]));
-	self->s = NULL;
-	set_block(self->p.fd[1]);
 	EXPECT_EQ(ktls_conn_kernel(self->p.server), mode_kernel_bits(m));
 	exchange(self->p.client, self->p.server, 1000);
 	exchange(self->p.server, self->p.client, 1000);
@@ -131,6 +134,15 @@ static void finish(FIXTURE_DATA(half) *self, const struct mode *m)
 		exchange(self->p.client, self->p.server, 1000);
 		exchange(self->p.server, self->p.client, 1000);
 	}
+}
+
+static void finish(FIXTURE_DATA(half) *self, const struct mode *m)
+{
+	ASSERT_OK(run_to(self->s, self->p.fd[1], HS_DONE));
+	ASSERT_OK(ktls_offload(&self->p.server, self->s, self->p.fd[1]));
+	self->s = NULL;
+	set_block(self->p.fd[1]);
+	works(self, m);
 }
 
 /* Tickets come whichever way the handshake ended, and are good */
@@ -187,6 +199,43 @@ TEST_F(half, failure_behind_it)
 		  -KTLS_E_PEER_ALERT);
 	EXPECT_EQ(ktls_conn_alert(self->p.client),
 		  KTLS_ALERT_CERTIFICATE_REQUIRED);
+}
+
+/* Who does not read makes nobody wait for it, not even on a blocking socket */
+TEST_F(half, hand_off_behind_a_full_socket)
+{
+	static char buf[65536];
+	ssize_t n = 0;
+	int fd[2];
+
+	if (variant->mode.tx != KTLS_PATH_KERNEL)
+		return;
+	set_up(self, &variant->mode, false);
+	tcp_pair_small(fd);
+	begin_over(self, fd[1], fd[0]);
+	ASSERT_GE(ktls_hs_run(self->c, self->p.fd[0]), 0);
+	ASSERT_OK(run_to(self->s, self->p.fd[1], S_FIN));
+	answer(self, &variant->mode);
+	check_half(self);
+	while (n >= 0)
+		n = send(self->p.fd[1], buf, sizeof(buf), MSG_DONTWAIT);
+	set_nonblock(self->p.fd[0]);
+	ASSERT_OK(run_to(self->s, self->p.fd[1], HS_DONE));
+	set_block(self->p.fd[1]);
+	ASSERT_OK(ktls_offload(&self->p.server, self->s, self->p.fd[1]));
+	self->s = NULL;
+	/* the first of them waits, and the client has more to read before it */
+	EXPECT_TRUE(ktls_conn_events(self->p.server) & KTLS_EV_FLUSH);
+	set_nonblock(self->p.fd[1]);
+	while (ktls_flush(self->p.server) == -EAGAIN)
+		while ((n = ktls_recv(self->p.client, buf, sizeof(buf), 0)) > 0)
+			;
+	while (n > 0)
+		n = ktls_recv(self->p.client, buf, sizeof(buf), 0);
+	ASSERT_EQ(n, -EAGAIN);
+	set_block(self->p.fd[0]);
+	set_block(self->p.fd[1]);
+	works(self, &variant->mode);
 }
 
 TEST(not_without_the_flag)

@@ -1641,8 +1641,9 @@ int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
  * alone, when nothing waits in ktls_hs_out() and the client's Finished is still
  * to come.  From then on, write(2), sendfile(2) and their kin may be used on
  * it, while ktls_hs_run() goes on; ktls_offload() does the rest, and sends the
- * tickets.  Raw writes count towards the limit of the key: not more than a few
- * GiB before ktls_offload().
+ * tickets, as ktls_conn_send_tickets() does, but waits for nobody: a full socket
+ * gets the first, or none.  Raw writes count towards the limit of the key: not
+ * more than a few GiB before ktls_offload().
  *
  * Returns 0; -KTLS_E_STATE: not now; -KTLS_E_NO_KERNEL: the kernel does not
  * carry it, info.tx says why, and the handshake goes on with ktls_hs_answer();
