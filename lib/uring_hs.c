@@ -57,7 +57,8 @@ static void finish(struct ktls_stream *s)
 
 static void fail(struct ktls_stream *s)
 {
-	stream_fail(s, ktls_hs_error(s->hs));
+	/* nothing is left for a request, but perhaps an alert for the kernel */
+	stream_fail(s, ktls_hs_run(s->hs, s->fd));
 	s->ended = true;
 	/* what comes now is of no interest */
 	stream_cancel(s, OP_RX, OP_CANCEL_RX);

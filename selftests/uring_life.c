@@ -438,6 +438,59 @@ TEST_F(uring_life, early_data)
 	ktls_config_put(client);
 }
 
+/* As far as the server's flight, behind which the kernel has its sending keys */
+static void begin_early_keys(struct uring_pair *p, struct ktls_hs *client)
+{
+	int err;
+
+	uring_begin(p);
+	do {
+		ASSERT_GE(ktls_hs_run(client, p->client.fd), 0);
+		uring_turn(p, 1);
+		err = ktls_hs_offload_tx(ktls_stream_hs(p->server.s),
+					 p->server.fd);
+	} while (err == -KTLS_E_STATE && uring_in_time(p));
+	ASSERT_OK(err);
+}
+
+/* What fails then is said by the kernel, too */
+TEST_F(uring_life, failure_behind_early_keys)
+{
+	const struct ktls_opts o = {
+		.size = sizeof(o), .verify = KTLS_VERIFY_REQUIRE,
+		.flags = KTLS_F_EARLY_ANSWER,
+	};
+	struct uring_pair *p = &self->p;
+	struct ktls_config *config;
+	struct ktls_conn *conn;
+	struct ktls_hs *hs;
+	int fd[2];
+	char c;
+
+	if (variant->mode.suite->version != KTLS_TLS13 ||
+	    variant->mode.tx != KTLS_PATH_KERNEL)
+		return;
+	tcp_pair(fd);
+	p->client.fd = fd[0];
+	p->server.fd = fd[1];
+	set_nonblock(fd[0]);
+	config = mode_config(&variant->mode, KTLS_CLIENT, NULL);
+	ASSERT_OK(ktls_hs_new(&hs, config, "localhost"));
+	ktls_config_put(config);
+	uring_shake(p, &p->server, mode_config(&variant->mode, KTLS_SERVER,
+					       &o), NULL);
+	begin_early_keys(p, hs);
+	ASSERT_OK(ktls_hs_run(hs, fd[0]));
+	ASSERT_OK(ktls_offload(&conn, hs, fd[0]));
+	UNTIL(p, p->server.ready);
+	EXPECT_EQ(p->server.ready_err, -KTLS_E_CERT_REQUIRED);
+	ktls_stream_close(p->server.s);
+	uring_idle(p, 3);
+	EXPECT_EQ(ktls_recv(conn, &c, 1, 0), -KTLS_E_PEER_ALERT);
+	EXPECT_EQ(ktls_conn_alert(conn), KTLS_ALERT_CERTIFICATE_REQUIRED);
+	ktls_conn_free(conn);
+}
+
 static void authenticate(struct uring_end *e, enum uring_call call)
 {
 	if (call == CALL_EVENT && e->events & KTLS_EV_AUTH)

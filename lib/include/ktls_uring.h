@@ -100,8 +100,8 @@ struct ktls_stream_ops {
 	/*
 	 * The handshake waits for an answer (KTLS_WANT_SIGN, _CRED, _VERIFY):
 	 * give it to ktls_stream_hs(), then call ktls_stream_go().  No other
-	 * call that sends is made on a stream's handshake.  May be NULL
-	 * where hooks answer at once.
+	 * call that sends is made on a stream's handshake, which
+	 * ktls_hs_offload_tx() is not.  May be NULL where hooks answer at once.
 	 */
 	void (*wants)(struct ktls_stream *s, unsigned int wants);
 	/* Received, at least a byte; @buf is good until this returns */
