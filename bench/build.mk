@@ -38,7 +38,8 @@ $(O)/bench/handshake: $(patsubst %,$(O)/bench/%.o,cn_ssl ends handshake hs_floor
 		$(lib-libs)
 
 $(O)/bench/connections: $(patsubst %,$(O)/bench/%.o,connections ends cn_idle \
-		cn_ktls cn_rate cn_sizes cn_socket cn_ssl heap hs_pki sample) \
+		cn_ktls cn_rate cn_sizes cn_socket cn_ssl cn_tcp heap hs_pki \
+		sample) \
 		$(O)/libktls.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(wrap-heap) -o $@ $^ -lssl $(lib-libs)

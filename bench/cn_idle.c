@@ -19,70 +19,6 @@
 #define SLABS_MAX	400
 #define SLABS_SHOWN	8
 
-/* ---- plain TCP, for comparison ----------------------------------------- */
-
-static void *plain_open(const struct hs_case *c, const struct hs_pki *pki)
-{
-	static int shared;
-
-	(void)c;
-	(void)pki;
-	return &shared;
-}
-
-static void plain_close(void *shared)
-{
-	(void)shared;
-}
-
-static int plain_begin(void *shared, struct cn_end *end)
-{
-	(void)shared;
-	(void)end;
-	return 0;
-}
-
-static int plain_step(struct cn_end *end)
-{
-	(void)end;
-	return 1;
-}
-
-static int plain_establish(struct cn_end *end)
-{
-	(void)end;
-	return 0;
-}
-
-static int plain_put(struct cn_end *end)
-{
-	return send(end->fd, "x", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-static int plain_get(struct cn_end *end)
-{
-	char c;
-
-	return recv(end->fd, &c, 1, 0) == 1 ? 0 : -1;
-}
-
-static void plain_end(struct cn_end *end)
-{
-	(void)end;
-}
-
-static const struct cn_impl plain = {
-	.name = "TCP",
-	.open = plain_open,
-	.close = plain_close,
-	.begin = plain_begin,
-	.step = plain_step,
-	.establish = plain_establish,
-	.put = plain_put,
-	.get = plain_get,
-	.end = plain_end,
-};
-
 /* ---- the kernel's memory ----------------------------------------------- */
 
 struct slabs {
@@ -259,9 +195,12 @@ static int begin(struct idle *t, int max)
 
 static void end(struct idle *t, int n)
 {
-	close(t->in);
-	kill(t->pid, SIGKILL);
-	waitpid(t->pid, NULL, 0);
+	if (t->pid > 0) {
+		close(t->in);
+		kill(t->pid, SIGKILL);
+		waitpid(t->pid, NULL, 0);
+		t->pid = 0;
+	}
 	for (int i = 0; i < n; i++) {
 		t->impl->end(&t->ends[i]);
 		/* no TIME_WAIT of so many */
@@ -356,7 +295,7 @@ static int run(struct idle *t, const struct hs_case *c,
 int cn_idle(const struct hs_case *c, const struct hs_pki *pki,
 	    const struct cn_options *o)
 {
-	const struct cn_impl *const impls[] = { &plain, &cn_ktls, &cn_ssl };
+	const struct cn_impl *const impls[] = { &cn_tcp, &cn_ktls, &cn_ssl };
 	struct idle t = { 0 };
 	int err = 0;
 
