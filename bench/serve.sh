@@ -200,7 +200,7 @@ cpu() {	# NAME
 run_wrk() {	# CONNECTIONS URL [WRK-OPTION]...
 	local out
 
-	out=$(wrk -t 1 -c "$1" -d "${seconds}s" "${@:3}" "$2")
+	out=$(wrk -t 1 -c "$1" -d "${seconds}s" "${@:3}" "$2") || return
 	if grep -qE 'Socket errors|Non-2xx' <<<"$out"; then
 		echo "serve.sh: $2: $out" >&2
 		return 1
@@ -226,16 +226,18 @@ drive() {	# ROW PORT
 		run_wrk 4 "$url/1m"
 		;;
 	full)
-		out=$($build/connect -t "$seconds" -C $cipher "$2" /1k)
+		out=$($build/connect -t "$seconds" -C $cipher "$2" /1k) ||
+			return
 		awk '{ print $1, $4 }' <<<"$out"
 		;;
 	resumed)
-		out=$($build/connect -r -t "$seconds" -C $cipher "$2" /1k)
+		out=$($build/connect -r -t "$seconds" -C $cipher "$2" /1k) ||
+			return
 		awk '{ print $1, $4 }' <<<"$out"
 		;;
 	get-256m)
-		out=$(curl -sko /dev/null -w '%{size_download} %{time_total}' \
-			"$url/256m")
+		out=$(curl -sfko /dev/null -w '%{size_download} %{time_total}' \
+			"$url/256m") || return
 		awk '{ print $1 / 1048576, $2 }' <<<"$out"
 		;;
 	*)
@@ -271,7 +273,7 @@ once() {	# ROW NAME
 	local before after did
 
 	before=$(cpu "$2")
-	did=$(drive "$1" "${port[$2]}")
+	did=$(drive "$1" "${port[$2]}") || return
 	after=$(cpu "$2")
 	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "${unit[$1]-request}" \
 		"$(awk '{ print $1 / $2 }' <<<"$did")" \
@@ -317,8 +319,9 @@ summary() {
 			nr = median(rate[key[1], "nginx"])
 			nc = median(cpu[key[1], "nginx"])
 			printf "%s\t%s\t%s\t%.1f\t%.1f\t%.1f\t%.2f\t", key[1],
-				key[2], unit[key[1]], r, rl, rh, r / nr
-			printf "%.1f\t", 1e6 / nr - 1e6 / r
+				key[2], unit[key[1]], r, rl, rh,
+				nr ? r / nr : 0
+			printf "%.1f\t", nr ? 1e6 / nr - 1e6 / r : 0
 			printf "%.1f\t%.1f\t%.1f\t%.2f\n", c, cl, ch,
 				nc ? c / nc : 0
 		}
@@ -357,14 +360,18 @@ if [ "${STRACE-}" ]; then
 	exit
 fi
 : >"$tsv.raw"
+failed=0
 for row in "${rows[@]}"; do
 	for ((i = 0; i < repeat; i++)); do
 		for name in "${servers[@]}"; do
-			measure "$row" "$name" ||
+			measure "$row" "$name" || {
 				echo "serve.sh: $row, $name: failed" >&2
+				failed=1
+			}
 		done
 	done
 done
 summary >"$tsv"
 rm -f "$tsv.raw"
 column -t "$tsv"
+exit $failed
