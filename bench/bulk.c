@@ -275,8 +275,10 @@ static int parse(struct options *o, const char **dir, int argc, char **argv)
 			break;
 		case 'o':
 			o->tsv = fopen(optarg, "w");
-			if (!o->tsv)
+			if (!o->tsv) {
 				perror(optarg);
+				return -1;
+			}
 			break;
 		default:
 			return -1;

@@ -155,8 +155,10 @@ static int parse(struct cn_options *o, const char **letters, int argc,
 			break;
 		case 'o':
 			o->tsv = fopen(optarg, "w");
-			if (!o->tsv)
+			if (!o->tsv) {
 				perror(optarg);
+				return -1;
+			}
 			break;
 		default:
 			return -1;

@@ -239,8 +239,10 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case 'o':
 			o->tsv = fopen(optarg, "w");
-			if (!o->tsv)
+			if (!o->tsv) {
 				perror(optarg);
+				return -1;
+			}
 			break;
 		default:
 			fputs(help, opt == 'h' ? stdout : stderr);
