@@ -279,7 +279,8 @@ int kc_send_record(struct kc_conn *conn, u8 type, void *data, size_t len)
 
 /*
  * Wait for the peer's FIN, which says that it has all. What it sends until then
- * has to be received: TCP would answer with a reset, which may overtake it.
+ * has to be received: TCP would answer with a reset, which may overtake it.  At
+ * a bad record, or the peer's new key, kTLS stands still, and does not wait.
  */
 void kc_linger(struct kc_conn *conn)
 {
@@ -290,8 +291,7 @@ void kc_linger(struct kc_conn *conn)
 	do {
 		cond_resched();
 		n = kc_recvmsg(conn, &type);
-		/* at a bad record kTLS stands still, and does not wait */
-		if (n == -EBADMSG &&
+		if ((n == -EBADMSG || n == -EKEYEXPIRED) &&
 		    !(READ_ONCE(conn->sock->sk->sk_shutdown) & RCV_SHUTDOWN)) {
 			schedule_timeout_idle(HZ / 50);
 			n = -EAGAIN;

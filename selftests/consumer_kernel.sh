@@ -332,11 +332,53 @@ openssl_server()
 	wait "$peer" || :
 }
 
-# Keys cannot follow: an alert, and the end
+# Between a client and PORT, from a port of its own; when PORT has ended its side,
+# more is sent to it for a while
+relay()	# PORT
+{
+	python3 - "$@" <<-'E'
+	import select, socket, sys, time
+	listener = socket.create_server(("127.0.0.1", 0))
+	print(listener.getsockname()[1], flush=True)
+	client = listener.accept()[0]
+	server = socket.create_connection(("127.0.0.1", sys.argv[1]))
+	ways = {client.fileno(): (client, server),
+	        server.fileno(): (server, client)}
+	poll = select.poll()
+	poll.register(client, select.POLLIN)
+	poll.register(server, select.POLLIN | select.POLLRDHUP)
+	over = False
+	while not over:
+	    for fd, events in poll.poll():
+	        over |= fd == server.fileno() and events & select.POLLRDHUP
+	        a, b = ways[fd]
+	        data = b"" if over else a.recv(65536)
+	        if data:
+	            b.sendall(data)
+	        else:
+	            poll.unregister(fd)
+	try:
+	    for i in range(5):
+	        server.sendall(bytes(100))
+	        time.sleep(0.1)
+	    print("error", server.getsockopt(socket.SOL_SOCKET,
+	                                     socket.SO_ERROR), flush=True)
+	except OSError as e:
+	    print("error", e.errno, flush=True)
+	client.sendall(server.recv(65536))
+	E
+}
+
+# Keys cannot follow: an alert, and the end; no reset, even if the client sends
+# still
 key_update()
 {
 	agent
 	listens discard
+	relay "$port" >"$dir/relay" &
+	others+=($!)
+	until_true [ -s "$dir/relay" ]
+	port=$(<"$dir/relay")
 	s_client
 	echo K >&7
 	listener_ends errors EKEYEXPIRED
@@ -345,6 +387,8 @@ key_update()
 		grep -q 'alert number 80' "$dir/client.log"
 	}
 	until_true answered
+	until_true grep error "$dir/relay"
+	is "what the relay has met" "$(tail -n 1 "$dir/relay")" "error 0"
 	close_all
 }
 
