@@ -30,7 +30,7 @@ struct kc_conn {
 	struct file *file;
 	struct task_struct *task;
 	bool closing;			/* set by others: come to an end */
-	bool hurry;			/* ... without waiting for the peer */
+	bool hurry;			/* do not wait for the peer at the end */
 
 	struct socket *accepted;	/* until the thread owns it */
 	struct completion shaken;	/* the upcall's answer: */

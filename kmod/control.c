@@ -62,20 +62,23 @@ int kc_tell_bad_record(struct kc_conn *conn, int err)
 /*
  * tls_handshake_close() does not wait: with TCP's buffer full, kTLS would keep
  * close_notify for later, and shutting down throws away what it has kept.  Who
- * is slow to make room is not gone, as long as the connection may be idle.
+ * is slow to make room is not gone, as long as the connection may be idle; after
+ * that there is nothing to wait for any more.
  */
 void kc_half_close(struct kc_conn *conn)
 {
 	u8 alert[2] = { TLS_ALERT_LEVEL_WARNING, TLS_ALERT_DESC_CLOSE_NOTIFY };
+	int err = KC_MORE;
 
 	if (conn->half_closed)
 		return;
 	conn->half_closed = true;
-	while (!conn->alerted &&
+	while (!conn->alerted && err == KC_MORE &&
 	       kc_send_record(conn, TLS_RECORD_TYPE_ALERT, alert,
-			      sizeof(alert)) == -EAGAIN &&
-	       kc_tick(conn) == KC_MORE)
-		;
+			      sizeof(alert)) == -EAGAIN)
+		err = kc_tick(conn);
+	if (err == -ETIMEDOUT)
+		WRITE_ONCE(conn->hurry, true);
 	kernel_sock_shutdown(conn->sock, SHUT_WR);
 }
 

@@ -288,7 +288,7 @@ void kc_linger(struct kc_conn *conn)
 	ssize_t n;
 	u8 type;
 
-	do {
+	while (!READ_ONCE(conn->hurry) && time_before(jiffies, end)) {
 		cond_resched();
 		n = kc_recvmsg(conn, &type);
 		if ((n == -EBADMSG || n == -EKEYEXPIRED) &&
@@ -296,6 +296,7 @@ void kc_linger(struct kc_conn *conn)
 			schedule_timeout_idle(HZ / 50);
 			n = -EAGAIN;
 		}
-	} while ((n > 0 || type || n == -EAGAIN) &&
-		 !READ_ONCE(conn->hurry) && time_before(jiffies, end));
+		if (n <= 0 && !type && n != -EAGAIN)
+			break;
+	}
 }

@@ -50,7 +50,8 @@
  *
  * Bounds: TIMEOUT, in ms, is that of the TCP connection and of the handshake;
  * IDLE_TIMEOUT, in ms, that of a connection on which nothing moves, either way;
- * looked at every second or so, and then the peer has a few for the end.
+ * looked at every second or so, and then the peer has a few for the end, but not
+ * one who reads so little that there is no room to tell him.
  * CONNECTIONS is how many a CONNECT makes, or how many a LISTEN has at a time;
  * connections above that are closed at once and counted as REFUSED, as are those
  * above TOTAL_MAX, those that memory does not suffice for, and those that come
