@@ -504,6 +504,20 @@ wrong_certificates()
 	close_all
 }
 
+# An agent that has not installed keys, and says it has: nothing goes in the clear
+no_keys()
+{
+	python3 selftests/consumer_agent.py >"$dir/says" &
+	others+=($!)
+	until_true grep -q ready "$dir/says"
+	listens discard
+	connects 3 --auth anon --bytes 1 discard "$at"
+	fails_with EPROTO
+	counts tx_bytes 0
+	listener_ends handshake_errors EPROTO
+	close_all
+}
+
 # A peer that connects and says nothing; then the agent that does
 slow_handshakes()
 {
@@ -867,7 +881,7 @@ keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed busy
 	closed_while_sending ipv6
 	openssl_client openssl_server key_update bad_records counted
-	wrong_certificates
+	wrong_certificates no_keys
 	slow_handshakes ends_badly unread never_read crowded own_certificate no_such_key rights
 	namespaces silence removal"
 # keys of this type come with it, where there is NVMe
