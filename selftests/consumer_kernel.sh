@@ -197,6 +197,23 @@ closed()
 	close_all
 }
 
+# Who waits and is told to end leaves nothing behind
+interrupted()
+{
+	agent
+	listens discard
+	"$ktls" kernel connect --auth anon discard "$at" >"$dir/connect" 2>&1 &
+	client=$!
+	others+=("$client")
+	until_true listener_counts handshakes 1
+	kill -TERM "$client"
+	wait "$client"
+	is lines "$(wc -l <"$dir/connect")" 1
+	has "the last word" "$(<"$dir/connect")" 'active=0 .* completed=1 '
+	is endpoints "$(within "$ktls" kernel stats -j | jq .endpoints)" 1
+	close_all
+}
+
 # A listener is closed while data keeps coming: the client hears close_notify
 busy()
 {
@@ -878,7 +895,7 @@ strip --strip-debug -o "$module" \
 	"${KTLS_TEST_MODULES:-$top/build/modules}/kmod/ktls_consumer.ko"
 # Keys that are made stay until the end, and the agent has them, too
 keyctl new_session >/dev/null
-tests="load usage nobody services much many listed closed busy
+tests="load usage nobody services much many listed closed interrupted busy
 	closed_while_sending ipv6
 	openssl_client openssl_server key_update bad_records counted
 	wrong_certificates no_keys

@@ -263,9 +263,21 @@ static int ask_quietly(struct kernel *k, struct nl_msg *msg)
 	return err;
 }
 
-/* Nobody tells of the end of the module */
+static int close_it(struct kernel *k, uint32_t id)
+{
+	struct nl_msg *msg = kernel_request(k, KTLS_CONSUMER_CMD_CLOSE, 0);
+
+	nla_put_u32(msg, KTLS_CONSUMER_A_ENDPOINT_ID, id);
+	return ask_quietly(k, msg);
+}
+
+/*
+ * Nobody tells of the end of the module. Who is told to end has it closed, and
+ * its last word has then come.
+ */
 static int follow(struct kernel *k, struct endpoint_result *r)
 {
+	bool closed = false;
 	int err, gone;
 
 	do {
@@ -276,7 +288,12 @@ static int follow(struct kernel *k, struct endpoint_result *r)
 			complain("the module was removed");
 			return -ENOENT;
 		}
-	} while (!r->over && (!err || err == -EAGAIN));
+		if (err == -EINTR) {
+			close_it(k, r->id);
+			closed = true;
+		}
+	} while (!r->over && (!err || err == -EINTR ||
+			      (err == -EAGAIN && !closed)));
 	return r->over ? 0 : err;
 }
 
@@ -295,8 +312,6 @@ int endpoint_follow(struct kernel *k, struct nl_msg *msg,
 		return err;
 	err = follow(k, r);
 	/* somebody else may have closed it already */
-	msg = kernel_request(k, KTLS_CONSUMER_CMD_CLOSE, 0);
-	nla_put_u32(msg, KTLS_CONSUMER_A_ENDPOINT_ID, r->id);
-	ask_quietly(k, msg);
+	close_it(k, r->id);
 	return err;
 }

@@ -63,7 +63,10 @@ struct endpoint_result {
 	bool over;
 };
 
-/* Make one that connects, see it to its end, close it: 0 or -errno */
+/*
+ * Make one that connects, see it to its end, or to ours by a signal, and close
+ * it: 0 or -errno
+ */
 int endpoint_follow(struct kernel *k, struct nl_msg *msg,
 		    struct endpoint_result *r);
 

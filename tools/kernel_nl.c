@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 
 #include "kernel_nl.h"
 #include "log.h"
+#include "signals.h"
 
 /* One request: what has become of it */
 struct exchange {
@@ -42,6 +44,7 @@ int kernel_open(struct kernel *k)
 	int err;
 
 	memset(k, 0, sizeof(*k));
+	k->signals = -1;
 	err = connected(&k->sk);
 	if (err)
 		return err;
@@ -64,6 +67,8 @@ void kernel_close(struct kernel *k)
 {
 	nl_socket_free(k->sk);
 	nl_socket_free(k->events);
+	if (k->signals >= 0)
+		close(k->signals);
 }
 
 struct nl_msg *kernel_request(const struct kernel *k, uint8_t cmd, int flags)
@@ -168,7 +173,10 @@ int kernel_subscribe(struct kernel *k)
 	group = genl_ctrl_resolve_grp(k->events, KTLS_CONSUMER_FAMILY_NAME,
 				      KTLS_CONSUMER_MCGRP_EVENTS);
 	err = group < 0 ? group : nl_socket_add_membership(k->events, group);
-	return err ? fail_nl("to hear of events", err) : 0;
+	if (err)
+		return fail_nl("to hear of events", err);
+	k->signals = signals_open(false);
+	return k->signals < 0 ? fail_nl("signals", -NLE_FAILURE) : 0;
 }
 
 static int on_event(struct nl_msg *msg, void *arg)
@@ -181,18 +189,21 @@ static int on_event(struct nl_msg *msg, void *arg)
 int kernel_event(struct kernel *k, kernel_answer answer, void *arg)
 {
 	struct exchange x = { .answer = answer, .arg = arg, .status = 1 };
-	struct pollfd pfd = {
-		.fd = nl_socket_get_fd(k->events),
-		.events = POLLIN,
+	struct pollfd pfd[2] = {
+		{ .fd = nl_socket_get_fd(k->events), .events = POLLIN },
+		{ .fd = k->signals, .events = POLLIN },
 	};
-	int err;
+	int err = 0;
 
 	nl_socket_modify_cb(k->events, NL_CB_VALID, NL_CB_CUSTOM, on_event,
 			    &x);
-	do {
-		if (!poll(&pfd, 1, 1000))
+	while (err >= 0 && x.status == 1) {
+		if (!poll(pfd, 2, 1000))
 			return -EAGAIN;
-		err = nl_recvmsgs_default(k->events);
-	} while (err >= 0 && x.status == 1);
+		if (signals_next(k->signals))
+			return -EINTR;
+		if (pfd[0].revents)
+			err = nl_recvmsgs_default(k->events);
+	}
 	return err < 0 ? fail_nl("events", err) : 0;
 }

@@ -14,6 +14,7 @@
 struct kernel {
 	struct nl_sock *sk;	/* for requests */
 	struct nl_sock *events;	/* or NULL */
+	int signals;		/* or -1 */
 	int family;
 	bool quiet;		/* about what the kernel refuses */
 };
@@ -31,11 +32,14 @@ struct nl_msg *kernel_request(const struct kernel *k, uint8_t cmd, int flags);
 int kernel_ask(struct kernel *k, struct nl_msg *msg, kernel_answer answer,
 	       void *arg);
 
-/* From now on hear of endpoints that have finished: 0 or -errno, complained */
+/*
+ * From now on hear of endpoints that have finished, and of signals that would
+ * end the process: 0 or -errno, complained
+ */
 int kernel_subscribe(struct kernel *k);
 /*
- * Wait for the next such: 0, or -errno after a complaint; -EAGAIN, without one,
- * if there was none for a second
+ * Wait for the next such: 0, or -errno after a complaint; without one -EINTR, it
+ * was a signal; -EAGAIN, there was none for a second
  */
 int kernel_event(struct kernel *k, kernel_answer answer, void *arg);
 
