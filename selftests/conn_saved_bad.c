@@ -9,6 +9,7 @@
 #include "clock_lib.h"
 #include "move_lib.h"
 #include "raw_lib.h"
+#include "session_lib.h"
 
 #define DIGEST_LEN	32
 
@@ -343,6 +344,42 @@ TEST(established_only)
 	/* without the flag, a server needs a certificate still */
 	EXPECT_EQ(ktls_config_new(&c, KTLS_OPTS(.role = KTLS_SERVER)),
 		  -KTLS_E_OPTION);
+}
+
+/* ---- under another trust ----------------------------------------------- */
+
+/* Who verified him there is not who is trusted here: no session comes of it */
+TEST(tickets_are_on_ones_own_word)
+{
+	static const char *const cas[] = { "ca", "stranger-ca" };
+	const struct ktls_cred alice = pki_cred("client");
+
+	for (int other = 0; other < 2; other++) {
+		struct ktls_config *cfg[2][2];	/* there and here; each end's */
+		struct exported e = { .len = 0 };
+		struct pair p;
+
+		for (int here = 0; here < 2; here++) {
+			const char *ca = pki(cas[here && other]);
+
+			cfg[here][0] = CLIENT13(.ca_file = ca,
+				.verify = KTLS_VERIFY_REQUIRE,
+				.creds = &alice, .creds_len = 1);
+			cfg[here][1] = SERVER13(.ca_file = ca,
+				.verify = KTLS_VERIFY_REQUIRE);
+		}
+		pair_open(&p, cfg[0][0], cfg[0][1]);
+		move_to(&p.client, cfg[1][0]);
+		take_tickets(p.client);
+		e.len = (size_t)ktls_session_export(cfg[1][0], "localhost",
+						    e.b, sizeof(e.b));
+		EXPECT_EQ(!e.len, other);
+		move_to(&p.server, cfg[1][1]);
+		EXPECT_EQ(ktls_conn_send_tickets(p.server, 1), !other);
+		pair_close(&p);
+		for (int i = 0; i < 4; i++)
+			ktls_config_put(cfg[i / 2][i % 2]);
+	}
 }
 
 HARNESS_MAIN

@@ -2011,8 +2011,11 @@ ssize_t ktls_conn_save(struct ktls_conn *conn, void *buf, size_t size,
  * ... and back, on @fd: the connection's socket, of which the caller remains
  * the owner.  @config: of the same role; KTLS_F_ESTABLISHED will do.  Its
  * max_records, max_message and sessions count from here on; its tx and rx have
- * to allow who carries each direction, which does not change.  @flags as it was
- * saved with: where KTLS_SAVE_SEALED is expected, nothing else is taken.
+ * to allow who carries each direction, which does not change.  Tickets are sent
+ * and kept from here on only if it would also take the other config's sessions
+ * (trust, @verify and so on, see ktls_session_import()): the peer was verified
+ * under that.  @flags as it was saved with: where KTLS_SAVE_SEALED is expected,
+ * nothing else is taken.
  *
  * Returns 0; -KTLS_E_CONN_SAVED: damaged, of another version of the library, of
  * another role, with a cipher that libcrypto lacks, or under ticket keys that
