@@ -48,6 +48,7 @@ int post_take_certificate(struct ktls_conn *conn, struct slice body,
 	post->hs->info.peer_sigalg = 0;
 	post->hs->info.peer_verified = 0;
 	post->hs->info.peer_raw_key = 0;
+	post->hs->info.external_psk = 0;
 	post->hs->info.peer_status = KTLS_STATUS_NONE;
 	err = server13_answer(post->hs, body, m.context);
 	if (err)
@@ -79,6 +80,7 @@ static int know_peer(struct ktls_conn *conn, const struct ktls_hs *hs)
 	conn->peer_sigalg = hs->info.peer_sigalg;
 	conn->peer_verified = hs->info.peer_verified;
 	conn->peer_raw_key = hs->info.peer_raw_key;
+	conn->external_psk = hs->info.external_psk;
 	/* and its tickets, which are for him, end with his certificate */
 	conn->session_lifetime = session_limit(hs, conn->session_made,
 					       conn->session_lifetime);

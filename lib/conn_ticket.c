@@ -24,6 +24,7 @@ static void fill(const struct ktls_conn *conn, struct session *s)
 		.ems = true,
 		.peer_verified = info.peer_verified,
 		.peer_raw_key = info.peer_raw_key,
+		.external_psk = info.external_psk,
 		.made = conn->session_made,
 		.lifetime = conn->session_lifetime,
 	};

@@ -7,7 +7,7 @@
 #include "hs.h"
 #include "store.h"
 
-#define FORMAT	4	/* of what is written: others are not read */
+#define FORMAT	5	/* of what is written: others are not read */
 #define CLOCK_AHEAD	5	/* seconds */
 
 bool session_tickets(const struct ktls_config *cfg)
@@ -26,7 +26,7 @@ void session_write(struct wr *w, const struct session *s,
 	wr_u16(w, s->suite);
 	wr_u16(w, s->group);
 	wr_u8(w, (uint8_t)(s->ems | s->peer_verified << 1 |
-			   s->peer_raw_key << 2));
+			   s->peer_raw_key << 2 | s->external_psk << 3));
 	wr_u8(w, s->max_fragment);
 	wr_opaque(w, 1, secret_slice(&s->secret));
 	wr_u64(w, s->made);
@@ -115,6 +115,7 @@ bool session_read(struct slice from, struct session *s,
 	s->ems = flags & 1;
 	s->peer_verified = flags >> 1 & 1;
 	s->peer_raw_key = flags >> 2 & 1;
+	s->external_psk = flags >> 3 & 1;
 	s->max_fragment = rd_u8(&r);
 	rd_bytes(&r, s->secret.b, HASH_MAX, &s->secret.len);
 	s->made = rd_u64(&r);
@@ -173,6 +174,7 @@ void session_fill(struct ktls_hs *hs)
 	s->max_fragment = hs->limit.fragment;
 	s->peer_verified = info->peer_verified;
 	s->peer_raw_key = info->peer_raw_key;
+	s->external_psk = info->external_psk;
 	s->secret = hs->tls12.master;
 	/* who resumes does not authenticate: it gets no younger by it */
 	if (!info->resumed) {
@@ -192,6 +194,7 @@ void session_tell(const struct session *s, struct ktls_info *info)
 	info->resumed = 1;
 	info->peer_verified = s->peer_verified;
 	info->peer_raw_key = s->peer_raw_key;
+	info->external_psk = s->external_psk;
 	memcpy(info->peer_subject, s->peer_subject,
 	       sizeof(info->peer_subject));
 }

@@ -30,7 +30,7 @@ struct session {
 	uint16_t group;
 	bool ems;
 	uint8_t max_fragment;		/* 6066 4: holds for the session */
-	bool peer_verified, peer_raw_key;
+	bool peer_verified, peer_raw_key, external_psk;
 	struct secret secret;		/* main secret (1.2), PSK (1.3) */
 	uint64_t made;			/* authenticated: s since the epoch */
 	uint32_t lifetime;		/* seconds from then */

@@ -211,7 +211,7 @@ TEST_F(psk, then_tickets)
 		done(self);
 		connect_with(self, variant, "psk:them", &info);
 		EXPECT_EQ(info.resumed, 1);
-		EXPECT_EQ(info.external_psk, 0);
+		EXPECT_EQ(info.external_psk, 1);
 		EXPECT_EQ(!info.group, variant->ke);
 	}
 }

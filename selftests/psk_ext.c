@@ -209,7 +209,40 @@ TEST_F(psk, then_tickets)
 	for (int i = 0; i < 3; i++) {
 		EXPECT_EQ(shake13(client, server, self->info), RESUMED);
 		EXPECT_STREQ(self->info[1].peer_subject, "psk:x");
+		/* nobody takes it for the subject of a certificate */
+		for (int end = 0; end < 2; end++)
+			EXPECT_EQ(self->info[end].external_psk, 1);
 	}
+	ktls_config_put(client);
+	ktls_config_put(server);
+}
+
+/* 4.4.2: who resumes may be asked for a certificate, and is its owner then */
+TEST_F(psk, then_tickets_then_a_certificate)
+{
+	const struct ktls_cred alice = pki_cred("client");
+	struct ktls_psk p = MINE("x", key);
+	struct ktls_config *client = CLIENT(&p, 1, .creds = &alice,
+			.creds_len = 1, .flags = KTLS_F_POST_HANDSHAKE_AUTH);
+	struct ktls_config *server = SERVER(&p, 1,
+			.verify = KTLS_VERIFY_REQUIRE,
+			.flags = KTLS_F_POST_HANDSHAKE_AUTH);
+	struct ktls_info *info = &self->info[1];
+	struct pair pair;
+	char c;
+
+	EXPECT_EQ(shake13(client, server, NULL), FULL);
+	pair_open(&pair, client, server);
+	ktls_conn_info(pair.server, info);
+	EXPECT_EQ(info->external_psk, 1);
+	ASSERT_OK(ktls_conn_request_auth(pair.server));
+	ASSERT_EQ(ktls_recv(pair.client, &c, 1, 0), -EINTR);
+	ASSERT_OK(ktls_conn_authenticate(pair.client));
+	ASSERT_EQ(ktls_recv(pair.server, &c, 1, 0), -EINTR);
+	ktls_conn_info(pair.server, info);
+	EXPECT_STREQ(info->peer_subject, "CN = client");
+	EXPECT_EQ(info->external_psk, 0);
+	pair_close(&pair);
 	ktls_config_put(client);
 	ktls_config_put(server);
 }

@@ -1395,8 +1395,9 @@ struct ktls_info {
 	uint8_t peer_raw_key;
 	uint8_t early_data;		/* enum ktls_early */
 	/*
-	 * The peer has an external PSK, which counts as verified; @peer_subject
-	 * is "psk:" and its identity, with %xx for bytes that do not print
+	 * The peer has an external PSK, or had it in the handshake that is
+	 * resumed, which counts as verified; @peer_subject is "psk:" and its
+	 * identity, with %xx for bytes that do not print, as much as fits
 	 */
 	uint8_t external_psk;
 	/* TLS 1.3: keys after the first (KeyUpdate), of ours, of the peer's */
