@@ -72,6 +72,14 @@ bool hs_name_known(const struct ktls_hs *hs)
 	return known;
 }
 
+bool hs_name_allowed(const struct ktls_hs *hs, bool named)
+{
+	const struct ktls_config *cfg = hs->config;
+
+	return !named || !(cfg->flags & KTLS_F_STRICT_NAME) ||
+	       !cfg->creds_len || hs_name_known(hs);
+}
+
 /* ---- the application's choice ------------------------------------------ */
 
 /* What is to choose from, and what is said of it */

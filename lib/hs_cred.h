@@ -18,6 +18,11 @@ const struct cred *hs_best_cred(const struct ktls_hs *hs, cred_worth *worth,
 bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred);
 /* ... is any of ours? */
 bool hs_name_known(const struct ktls_hs *hs);
+/*
+ * ... or may it be, if there is one and no certificate is shown?  Who has no
+ * credential has no names, and none that would be unknown.
+ */
+bool hs_name_allowed(const struct ktls_hs *hs, bool named);
 
 /* What a CertificateRequest asks for */
 struct cred_wish {

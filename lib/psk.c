@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "hs.h"
+#include "hs_cred.h"
 
 enum { PSK_KE, PSK_DHE_KE };	/* PskKeyExchangeMode */
 
@@ -389,6 +389,8 @@ int psk_choose(struct ktls_hs *hs, const struct client_hello *m)
 	}
 	/* who has no key has not been here before, whatever ticket he shows */
 	err = check_binder(hs, e);
+	if (!err && !hs_name_allowed(hs, e->server_name.len))
+		err = -KTLS_E_UNKNOWN_NAME;
 	if (!err)
 		take_up(hs);
 	return err;

@@ -26,12 +26,8 @@ bool session_is_for(const struct ktls_hs *hs, const struct session *s)
 {
 	const char *name = hs->info.server_name;
 
-	/* RFC 6066 3 */
-	if (strcmp(s->server_name, name))
-		return false;
-	/* a session that other servers made names none that we do not know */
-	return !*name || !(hs->config->flags & KTLS_F_STRICT_NAME) ||
-	       hs_name_known(hs);
+	/* RFC 6066 3; one that other servers made may name what they have */
+	return !strcmp(s->server_name, name) && hs_name_allowed(hs, *name);
 }
 
 /* Would what was agreed then be agreed now? */

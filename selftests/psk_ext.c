@@ -247,6 +247,38 @@ TEST_F(psk, then_tickets_then_a_certificate)
 	ktls_config_put(server);
 }
 
+/* A name that no certificate is for is not known by a PSK either */
+TEST_F(psk, strict_about_names)
+{
+	struct ktls_psk p = MINE("x", key);
+	struct ktls_cred other = pki_cred("othername"), own = pki_cred("p256");
+
+	EXPECT_EQ(run(CLIENT(&p, 1), SERVER(&p, 1, .creds = &other,
+			.creds_len = 1, .flags = KTLS_F_STRICT_NAME),
+		      self->info), -KTLS_E_UNKNOWN_NAME);
+	EXPECT_EQ(self->info[1].alert_sent, KTLS_ALERT_UNRECOGNIZED_NAME);
+	EXPECT_EQ(self->info[1].peer_verified, 0);
+	ASSERT_OK(run(CLIENT(&p, 1), SERVER(&p, 1, .creds = &own,
+			.creds_len = 1, .flags = KTLS_F_STRICT_NAME),
+		      self->info));
+	check_psk(self->info, "psk:x");
+}
+
+/* Where there is no certificate there is nothing to know, nor to forget */
+TEST_F(psk, strict_without_names)
+{
+	struct ktls_psk p = MINE("x", key);
+	struct ktls_config *client = CLIENT(&p, 1);
+	struct ktls_config *server = SERVER(&p, 1,
+					    .flags = KTLS_F_STRICT_NAME);
+
+	EXPECT_EQ(shake13(client, server, self->info), FULL);
+	check_psk(self->info, "psk:x");
+	EXPECT_EQ(shake13(client, server, self->info), RESUMED);
+	ktls_config_put(client);
+	ktls_config_put(server);
+}
+
 /* ... which end with the key that they were got by */
 TEST_F(psk, tickets_of_another_key)
 {

@@ -1063,7 +1063,10 @@ struct ktls_sizes {
 	(&(const struct ktls_opts){ .size = sizeof(struct ktls_opts), \
 				    __VA_ARGS__ })
 
-/* server: refuse an unknown name with unrecognized_name, not another cert */
+/*
+ * server: refuse an unknown name with unrecognized_name, not another cert; also
+ * to who resumes or has a PSK, unless there is no credential at all
+ */
 #define KTLS_F_STRICT_NAME	(1u << 0)
 /* client: no middlebox compatibility (no session id, no ChangeCipherSpec) */
 #define KTLS_F_NO_COMPAT	(1u << 1)
