@@ -10,8 +10,11 @@
 #define USED_MAX	(SLOTS / 4 * 3)
 #define ID_LEN		16	/* kept of an id: it is a MAC, any part does */
 
+/* How much later than others a thread may come with an earlier time, ms */
+#define LATE		1000
+
 /* From the first moment at which a hello is in the window to the last */
-#define GENERATION	(2 * REPLAY_WINDOW)
+#define GENERATION	(2 * REPLAY_WINDOW + LATE)
 
 struct generation {
 	size_t used;
@@ -101,10 +104,11 @@ bool replay_first(struct replay *r, const uint8_t id[REPLAY_ID_LEN],
 	bool first = false;
 
 	pthread_mutex_lock(&r->lock);
-	/* a clock that was put back brings old hellos into the window again */
-	if (now >= r->newest) {
+	if (now > r->newest)
 		r->newest = now;
-		turn(r, now);
+	/* a clock that was put back brings old hellos into the window again */
+	if (now + LATE >= r->newest) {
+		turn(r, r->newest);
 		first = add(r, id);
 	}
 	pthread_mutex_unlock(&r->lock);

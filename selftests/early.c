@@ -673,6 +673,9 @@ static void make_id(uint8_t id[REPLAY_ID_LEN], uint32_t n)
 	memcpy(id, &n, sizeof(n));
 }
 
+/* From when a hello may come to when it is in no window, of a late thread either */
+#define KNOWN	(2 * REPLAY_WINDOW + 1000)
+
 TEST(record_is_bounded)
 {
 	struct replay *r = replay_new();
@@ -689,19 +692,45 @@ TEST(record_is_bounded)
 	EXPECT_EQ(n, 24576);
 	for (uint32_t i = 0; i < n; i += 97) {
 		make_id(id, i);
-		EXPECT_FALSE(replay_first(r, id, now + 2 * REPLAY_WINDOW - 1));
+		EXPECT_FALSE(replay_first(r, id, now + KNOWN - 1));
 	}
 	/* room again, and the last ones are still known */
 	make_id(id, n);
-	EXPECT_TRUE(replay_first(r, id, now + 2 * REPLAY_WINDOW));
+	EXPECT_TRUE(replay_first(r, id, now + KNOWN));
 	make_id(id, n - 1);
-	EXPECT_FALSE(replay_first(r, id, now + 2 * REPLAY_WINDOW));
-	EXPECT_FALSE(replay_first(r, id, now + 4 * REPLAY_WINDOW - 1));
-	EXPECT_TRUE(replay_first(r, id, now + 4 * REPLAY_WINDOW));
+	EXPECT_FALSE(replay_first(r, id, now + KNOWN));
+	EXPECT_FALSE(replay_first(r, id, now + 2 * KNOWN - 1));
+	EXPECT_TRUE(replay_first(r, id, now + 2 * KNOWN));
 	/* the clock goes back: until it is where it was, nothing is new */
 	make_id(id, n + 1);
 	EXPECT_FALSE(replay_first(r, id, now));
-	EXPECT_TRUE(replay_first(r, id, now + 4 * REPLAY_WINDOW));
+	EXPECT_TRUE(replay_first(r, id, now + 2 * KNOWN));
+	replay_free(r);
+}
+
+/*
+ * A thread has looked at the clock, and others have come before it: its hello
+ * is new, and an old one of the same moment is not
+ */
+TEST(record_takes_who_is_late)
+{
+	struct replay *r = replay_new();
+	uint8_t id[4][REPLAY_ID_LEN];
+	uint64_t now = 1000000;
+
+	ASSERT_TRUE(r);
+	for (uint32_t i = 0; i < 4; i++)
+		make_id(id[i], i);
+	EXPECT_TRUE(replay_first(r, id[0], now));
+	EXPECT_TRUE(replay_first(r, id[1], now - 1));
+	EXPECT_FALSE(replay_first(r, id[0], now - 1));
+	EXPECT_FALSE(replay_first(r, id[1], now));
+	EXPECT_FALSE(replay_first(r, id[2], now - 1001));
+	/* the last moment of the first ones, when their record has been left */
+	EXPECT_TRUE(replay_first(r, id[2], now + KNOWN));
+	EXPECT_FALSE(replay_first(r, id[1], now + 2 * REPLAY_WINDOW - 1));
+	EXPECT_TRUE(replay_first(r, id[3], now + KNOWN - 1000));
+	EXPECT_FALSE(replay_first(r, id[3], now + KNOWN));
 	replay_free(r);
 }
 

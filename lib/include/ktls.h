@@ -1002,7 +1002,7 @@ struct ktls_opts {
 	 *    asks: also of tickets for one use, which a store that loses what
 	 *    it did last would give out again;
 	 *  - with neither, only with tickets that this very config has made,
-	 *    by memory of those it has accepted (8.2), 24,576 in 20 s: other
+	 *    by memory of those it has accepted (8.2), 24,576 in 21 s: other
 	 *    servers with the same ticket keys, and this one when it has
 	 *    started again, resume the session and reject the early data.
 	 * What one process remembers is no memory of its children: where it
