@@ -272,7 +272,8 @@ ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf, size_t len)
 	if (hs->config->role != KTLS_SERVER || !len)
 		return -EINVAL;
 	n = early_read(&hs->early.data, &hs->early.at, buf, len);
-	return n || hs->state != S_EARLY ? n : -EAGAIN;
+	/* nor is it known before the first hello that there is none */
+	return n || !(ST(hs->state) & (ST(S_CH) | ST(S_EARLY))) ? n : -EAGAIN;
 }
 
 /* ---- server: 0.5-RTT (4.5.3) ------------------------------------------- */

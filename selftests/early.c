@@ -164,6 +164,25 @@ TEST_F(early, comes_with_the_first_flight)
 	}
 }
 
+/* Until the hello is there, and from the first of it to the last */
+TEST_F(early, is_waited_for)
+{
+	uint8_t c;
+
+	begin(self);
+	ASSERT_EQ(sent(self, 2), 2);
+	do {
+		EXPECT_EQ(self->s->state, S_CH);
+		EXPECT_EQ(ktls_hs_early_read(self->s, &c, 1), -EAGAIN);
+	} while (pump_one(self->c, self->s, 1) && self->s->state == S_CH);
+	EXPECT_EQ(ktls_hs_early_read(self->s, &c, 1), -EAGAIN);
+	while (pump_one(self->c, self->s, SIZE_MAX))
+		;
+	EXPECT_EQ(got(self), 2);
+	finish(self, KTLS_EARLY_ACCEPTED);
+	EXPECT_EQ(ktls_hs_early_read(self->s, &c, 1), 0);
+}
+
 TEST_F(early, in_pieces_and_while_the_answer_comes)
 {
 	size_t at = 0;
