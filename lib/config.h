@@ -90,5 +90,8 @@ int config_take_sessions(struct ktls_config *cfg, const struct ktls_opts *o,
 			 struct text why);
 
 bool config_has_group(const struct ktls_config *cfg, uint16_t group);
+/* Records of data that may be sent under one key (9846 5.5) */
+uint64_t config_key_limit(const struct ktls_config *cfg,
+			  const struct suite *suite);
 
 #endif /* KTLS_CONFIG_H */

@@ -265,3 +265,15 @@ bool config_has_group(const struct ktls_config *cfg, uint16_t group)
 {
 	return u16s_have(cfg->groups_wire, group);
 }
+
+/* Kept back for what ends the key, and an alert */
+#define ROOM_KEPT	2
+
+uint64_t config_key_limit(const struct ktls_config *cfg,
+			  const struct suite *suite)
+{
+	uint64_t own = cfg->max_records;
+	uint64_t max = aead_rows[suite->aead].max_records;
+
+	return (own && own < max ? own : max) - ROOM_KEPT;
+}

@@ -22,6 +22,32 @@ static int early_secret(struct ktls_hs *hs, enum hash_id hash,
 	return err;
 }
 
+/* 5.5: no handshake changes the key of what is sent in it */
+static bool key_has_room(const struct ktls_hs *hs)
+{
+	return hs->tx.seq < config_key_limit(hs->config, hs->tx.suite);
+}
+
+/* As much as there is room for, under the key and in a queue of @max bytes */
+static ssize_t seal_data(struct ktls_hs *hs, const uint8_t *p, size_t len,
+			 size_t max)
+{
+	size_t done = 0;
+
+	while (done < len && key_has_room(hs) &&
+	       hs->out.len - hs->out_sent < max) {
+		size_t left = len - done, most = record_max(&hs->tx);
+		size_t n = left < most ? left : most;
+		int err = record_seal(&hs->tx, hs->out_version, CT_DATA,
+				      p + done, n, &hs->out);
+
+		if (err)
+			return hs_fail(hs, err);
+		done += n;
+	}
+	return (ssize_t)done;
+}
+
 /* ---- client ------------------------------------------------------------ */
 
 void early_offer(struct ktls_hs *hs, struct exts *e)
@@ -130,8 +156,7 @@ int early_end(struct ktls_hs *hs)
 
 ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf, size_t len)
 {
-	const uint8_t *p = buf;
-	size_t done = 0;
+	ssize_t n;
 
 	if (hs->error)
 		return hs->error;
@@ -140,20 +165,9 @@ ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf, size_t len)
 		return -KTLS_E_STATE;
 	if (len > hs->early.left)
 		len = hs->early.left;
-	while (done < len) {
-		size_t n = len - done;
-		int err;
-
-		if (n > record_max(&hs->tx))
-			n = record_max(&hs->tx);
-		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
-				  n, &hs->out);
-		if (err)
-			return hs_fail(hs, err);
-		done += n;
-	}
-	hs->early.left -= done;
-	return (ssize_t)done;
+	n = seal_data(hs, buf, len, SIZE_MAX);
+	hs->early.left -= n > 0 ? (size_t)n : 0;
+	return n;
 }
 
 /* ---- server ------------------------------------------------------------ */
@@ -286,29 +300,17 @@ bool early_may_answer(const struct ktls_hs *hs)
 				ST(S_FIN);
 
 	return hs->config->flags & KTLS_F_EARLY_ANSWER && !hs->tx_moved &&
-	       states & ST(hs->state) && !hs->wait.want &&
-	       /* two are kept for an alert and the tickets */
-	       hs->tx.seq + 2 < aead_rows[hs->suite->aead].max_records;
+	       states & ST(hs->state) && !hs->wait.want && key_has_room(hs);
 }
 
 ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf, size_t len)
 {
-	const uint8_t *p = buf;
-	size_t done = 0, n;
-	int err;
+	ssize_t n;
 
 	if (hs->error)
 		return hs->error;
 	if (!early_may_answer(hs))
 		return -KTLS_E_STATE;
-	while (done < len && hs->out.len - hs->out_sent < ANSWER_MAX) {
-		n = len - done < record_max(&hs->tx) ? len - done :
-						       record_max(&hs->tx);
-		err = record_seal(&hs->tx, hs->out_version, CT_DATA, p + done,
-				  n, &hs->out);
-		if (err)
-			return hs_fail(hs, err);
-		done += n;
-	}
-	return done || !len ? (ssize_t)done : -EAGAIN;
+	n = seal_data(hs, buf, len, ANSWER_MAX);
+	return n || !len ? n : -EAGAIN;
 }

@@ -11,8 +11,6 @@
 #include "auth_post.h"
 #include "conn.h"
 
-/* Records kept back for a KeyUpdate and an alert */
-#define ROOM_KEPT	2
 /* Data records without data, in a row */
 #define EMPTY_MAX	64
 /* Records after which the count is looked at again, at the latest */
@@ -20,18 +18,11 @@
 
 /* ---- sending ----------------------------------------------------------- */
 
-static uint64_t key_limit(const struct ktls_conn *conn)
-{
-	uint64_t own = conn->config->max_records;
-	uint64_t max = aead_rows[conn->suite->aead].max_records;
-
-	return (own && own < max ? own : max) - ROOM_KEPT;
-}
-
 /* How many records may still be sent under this key? Asked now and then. */
 static int look_for_room(struct ktls_conn *conn)
 {
-	uint64_t seq, room, limit = key_limit(conn);
+	uint64_t seq, room;
+	uint64_t limit = config_key_limit(conn->config, conn->suite);
 	int err;
 
 	if (conn->tx_room)

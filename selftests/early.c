@@ -297,6 +297,20 @@ TEST_F(early, no_more_than_the_ticket_allows)
 	EXPECT_EQ(got(self), MAX);
 }
 
+/* 5.5: its key is not to be changed; two records are left for its end */
+TEST_F(early, no_more_than_the_key_allows)
+{
+	ktls_config_put(self->client);
+	self->client = CLIENT13(.early_data = MAX, .max_records = 8);
+	ASSERT_EQ(shake13(self->client, self->server, NULL), FULL);
+	begin(self);
+	for (size_t i = 0; i < 6; i++)
+		ASSERT_EQ(ktls_hs_early_write(self->c, self->sent + i, 1), 1);
+	EXPECT_EQ(sent(self, 1), 0);
+	finish(self, KTLS_EARLY_ACCEPTED);
+	EXPECT_EQ(got(self), 6);
+}
+
 TEST_F(early, more_than_the_ticket_allows)
 {
 	begin(self);

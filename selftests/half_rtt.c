@@ -238,6 +238,27 @@ TEST_F(half, hand_off_behind_a_full_socket)
 	works(self, &variant->mode);
 }
 
+/* 5.5: nor is the key of the answer changed in a handshake */
+TEST(no_more_than_the_key_allows)
+{
+	struct ktls_config *client = client_config();
+	struct ktls_config *server = config(KTLS_OPTS(.role = KTLS_SERVER,
+			.flags = KTLS_F_EARLY_ANSWER, .max_records = 8));
+	struct ktls_hs *c, *s;
+
+	ASSERT_OK(ktls_hs_new(&c, client, "localhost"));
+	ASSERT_OK(ktls_hs_new(&s, server, NULL));
+	while (pump_one(c, s, SIZE_MAX))
+		;
+	for (int i = 0; i < 6; i++)
+		ASSERT_EQ(ktls_hs_answer(s, "x", 1), 1);
+	EXPECT_EQ(ktls_hs_answer(s, "x", 1), -KTLS_E_STATE);
+	ktls_hs_free(c);
+	ktls_hs_free(s);
+	ktls_config_put(client);
+	ktls_config_put(server);
+}
+
 TEST(not_without_the_flag)
 {
 	struct ktls_config *client = client_config();

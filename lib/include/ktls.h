@@ -1573,11 +1573,12 @@ static inline void ktls_hs_info(const struct ktls_hs *hs,
 /*
  * client: send early data (opts.early_data), from ktls_hs_new() until the
  * handshake is done or the server is known to reject it.  Returns the bytes
- * taken, fewer than @len where the ticket allows no more; -KTLS_E_STATE: none
- * can be sent (no ticket that allows it, rejected, done); or the failure.  It
- * is data of the protocol that the ticket's connection had: ktls_info.alpn says
- * it until the server's choice is known.  ktls_info.early_data says what became
- * of it: who rejects it has not read it, and the library does not send it again.
+ * taken, fewer than @len where the ticket, or the key (@max_records), allows no
+ * more; -KTLS_E_STATE: none can be sent (no ticket that allows it, rejected,
+ * done); or the failure.  It is data of the protocol that the ticket's
+ * connection had: ktls_info.alpn says it until the server's choice is known.
+ * ktls_info.early_data says what became of it: who rejects it has not read it,
+ * and the library does not send it again.
  */
 ssize_t ktls_hs_early_write(struct ktls_hs *hs, const void *buf,
 			    size_t len) KTLS_MUST_CHECK;
@@ -1594,7 +1595,8 @@ ssize_t ktls_hs_early_read(struct ktls_hs *hs, void *buf,
  * server with KTLS_F_EARLY_ANSWER: send data as soon as our own Finished is on
  * its way.  Returns the bytes taken, which ktls_hs_out() has for the client;
  * -EAGAIN while 65536 bytes or more wait there; -KTLS_E_STATE: too early, too
- * late, or ktls_hs_offload_tx() has succeeded; or the failure.
+ * late, as much as the key allows (@max_records), or ktls_hs_offload_tx() has
+ * succeeded; or the failure.
  */
 ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf,
 		       size_t len) KTLS_MUST_CHECK;
