@@ -118,7 +118,7 @@ bool session13_open(const struct ktls_config *cfg, struct slice identity,
 		    struct session *s);
 /*
  * Server: a NewSessionTicket with its header, the @nr-th of the connection, for
- * a session like @s; -ENOENT: that cannot be kept
+ * a session like @s; -ENOENT: that cannot be kept, or is over
  */
 int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 			   const struct secret *resumption, uint32_t nr,

@@ -207,8 +207,12 @@ int session13_write_ticket(const struct ktls_config *cfg, struct session *s,
 	};
 	uint8_t room[STATE_ROOM];
 	struct wr ticket = wr_lend(room, sizeof(room));
-	int err = crypto_nonce(cfg->crypto, &s->age_add, sizeof(s->age_add));
+	int err;
 
+	/* it would be thrown away on arrival */
+	if (!m.lifetime)
+		return -ENOENT;
+	err = crypto_nonce(cfg->crypto, &s->age_add, sizeof(s->age_add));
 	s->issued = session_clock();
 	s->max_early = cfg->early_data;
 	memcpy(s->maker, cfg->maker, MAKER_LEN);

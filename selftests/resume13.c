@@ -159,6 +159,22 @@ TEST_F(resume, none_for_who_takes_none)
 	}
 }
 
+/* The connection outlives its session */
+TEST_F(resume, none_of_what_is_over)
+{
+	struct pair p;
+
+	USE_SERVER(0, .session_lifetime = 100);
+	pair_open(&p, self->client, self->server);
+	clock_ahead(99);
+	EXPECT_EQ(ktls_conn_send_tickets(p.server, 1), 1);
+	clock_ahead(101);
+	EXPECT_EQ(ktls_conn_send_tickets(p.server, 1), 0);
+	exchange(p.server, p.client, 100);
+	pair_close(&p);
+	EXPECT_NEXT(FULL);
+}
+
 /* ---- what it is bound to ----------------------------------------------- */
 
 TEST_F(resume, name)

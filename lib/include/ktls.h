@@ -1961,8 +1961,8 @@ ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf,
  * no other thread may send meanwhile.  Returns how many were sent, fewer if the
  * socket is full: what it has not taken of the last one goes out as with
  * ktls_conn_request_auth() (KTLS_EV_FLUSH; no raw write(2) before that).  0 if
- * this client takes none, tickets are not given, or their sessions cannot be
- * kept (KTLS_F_SINGLE_USE); -EAGAIN, and none was sent; or a failure as of
+ * this client takes none, tickets are not given, or their sessions are over
+ * (@session_lifetime) or cannot be kept (KTLS_F_SINGLE_USE); -EAGAIN, and none was sent; or a failure as of
  * ktls_send().
  */
 int ktls_conn_send_tickets(struct ktls_conn *conn,
