@@ -349,8 +349,9 @@ int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 int hs_take_finished(struct ktls_hs *hs, struct slice body);
 
 /* Is its chain signed as the peer asks?  How well it does for it: 0 to 3 */
-bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer);
-int hs_cred_score(const struct cred *cred, const struct exts *peer);
+bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer,
+			bool tls12);
+int hs_cred_score(const struct cred *cred, const struct exts *peer, bool tls12);
 /*
  * Server: hs->cred and its scheme, by what the peer can verify, and whom it
  * wants; false if none fits its signature algorithms.

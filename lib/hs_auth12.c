@@ -125,7 +125,7 @@ int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
 		    const struct exts *peer)
 {
 	return 4 * hs_cred_named(hs, cred) +
-	       2 * hs_cred_verifiable(cred, peer) +
+	       2 * hs_cred_verifiable(cred, peer, true) +
 	       cred_trusted_by(cred, peer->trusted_cas);
 }
 

@@ -63,31 +63,27 @@ bool hs_post_auth(const struct ktls_hs *hs)
 /* ---- choosing a credential (4.5.1.2) ----------------------------------- */
 
 /* Self-signed ones stand for themselves, whatever they are signed with */
-static bool chain_verifiable(const struct cred *cred, uint32_t sigalgs)
+bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer,
+			bool tls12)
 {
+	uint32_t sigalgs = ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
+			   peer->sigalgs_cert_known : peer->sigalgs_known;
+
 	for (size_t i = 0; i < cred->chain_len; i++) {
 		const struct cert *c = &cred->chain[i];
+		const struct sigscheme *s = tls12 ? c->signed_with12 :
+						    c->signed_with;
 
-		if (!c->self_signed &&
-		    (!c->signed_with ||
-		     !(sigalgs & sigscheme_bit(c->signed_with))))
+		if (!c->self_signed && (!s || !(sigalgs & sigscheme_bit(s))))
 			return false;
 	}
 	return true;
 }
 
-bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer)
-{
-	return chain_verifiable(cred,
-				ext_has(peer, EXT_SIGNATURE_ALGORITHMS_CERT) ?
-				peer->sigalgs_cert_known :
-				peer->sigalgs_known);
-}
-
 /* 4.5.1.2: the name counts most, then a MUST, then a SHOULD */
-int hs_cred_score(const struct cred *cred, const struct exts *peer)
+int hs_cred_score(const struct cred *cred, const struct exts *peer, bool tls12)
 {
-	return 2 * hs_cred_verifiable(cred, peer) +
+	return 2 * hs_cred_verifiable(cred, peer, tls12) +
 	       cred_issued_by(cred, peer->authorities);
 }
 
@@ -99,7 +95,7 @@ static int worth(const struct ktls_hs *hs, const struct cred *cred,
 	if (cred->raw != (hs->certs.ours == CERT_RAW) ||
 	    !config_scheme(hs->config, cred, peer->sigalgs_known))
 		return -1;
-	return 4 * hs_cred_named(hs, cred) + hs_cred_score(cred, peer);
+	return 4 * hs_cred_named(hs, cred) + hs_cred_score(cred, peer, false);
 }
 
 bool hs_choose_cred(struct ktls_hs *hs, const struct exts *peer)

@@ -222,7 +222,8 @@ static int client_worth(const struct ktls_hs *hs, const struct cred *cred,
 	const struct cred_wish *wish = arg;
 
 	return scheme_for(hs->config, cred, wish) ?
-	       hs_cred_score(cred, &wish->exts) : -1;
+	       hs_cred_score(cred, &wish->exts, wish->version == KTLS_TLS12) :
+	       -1;
 }
 
 static bool client_named(struct ktls_hs *hs, const struct cred *cred,

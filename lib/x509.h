@@ -33,9 +33,10 @@ struct cert {
 	size_t len;
 	/*
 	 * By its issuer; NULL: none of ours.  Without the issuer in the chain
-	 * its key is taken to be of the kind that fits.
+	 * its key is taken to be of the kind that fits.  In 1.2, where ECDSA's
+	 * schemes name no curve, it may be another.
 	 */
-	const struct sigscheme *signed_with;
+	const struct sigscheme *signed_with, *signed_with12;
 	bool self_signed;
 	uint8_t *issuer;		/* Name */
 	size_t issuer_len;

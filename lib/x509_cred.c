@@ -73,7 +73,10 @@ static int add_cert(struct cred *cred, X509 *x, X509 *issuer)
 		return -ENOMEM;
 	c->len = (size_t)len;
 	c->self_signed = X509_self_signed(x, 1) == 1;
-	c->signed_with = x509_signed_with(x, c->self_signed ? x : issuer);
+	if (c->self_signed)
+		issuer = x;
+	c->signed_with = x509_signed_with(x, issuer, false);
+	c->signed_with12 = x509_signed_with(x, issuer, true);
 	cred->chain_len++;
 	return cert_identify(c, x);
 }

@@ -23,10 +23,11 @@ void source_close(struct source *s);
 int cred_load_status(struct cred *cred, const char *path, struct text why);
 
 /*
- * Which scheme of 9846 4.3.3 the signature of @x is; without its issuer on
- * any curve, by any kind of RSA key (x509_sigalg.c)
+ * Which scheme of 9846 4.3.3 the signature of @x is; @any_curve: in 1.2's
+ * terms; without its issuer by any kind of key (x509_sigalg.c)
  */
-const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer);
+const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer,
+					 bool any_curve);
 
 /* The timestamps in a file (x509_sct.c); -KTLS_E_CERT_FILE */
 int cred_load_sct(struct cred *cred, const char *path, struct text why);

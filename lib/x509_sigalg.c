@@ -5,12 +5,11 @@
 #include "ext.h"
 #include "x509_pem.h"
 
-/*
- * Which scheme of 9846 4.3.3 the certificate's own signature is.  Hash and
- * algorithm are in it; curve, and which kind of RSA key, in its issuer.
- */
-const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer)
+/* Hash and algorithm are in it; curve, and which kind of RSA key, in @issuer */
+const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer, bool any_curve)
 {
+	bool (*fits)(const struct sigscheme *scheme, EVP_PKEY *key) =
+		any_curve ? sig_fits12 : sig_fits;
 	EVP_PKEY *key = issuer ? X509_get0_pubkey(issuer) : NULL;
 	int md, type;
 	uint32_t flags;
@@ -32,7 +31,7 @@ const struct sigscheme *x509_signed_with(X509 *x, X509 *issuer)
 		/* other salts than TLS's have no scheme */
 		if (s->kind == SIG_RSA_PSS && !(flags & X509_SIG_INFO_TLS))
 			same = false;
-		if (same && (!key || sig_fits(s, key)))
+		if (same && (!key || fits(s, key)))
 			return s;
 	}
 	return NULL;
@@ -47,8 +46,8 @@ int peer_signed_with(const struct peer_chain *peer, struct slice schemes,
 	/* the anchor is trusted, whatever it is signed with */
 	for (int i = 0; i + 1 < n; i++) {
 		X509 *x = sk_X509_value(peer->verified, i);
-		const struct sigscheme *s = x509_signed_with(x, any_curve ?
-			NULL : sk_X509_value(peer->verified, i + 1));
+		const struct sigscheme *s = x509_signed_with(x,
+			sk_X509_value(peer->verified, i + 1), any_curve);
 
 		if (s && u16s_have(schemes, s->id))
 			continue;

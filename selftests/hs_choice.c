@@ -453,34 +453,44 @@ TEST(verifiable_in_tls12)
 	second_in_tls12(CLIENT_END, "sha1", NULL);
 }
 
-/*
- * The server's first suite and first certificate go together, and are not for
- * the name; the second are
- */
-static void named_in_tls12(unsigned int flags)
+#define RSA12	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+
+/* Of two @cert, in TLS 1.2, with suites for either */
+static void of_two(const char *first, const char *second,
+			  const char *name, unsigned int flags,
+			  const char *cert)
 {
-	const struct ktls_cred creds[] = { pki_cred("rsa2048"),
-					   pki_cred("othername") };
+	const struct ktls_cred creds[] = { pki_cred(first), pki_cred(second) };
+	const bool ec_first = strcmp(first, "rsa2048") != 0;
 	struct ktls_info info;
+	char subject[64];
 	struct two t;
 
 	two_begin(&t, KTLS_OPTS(.role = KTLS_CLIENT,
 				.max_version = KTLS_TLS12),
 		  KTLS_OPTS(.role = KTLS_SERVER, .creds = creds,
 			    .creds_len = 2, .flags = flags,
-			    .ciphers = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:"
-				       GCM128_12), "other.test");
+			    .ciphers = ec_first ? GCM128_12 ":" RSA12 :
+						  RSA12 ":" GCM128_12), name);
 	ASSERT_OK(pump(t.client, t.server, 0));
 	ktls_hs_info(t.client, &info);
-	EXPECT_STREQ(info.peer_subject, "CN = othername");
-	EXPECT_STREQ(ktls_suite_name(info.suite), GCM128_12);
+	snprintf(subject, sizeof(subject), "CN = %s", cert);
+	EXPECT_STREQ(info.peer_subject, subject);
 	two_end(&t);
 }
 
+/* The server's first suite and its certificate are not for the name */
 TEST(name_before_suite_in_tls12)
 {
-	named_in_tls12(0);
-	named_in_tls12(KTLS_F_STRICT_NAME);
+	of_two("rsa2048", "othername", "other.test", 0, "othername");
+	of_two("rsa2048", "othername", "other.test", KTLS_F_STRICT_NAME,
+		      "othername");
+}
+
+/* ... where the hash of a signature has any curve */
+TEST(verifiable_on_any_curve_in_tls12)
+{
+	of_two("by384", "p256", "localhost", 0, "by384");
 }
 
 /* RFC 8422 5.1.1: one on a curve that the client has */

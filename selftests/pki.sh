@@ -116,6 +116,7 @@ make ca issuer=self ext=root
 make stranger-ca issuer=self ext=root
 make inter ext=inter
 make rsainter key=rsa:2048 ext=inter
+make inter384 key='ec -pkeyopt ec_paramgen_curve:P-384' ext=inter
 
 later rsa2048 key=rsa:2048	# the slow ones first
 later rsapss key='rsa-pss -pkeyopt rsa_keygen_bits:2048'
@@ -135,6 +136,7 @@ later ecdh256 ku=$both
 later ecdh384 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-384'
 later ecdh521 ku=$both key='ec -pkeyopt ec_paramgen_curve:P-521'
 later rsaleaf issuer=rsainter
+later by384 issuer=inter384	# with SHA-256
 later ecdhany ext=bare
 later ecdhrsa ku=keyAgreement issuer=rsainter
 later rsaagree ku=$both key=rsa:2048
@@ -158,6 +160,7 @@ cp chain.key nointer.key
 cat inter.pem >>chain.pem
 cat rsainter.pem >>ecdhrsa.pem
 cat rsainter.pem >>rsaleaf.pem
+cat inter384.pem >>by384.pem
 
 chmod 644 ./*.pem ./*.key
 rm -rf conf ./*.db
