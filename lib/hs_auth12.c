@@ -129,6 +129,11 @@ int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
 	       cred_trusted_by(cred, peer->trusted_cas);
 }
 
+int hs12_score_max(const struct ktls_hs *hs, const struct exts *peer)
+{
+	return 4 * hs_name_known(hs) + 2 + !!peer->trusted_cas.len;
+}
+
 static int worth(const struct ktls_hs *hs, const struct cred *cred,
 		 const void *arg)
 {

@@ -66,38 +66,34 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
 	return hs12_choose_cred(hs, &ask) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
-/* What the client would have of a certificate, the name counting more */
-enum {
-	FOR_CA = 1,	/* that it says that it can verify (RFC 6066 6) */
-	FOR_NAME = 2,	/* for the name that it asks for */
-};
-
-/* Suite, group and credential go together: the first that fit, with all @of */
-static int pick(struct ktls_hs *hs, const struct client_hello *m,
-		unsigned int of)
+/*
+ * Suite, group and credential go together.  What the client would have of a
+ * credential counts more than the order of suites: the first of those with
+ * which it gets most.
+ */
+static int pick(struct ktls_hs *hs, const struct client_hello *m)
 {
-	const struct suite *common[SUITES_MAX];
+	const struct suite *common[SUITES_MAX], *best = NULL;
 	size_t n = server_suites(hs->config, m->suites, KTLS_TLS12, common);
+	int all = hs12_score_max(hs, &m->exts), most = -1;
 	int err = -KTLS_E_NO_SUITE;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct suite *s = common[i];
-		int lacks = choose_for(hs, s, &m->exts);
+	for (size_t i = 0; i < n && most < all; i++) {
+		int lacks = choose_for(hs, common[i], &m->exts);
+		int is = lacks ? -1 : hs12_cred_score(hs, hs->cred, &m->exts);
 
 		/* what the best of them lacks: numbered in that order */
 		if (lacks < err)
 			err = lacks;
-		if (lacks)
+		if (is <= most)
 			continue;
-		hs->server.named = hs_cred_named(hs, hs->cred);
-		hs->server.ca_known = cred_trusted_by(hs->cred,
-						      m->exts.trusted_cas);
-		if ((of & FOR_NAME && !hs->server.named) ||
-		    (of & FOR_CA && !hs->server.ca_known))
-			continue;
-		hs->suite = s;
-		hs->info.group = hs->group->id;
-		return 0;
+		most = is;
+		best = common[i];
+	}
+	if (best) {
+		hs->suite = best;
+		/* another may have been tried since */
+		return choose_for(hs, best, &m->exts);
 	}
 	/* RFC 7919 4: of those it names none is ours, whatever the suite */
 	return err == -KTLS_E_NO_GROUP && names_ffdhe(m->exts.groups) &&
@@ -105,18 +101,16 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m,
 	       -KTLS_E_NO_FFDHE : err;
 }
 
-/* Either counts more than the order of suites: all of them are tried for it */
 int server12_choose(struct ktls_hs *hs, const struct client_hello *m)
 {
-	unsigned int most = (hs_name_known(hs) ? FOR_NAME : 0) |
-			    (m->exts.trusted_cas.len ? FOR_CA : 0);
-	int err = -KTLS_E_NO_SUITE;
+	int err = pick(hs, m);
 
-	for (unsigned int of = most + 1; err && of--; )
-		if (!(of & ~most))
-			err = pick(hs, m, of);
-	if (!err && *hs->info.server_name && !hs->server.named &&
-	    hs->config->flags & KTLS_F_STRICT_NAME)
-		err = -KTLS_E_UNKNOWN_NAME;
-	return err;
+	if (err)
+		return err;
+	hs->info.group = hs->group->id;
+	hs->server.named = hs_cred_named(hs, hs->cred);
+	hs->server.ca_known = cred_trusted_by(hs->cred, m->exts.trusted_cas);
+	return *hs->info.server_name && !hs->server.named &&
+	       hs->config->flags & KTLS_F_STRICT_NAME ?
+	       -KTLS_E_UNKNOWN_NAME : 0;
 }

@@ -487,6 +487,13 @@ TEST(name_before_suite_in_tls12)
 		      "othername");
 }
 
+/* 5246 7.4.2: or they are what the client cannot verify */
+TEST(verifiable_before_suite_in_tls12)
+{
+	of_two("sha1", "rsa2048", "localhost", 0, "rsa2048");
+	of_two("by384", "rsa2048", "localhost", 0, "by384");
+}
+
 /* ... where the hash of a signature has any curve */
 TEST(verifiable_on_any_curve_in_tls12)
 {
