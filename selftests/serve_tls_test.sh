@@ -398,7 +398,7 @@ print(found)
 
 key_process()
 {
-	local keeper found
+	local keeper found status=0
 
 	serve --key-process -c "$pki/p256.pem" -k "$pki/p256.key" \
 		-c "$pki/rsa2048.pem" -k "$pki/rsa2048.key" "$www"
@@ -417,8 +417,12 @@ key_process()
 		found=$(has_key "$keeper" "$pki/p256.key")
 		[ "$found" -gt 0 ]
 	fi
+	# nor has the server anything to live for without it
 	kill -KILL "$keeper"
-	refused 80 internal_error
+	wait "$server" || status=$?
+	is "status without keys" "$status" 1
+	servers=()
+	has log "$(<"$log")" 'that has the private keys has ended'
 	ends 1 "$ktls" serve --key-process -c "$pki/p256.pem" \
 		-k "$pki/p384.key" "$www"
 	has mismatch "$out" 'does not belong'

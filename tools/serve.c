@@ -383,6 +383,7 @@ static int set_up_tls(struct service *v, struct serve *o)
 		err = reload(&v->config, NULL, &o->tls, &o->ops.ticket_keys);
 	/* a new process for new keys cannot be forked beside threads */
 	v->tls = o->tls.keeper ? NULL : &o->tls;
+	v->keys_fd = o->tls.keeper ? o->keeper.fd : -1;
 	v->ticket_keys = &o->ops.ticket_keys;
 	return err ? -1 : 0;
 }

@@ -155,40 +155,60 @@ static void watch_keys(struct service *v)
 		log_line("new ticket keys");
 }
 
+static void take_end(struct service *v)
+{
+	if (!atomic_load(&v->signals))
+		atomic_store(&v->rest, atomic_load(&v->clients_len));
+	end_servers(v, 1);
+}
+
 static void take_signals(struct service *v)
 {
 	int sig;
 
 	while ((sig = signals_next(v->signal_fd))) {
-		if (sig == SIGHUP) {
+		if (sig == SIGHUP)
 			hang_up(v);
-			continue;
-		}
-		if (!atomic_load(&v->signals))
-			atomic_store(&v->rest, atomic_load(&v->clients_len));
-		end_servers(v, 1);
+		else
+			take_end(v);
 	}
 }
 
+/* Whoever watches over us starts us again, with keys */
+static int lose_keys(struct service *v)
+{
+	complain("the process that has the private keys has ended");
+	if (!atomic_load(&v->signals))
+		take_end(v);
+	return -1;
+}
+
 /* Until all are over; one that is, early, has failed: so have all */
-static void supervise(struct service *v)
+static int supervise(struct service *v)
 {
 	struct pollfd p[] = {
 		{ .fd = v->signal_fd, .events = POLLIN },
 		{ .fd = v->told_fd, .events = POLLIN },
+		{ .fd = v->keys_fd },
 	};
+	int err = 0;
 
 	while (atomic_load(&v->over) < v->servers_len) {
-		if (poll(p, 2, v->ticket_keys->name ? WATCH_MS : -1) < 0)
+		if (poll(p, 3, v->ticket_keys->name ? WATCH_MS : -1) < 0)
 			continue;
 		watch_keys(v);
 		if (p[0].revents)
 			take_signals(v);
 		if (p[1].revents)
 			wait_told(v);
+		if (p[2].revents) {
+			p[2].fd = -1;
+			err = lose_keys(v);
+		}
 		if (atomic_load(&v->over) && !atomic_load(&v->signals))
 			end_servers(v, 2);
 	}
+	return err;
 }
 
 static int start(struct service *v, struct worker *w, unsigned int *n)
@@ -250,7 +270,7 @@ int service_run(struct service *v)
 		end_servers(v, 2);
 	} else {
 		announce(v);
-		supervise(v);
+		err = supervise(v);
 	}
 	err = join(w, n) || err ? -1 : 0;
 	free(w);

@@ -43,6 +43,7 @@ struct service {
 	int deadline_ms[DEADLINES];
 	bool quiet;		/* no line for each connection */
 	bool verbose;		/* a line for each request */
+	int keys_fd;		/* at its end when nobody signs any more; -1 */
 
 	/* what to make the config of again, on SIGHUP; NULL: it cannot be */
 	struct tls_options *tls;
@@ -68,7 +69,7 @@ struct service {
 int service_init(struct service *v);
 /* In each server; 0, or -1 after a complaint */
 int service_listen(struct service *v, const struct net_host *at);
-/* Serve until signals end it; 0, or -1 after a complaint. */
+/* Serve until signals end it; 0, or -1 after a complaint */
 int service_run(struct service *v);
 void service_free(struct service *v);
 
