@@ -84,6 +84,12 @@ client()	# ENGINE
 		$((2 + 3 * (clients + 1)))
 }
 
+# A ring lets go of its sockets a moment after its process has ended
+let_go()	# PORT
+{
+	[ -z "$(ss -Hltn "sport = :$1")" ]
+}
+
 server()	# ENGINE
 {
 	local i at
@@ -97,7 +103,8 @@ server()	# ENGINE
 		kill -KILL "$server"
 		wait "$server" 2>/dev/null || :
 		unset "servers[-1]"
-		# at once, at the same place
+		# at the same place
+		until_true let_go "$at"
 		serve_by "$1" -l "127.0.0.1:$at"
 		url=https://localhost:$at
 		serves
