@@ -100,16 +100,20 @@ TEST_F(life, rules)
 	agent_stop(&self->a);
 }
 
-/* As another user, with one group more: what does @fn return? */
+/* As another user, with one group more, among many: what does @fn return? */
 static int as(uid_t uid, gid_t gid, gid_t more,
 	      int (*fn)(FIXTURE_DATA(life) *self), FIXTURE_DATA(life) *self)
 {
+	gid_t gids[300];
 	int status;
 	pid_t pid = fork();
 
 	ASSERT_OK(pid);
 	if (!pid) {
-		if (syscall(SYS_setgroups, 1, &more) || setgid(gid) || setuid(uid))
+		for (gid_t i = 0; i < 300; i++)
+			gids[i] = i ? 60000 + i : more;
+		if (syscall(SYS_setgroups, 300, gids) || setgid(gid) ||
+		    setuid(uid))
 			_exit(255);
 		_exit(fn(self));
 	}

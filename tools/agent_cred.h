@@ -40,7 +40,7 @@ struct agent_conf {
 };
 
 /* Who asks: a process at the other end of a Unix socket */
-#define USER_GIDS_MAX	64
+#define USER_GIDS_MAX	1024	/* who has more has his first alone */
 
 struct user {
 	uid_t uid;

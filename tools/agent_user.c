@@ -13,7 +13,7 @@
 #define LEFT_OUT_MEMORY	60	/* s, for lines that nobody has been told of */
 #define MADE_MAX	8
 
-/* The further groups; without them (Linux before 4.13) there is the first */
+/* The further groups; where there are too many of them there is the first */
 static void take_groups(int fd, struct user *user)
 {
 	socklen_t len = sizeof(user->gids) - sizeof(gid_t);
