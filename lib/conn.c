@@ -220,10 +220,14 @@ int ktls_conn_record(struct ktls_conn *conn, uint8_t type, const void *rec,
 
 /* ---- KeyUpdate, ours --------------------------------------------------- */
 
-bool conn_can_rekey(const struct ktls_conn *conn)
+bool conn_can_rekey(const struct ktls_conn *conn, unsigned int direction)
 {
+	const struct ktls_caps *caps = &conn->config->caps;
+
 	return conn->suite->version == KTLS_TLS13 &&
-	       (conn->utx || !conn->config->caps.rekey_tx_error);
+	       (conn_user_record(conn, direction) ||
+		!(direction == KTLS_TX ? caps->rekey_tx_error :
+					 caps->rekey_rx_error));
 }
 
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
@@ -236,7 +240,7 @@ int conn_rekey(struct ktls_conn *conn, bool ask, int flags)
 		return conn->error;
 	if (conn->tx_closed)
 		return -EPIPE;
-	if (!conn_can_rekey(conn))
+	if (!conn_can_rekey(conn, KTLS_TX))
 		return -KTLS_E_NO_REKEY;
 	err = conn_push(conn, flags);
 	if (err)
@@ -264,6 +268,9 @@ int ktls_conn_rekey(struct ktls_conn *conn, unsigned int flags)
 	bool ask = flags & KTLS_REKEY_BOTH && !conn->rekey_asked &&
 		   !conn->rekey_due;
 
+	/* the answer would be the end */
+	if (ask && !conn->error && !conn_can_rekey(conn, KTLS_RX))
+		return -KTLS_E_NO_REKEY;
 	return conn_rekey(conn, ask, 0);
 }
 

@@ -144,7 +144,8 @@ void conn_talked(struct ktls_conn *conn);
 int conn_fail(struct ktls_conn *conn, int err);
 /* An alert that ends nothing; not sent if it would have to wait */
 void conn_warn(struct ktls_conn *conn, uint8_t alert);
-bool conn_can_rekey(const struct ktls_conn *conn);
+/* Can the key of @direction be another, by whoever carries it? */
+bool conn_can_rekey(const struct ktls_conn *conn, unsigned int direction);
 /* ktls_conn_rekey() with the flags of send(2) */
 int conn_rekey(struct ktls_conn *conn, bool ask, int flags);
 

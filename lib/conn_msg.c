@@ -61,7 +61,7 @@ static int take_key_update(struct ktls_conn *conn, struct slice body,
 	conn->rekey_asked = false;
 	/* it is due before our next data, and there may be none */
 	if (request == UPDATE_REQUESTED && !conn->tx_closed) {
-		if (!conn_can_rekey(conn))
+		if (!conn_can_rekey(conn, KTLS_TX))
 			return -KTLS_E_NO_REKEY;
 		conn->rekey_due = true;
 	}

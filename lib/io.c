@@ -273,7 +273,7 @@ unsigned int ktls_conn_events(struct ktls_conn *conn)
 	/* the caller may have written past us: look anew */
 	conn->tx_room = 0;
 	if (look_for_room(conn) || !conn->tx_room)
-		events |= conn_can_rekey(conn) ? KTLS_EV_REKEY :
+		events |= conn_can_rekey(conn, KTLS_TX) ? KTLS_EV_REKEY :
 						 KTLS_EV_KEY_LIMIT;
 	return conn->rekey_due ? events | KTLS_EV_REKEY : events;
 }

@@ -187,7 +187,7 @@ static void now_and_then(struct traffic *t, struct ktls_conn *conn)
 	/* where no data follows, it would be a flood */
 	if (t->end[server].sent == t->len || rnd_below(&t->rnd, 3))
 		return;
-	if (conn_can_rekey(conn) && !conn->config->caps.rekey_rx_error &&
+	if (conn_can_rekey(conn, KTLS_TX) && conn_can_rekey(conn, KTLS_RX) &&
 	    !rnd_below(&t->rnd, 3))
 		err = ktls_conn_rekey(conn, 0);
 	else if (server)

@@ -113,7 +113,7 @@ static void now_and_then(struct traffic *t, struct ktls_conn *conn)
 		return;
 	if (server && rnd_below(&t->rnd, 2))
 		err = ktls_conn_send_tickets(conn, 1 + rnd_next(&t->rnd) % 3);
-	else if (conn_can_rekey(conn) && !conn->config->caps.rekey_rx_error)
+	else if (conn_can_rekey(conn, KTLS_TX) && conn_can_rekey(conn, KTLS_RX))
 		err = ktls_conn_rekey(conn, rnd_next(&t->rnd) % 2);
 	if (err < 0)
 		ASSERT_EQ(err, -EAGAIN);

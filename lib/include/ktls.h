@@ -1849,7 +1849,8 @@ unsigned int ktls_conn_events(struct ktls_conn *conn);
  * KTLS_REKEY_BOTH ask the peer to change its own, unless it has been asked
  * already, or has asked itself and this is the answer.  No other thread may send
  * meanwhile.  Returns 0, -EAGAIN (call again), -KTLS_E_NO_REKEY (the kernel
- * cannot; the connection goes on with the old key), or another failure.
+ * cannot, be it that it could not receive under the key that is asked for; the
+ * connection goes on with the old ones), or another failure.
  */
 #define KTLS_REKEY_BOTH	(1u << 0)
 int ktls_conn_rekey(struct ktls_conn *conn,
