@@ -17,9 +17,16 @@
 /* What there is beside a message's fragments: two records and one, names */
 #define STATE_MAX	(4 * RECORD_MAX)
 
+/* Linux 6.5, which older headers do not name */
+#ifndef SCM_PIDFD
+#define SCM_PIDFD	4
+#endif
+
+/* And what a socket adds that was told to say who sends (SO_PASSCRED) */
 union rights {
 	struct cmsghdr head;
-	char space[CMSG_SPACE(4 * sizeof(int))];
+	char space[CMSG_SPACE(4 * sizeof(int)) +
+		   CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 };
 
 /* ---- sending ----------------------------------------------------------- */
@@ -118,14 +125,17 @@ static int take_fd(struct msghdr *msg)
 	     c = CMSG_NXTHDR(msg, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		bool rights = c->cmsg_type == SCM_RIGHTS;
+
+		if (c->cmsg_level != SOL_SOCKET ||
+		    (!rights && c->cmsg_type != SCM_PIDFD))
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			int one;
 
 			memcpy(&one, CMSG_DATA(c) + i * sizeof(int),
 			       sizeof(int));
-			if (fd < 0)
+			if (rights && fd < 0)
 				fd = one;
 			else
 				close(one);

@@ -174,6 +174,10 @@ TEST_F(pass, in_a_datagram)
 
 /* ---- on the Unix socket ------------------------------------------------ */
 
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD	76
+#endif
+
 FIXTURE(unix_socket) {
 	struct pair p;
 	struct ktls_conn *conn;
@@ -273,6 +277,22 @@ TEST_F(unix_socket, nothing_yet)
 		ASSERT_OK(ktls_conn_pass(self->p.server, self->fd[0]));
 		takes_over(self);
 	}
+}
+
+/* One who asks the kernel who sends is told that, too */
+TEST_F(unix_socket, with_credentials)
+{
+	size_t n = descriptors();
+	const int on = 1;
+
+	ASSERT_OK(setsockopt(self->fd[1], SOL_SOCKET, SO_PASSCRED, &on,
+			     sizeof(on)));
+	/* which is a descriptor; not before Linux 6.5 */
+	(void)setsockopt(self->fd[1], SOL_SOCKET, SO_PASSPIDFD, &on,
+			 sizeof(on));
+	ASSERT_OK(ktls_conn_pass(self->p.server, self->fd[0]));
+	takes_over(self);
+	EXPECT_EQ(descriptors(), n);
 }
 
 TEST_F(unix_socket, other_end_is_gone)
