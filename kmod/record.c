@@ -23,20 +23,23 @@
 #define KC_TX_MARGIN	2048
 
 /*
- * After so many records a key is used up: for AES-GCM 2^24.5 (RFC 9846 5.5),
- * for CCM 2^23 (RFC 9147 4.5.3). ChaCha20-Poly1305 and the rest get there no
- * sooner than sequence numbers end.
+ * After so many records a key is used up: for GCM 2^24.5 (RFC 9846 5.5, of AES;
+ * the others' blocks are as long), for CCM 2^23 (RFC 9147 4.5.3), and so what is
+ * not known. ChaCha20-Poly1305 gets there no sooner than sequence numbers end.
  */
 static u64 kc_tx_limit(u16 cipher)
 {
 	switch (cipher) {
 	case TLS_CIPHER_AES_GCM_128:
 	case TLS_CIPHER_AES_GCM_256:
+	case TLS_CIPHER_SM4_GCM:
+	case TLS_CIPHER_ARIA_GCM_128:
+	case TLS_CIPHER_ARIA_GCM_256:
 		return 23726566;
-	case TLS_CIPHER_AES_CCM_128:
-		return 1 << 23;
-	default:
+	case TLS_CIPHER_CHACHA20_POLY1305:
 		return U64_MAX;
+	default:
+		return 1 << 23;
 	}
 }
 

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""An agent of the kernel's handshake upcall that shakes no hands, and says that
-all went well.  It prints "ready" once it can be asked.
+"""An agent of the kernel's handshake upcall that shakes no hands
+
+consumer_agent.py [CIPHER SEQUENCE]: says that all went well, and has installed
+keys, the same each way, of that cipher (TLS_CIPHER_*, 51 to 54), whose next
+record has that number; or none.  It prints "ready" once it can be asked.
 """
 import os
 import socket
 import struct
+import sys
 
 GENL_ID_CTRL = 16
 CTRL_CMD_GETFAMILY, CTRL_FAMILY_ID, CTRL_FAMILY_NAME, CTRL_GROUPS = 3, 1, 2, 7
@@ -14,6 +18,8 @@ SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
 REQUEST_ACK, NLMSG_ERROR = 5, 2
 ACCEPT, ACCEPT_SOCKFD, ACCEPT_CLASS, TLSHD = 2, 1, 2, 1
 DONE, DONE_STATUS, DONE_SOCKFD = 3, 1, 2
+TCP_ULP, SOL_TLS, TLS_TX, TLS_RX, TLS_1_3 = 31, 282, 1, 2, 0x0304
+IV_KEY_SALT = {51: 8 + 16 + 4, 52: 8 + 32 + 4, 53: 8 + 16 + 4, 54: 12 + 32}
 
 
 def attr(kind, value):
@@ -49,7 +55,16 @@ def netlink():
     return sock
 
 
-def serve():
+def install(fd, cipher, sequence):
+    info = struct.pack("HH", TLS_1_3, cipher) + bytes(IV_KEY_SALT[cipher]) + \
+        struct.pack(">Q", sequence)
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"tls")
+        sock.setsockopt(SOL_TLS, TLS_TX, info)
+        sock.setsockopt(SOL_TLS, TLS_RX, info)
+
+
+def serve(*keys):
     calls, events = netlink(), netlink()
     _, got = ask(calls, GENL_ID_CTRL, CTRL_CMD_GETFAMILY,
                  attr(CTRL_FAMILY_NAME, b"handshake\0"))
@@ -65,11 +80,13 @@ def serve():
                            attr(ACCEPT_CLASS, struct.pack("I", TLSHD)))
             if err:
                 break
-            fd = got[ACCEPT_SOCKFD]
+            fd, = struct.unpack("I", got[ACCEPT_SOCKFD])
+            if keys:
+                install(fd, *keys)
             ask(calls, family, DONE,
                 attr(DONE_STATUS, struct.pack("I", 0)),
-                attr(DONE_SOCKFD, fd))
-            os.close(struct.unpack("I", fd)[0])
+                attr(DONE_SOCKFD, struct.pack("I", fd)))
+            os.close(fd)
 
 
-serve()
+serve(*map(int, sys.argv[1:]))

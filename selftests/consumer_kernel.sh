@@ -521,18 +521,46 @@ wrong_certificates()
 	close_all
 }
 
-# An agent that has not installed keys, and says it has: nothing goes in the clear
-no_keys()
+# An agent that shakes no hands: $server
+strange_agent()	# [CIPHER SEQUENCE]
 {
-	python3 selftests/consumer_agent.py >"$dir/says" &
-	others+=($!)
+	rm -f "$dir/says"
+	python3 selftests/consumer_agent.py "$@" >"$dir/says" &
+	server=$!
+	others+=("$server")
 	until_true grep -q ready "$dir/says"
 	listens discard
+}
+
+# It says that all went well, without keys: nothing goes in the clear
+no_keys()
+{
+	strange_agent
 	connects 3 --auth anon --bytes 1 discard "$at"
 	fails_with EPROTO
 	counts tx_bytes 0
 	listener_ends handshake_errors EPROTO
 	close_all
+}
+
+# With keys that are about to be used up: the limit is kept, and the end orderly
+used_up()	# CIPHER RECORDS
+{
+	strange_agent "$1" $(($2 - 4096))
+	connects 5 --auth anon --bytes $((128 * MiB)) discard "$at"
+	fails_with EKEYEXPIRED
+	[ "$(jq .counters.tx_records <<<"$got")" -lt 4096 ]
+	listener_ends completed
+	close_all
+	kill "$server"
+	wait "$server" || :
+}
+
+limits()
+{
+	used_up 51 23726566	# AES-128-GCM
+	used_up 52 23726566	# AES-256-GCM
+	used_up 53 8388608	# AES-128-CCM
 }
 
 # A peer that connects and says nothing; then the agent that does
@@ -898,7 +926,7 @@ keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed interrupted busy
 	closed_while_sending ipv6
 	openssl_client openssl_server key_update bad_records counted
-	wrong_certificates no_keys
+	wrong_certificates no_keys limits
 	slow_handshakes ends_badly unread never_read crowded own_certificate no_such_key rights
 	namespaces silence removal"
 # keys of this type come with it, where there is NVMe
