@@ -164,7 +164,7 @@ static bool can_keep(const struct ktls_config *cfg, uint16_t tx)
 
 bool limit_resumes(const struct ktls_config *cfg, uint8_t code)
 {
-	return !code || can_keep(cfg, fragment_of(code));
+	return !code || (code <= CODE_MAX && can_keep(cfg, fragment_of(code)));
 }
 
 static int choose_sizes(struct ktls_hs *hs, uint16_t theirs)

@@ -140,7 +140,9 @@ bool session_fits(const struct ktls_config *cfg, const struct session *s)
 	       s->version <= cfg->max_version &&
 	       u16s_have(cfg->suites_wire, s->suite) &&
 	       /* 1.3 agrees anew */
-	       (s->version > KTLS_TLS12 || config_has_group(cfg, s->group)) &&
+	       (s->version > KTLS_TLS12 ||
+		(config_has_group(cfg, s->group) &&
+		 limit_resumes(cfg, s->max_fragment))) &&
 	       !memcmp(s->context, cfg->session_context,
 		       SESSION_CONTEXT_LEN) &&
 	       (s->peer_verified || cfg->verify != KTLS_VERIFY_REQUIRE ||

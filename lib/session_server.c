@@ -39,7 +39,6 @@ static bool still_holds(const struct ktls_hs *hs,
 	/* what a ticket of 1.3 names stands in the same store */
 	return s->version == KTLS_TLS12 && session_fits(hs->config, s) &&
 	       u16s_have(m->suites, s->suite) && session_is_for(hs, s) &&
-	       limit_resumes(hs->config, s->max_fragment) &&
 	       /* RFC 7627 5.3: not without it, and not by surprise with it */
 	       s->ems;
 }

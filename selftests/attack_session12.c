@@ -4,6 +4,7 @@
  * in, by an end that forged what it kept or by somebody in the middle: they
  * are not taken up, or the handshake fails.
  */
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -176,6 +177,7 @@ TEST_F(session, not_taken_up)
 	SERVER_KEEPS(self, s.suite = 0x1301);
 	SERVER_KEEPS(self, s.suite = 0x002f);
 	SERVER_KEEPS(self, s.group = 0x0016);
+	SERVER_KEEPS(self, s.max_fragment = 5);
 	SERVER_KEEPS(self, strcpy(s.server_name, "other.test"));
 	SERVER_KEEPS(self, s.server_name[0] = 0);
 	SERVER_KEEPS(self, s.made -= s.lifetime);
@@ -230,6 +232,31 @@ TEST_F(session, another_name)
 	strcpy(s.server_name, self->m.name);
 	client_keeps(self, self->m.name, &s);
 	full(self);
+}
+
+/* There are four lengths; 256 << 255 is none */
+TEST_F(session, no_length_of_fragments_at_the_client)
+{
+	struct session s = self->s;
+
+	s.max_fragment = 255;
+	client_keeps(self, self->m.name, &s);
+	full(self);
+	EXPECT_FALSE(self->m.hs[CLIENT_END]->client.session_offered);
+}
+
+/* A limit of what the kernel is to send, which this one would not keep */
+TEST_F(session, no_kernel_for_its_fragments)
+{
+	struct ktls_config *cfg = self->m.config[CLIENT_END];
+	struct session s = self->s;
+
+	s.max_fragment = 1;
+	client_keeps(self, self->m.name, &s);
+	cfg->tx = KTLS_PATH_KERNEL;
+	cfg->caps.max_payload_error = ENOPROTOOPT;
+	full(self);
+	EXPECT_FALSE(self->m.hs[CLIENT_END]->client.session_offered);
 }
 
 TEST_F(session, expired_at_the_client)
