@@ -37,10 +37,15 @@ struct suite_ask {
 	const struct exts *peer;
 };
 
-/* How well it does for a client: 0 to what it may come to, 7 at most */
+/* What a client has of it, as a set; as a number, how well it does for that */
+enum {
+	CRED_OF_CA = 1,		/* that it says that it trusts (RFC 6066 6) */
+	CRED_VERIFIABLE = 2,	/* a MUST, where there is one (7.4.2) */
+	CRED_NAMED = 4,
+};
+
 int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
 		    const struct exts *peer);
-int hs12_score_max(const struct ktls_hs *hs, const struct exts *peer);
 bool hs12_choose_cred(struct ktls_hs *hs, const struct suite_ask *ask);
 bool hs12_scheme_fits(const struct sigscheme *scheme, enum suite_auth auth);
 int hs12_send_certificate(struct ktls_hs *hs);

@@ -120,18 +120,18 @@ const struct sigscheme *hs12_common_scheme(const struct ktls_config *cfg,
 	return NULL;
 }
 
-/* The name counts most, then a MUST (7.4.2), then RFC 6066 6 */
 int hs12_cred_score(const struct ktls_hs *hs, const struct cred *cred,
 		    const struct exts *peer)
 {
-	return 4 * hs_cred_named(hs, cred) +
-	       2 * hs_cred_verifiable(cred, peer, true) +
-	       cred_trusted_by(cred, peer->trusted_cas);
-}
+	int is = 0;
 
-int hs12_score_max(const struct ktls_hs *hs, const struct exts *peer)
-{
-	return 4 * hs_name_known(hs) + 2 + !!peer->trusted_cas.len;
+	if (hs_cred_named(hs, cred))
+		is |= CRED_NAMED;
+	if (hs_cred_verifiable(cred, peer, true))
+		is |= CRED_VERIFIABLE;
+	if (cred_trusted_by(cred, peer->trusted_cas))
+		is |= CRED_OF_CA;
+	return is;
 }
 
 static int worth(const struct ktls_hs *hs, const struct cred *cred,

@@ -66,6 +66,14 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
 	return hs12_choose_cred(hs, &ask) ? 0 : -KTLS_E_NO_SIGALG;
 }
 
+/* Is that all that may be had of a credential, whatever the suite? */
+static bool is_most(const struct ktls_hs *hs, const struct exts *e, int is)
+{
+	return is & CRED_VERIFIABLE &&
+	       (is & CRED_OF_CA || !e->trusted_cas.len) &&
+	       (is & CRED_NAMED || !hs_name_known(hs));
+}
+
 /*
  * Suite, group and credential go together.  What the client would have of a
  * credential counts more than the order of suites: the first of those with
@@ -73,27 +81,30 @@ static int choose_for(struct ktls_hs *hs, const struct suite *s,
  */
 static int pick(struct ktls_hs *hs, const struct client_hello *m)
 {
-	const struct suite *common[SUITES_MAX], *best = NULL;
+	const struct suite *common[SUITES_MAX], *best = NULL, *tried = NULL;
 	size_t n = server_suites(hs->config, m->suites, KTLS_TLS12, common);
-	int all = hs12_score_max(hs, &m->exts), most = -1;
-	int err = -KTLS_E_NO_SUITE;
+	int is, most = -1, err = -KTLS_E_NO_SUITE;
 
-	for (size_t i = 0; i < n && most < all; i++) {
-		int lacks = choose_for(hs, common[i], &m->exts);
-		int is = lacks ? -1 : hs12_cred_score(hs, hs->cred, &m->exts);
+	for (size_t i = 0; i < n && !(best && is_most(hs, &m->exts, most));
+	     i++) {
+		int lacks = choose_for(hs, tried = common[i], &m->exts);
 
 		/* what the best of them lacks: numbered in that order */
 		if (lacks < err)
 			err = lacks;
+		if (lacks)
+			continue;
+		is = hs12_cred_score(hs, hs->cred, &m->exts);
 		if (is <= most)
 			continue;
 		most = is;
-		best = common[i];
+		best = tried;
 	}
 	if (best) {
 		hs->suite = best;
-		/* another may have been tried since */
-		return choose_for(hs, best, &m->exts);
+		hs->server.named = most & CRED_NAMED;
+		hs->server.ca_known = most & CRED_OF_CA;
+		return best == tried ? 0 : choose_for(hs, best, &m->exts);
 	}
 	/* RFC 7919 4: of those it names none is ours, whatever the suite */
 	return err == -KTLS_E_NO_GROUP && names_ffdhe(m->exts.groups) &&
@@ -108,8 +119,6 @@ int server12_choose(struct ktls_hs *hs, const struct client_hello *m)
 	if (err)
 		return err;
 	hs->info.group = hs->group->id;
-	hs->server.named = hs_cred_named(hs, hs->cred);
-	hs->server.ca_known = cred_trusted_by(hs->cred, m->exts.trusted_cas);
 	return *hs->info.server_name && !hs->server.named &&
 	       hs->config->flags & KTLS_F_STRICT_NAME ?
 	       -KTLS_E_UNKNOWN_NAME : 0;
