@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An agent of the kernel's handshake upcall that shakes no hands
 
-consumer_agent.py [CIPHER SEQUENCE]: says that all went well, and has installed
-keys, the same each way, of that cipher (TLS_CIPHER_*, 51 to 54), whose next
-record has that number; or none.  It prints "ready" once it can be asked.
+consumer_agent.py [CIPHER SEQUENCE [KEEP]]: says that all went well, and has
+installed keys, the same each way, of that cipher (TLS_CIPHER_*, 51 to 54), whose
+next record has that number; or none.  KEEP 1: it does not close the sockets.
+It prints "ready" once it can be asked.
 """
 import os
 import socket
@@ -64,7 +65,7 @@ def install(fd, cipher, sequence):
         sock.setsockopt(SOL_TLS, TLS_RX, info)
 
 
-def serve(*keys):
+def serve(cipher=0, sequence=0, keep=0):
     calls, events = netlink(), netlink()
     _, got = ask(calls, GENL_ID_CTRL, CTRL_CMD_GETFAMILY,
                  attr(CTRL_FAMILY_NAME, b"handshake\0"))
@@ -81,12 +82,13 @@ def serve(*keys):
             if err:
                 break
             fd, = struct.unpack("I", got[ACCEPT_SOCKFD])
-            if keys:
-                install(fd, *keys)
+            if cipher:
+                install(fd, cipher, sequence)
             ask(calls, family, DONE,
                 attr(DONE_STATUS, struct.pack("I", 0)),
                 attr(DONE_SOCKFD, struct.pack("I", fd)))
-            os.close(fd)
+            if not keep:
+                os.close(fd)
 
 
 serve(*map(int, sys.argv[1:]))

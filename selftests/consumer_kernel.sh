@@ -14,6 +14,7 @@
 . "$(dirname "$0")/upcall_lib.sh"
 
 module=$tmp/ktls_consumer.ko
+inside=()			# what a command of another namespace begins with
 MiB=1048576
 
 # ---- endpoints -------------------------------------------------------------
@@ -522,10 +523,10 @@ wrong_certificates()
 }
 
 # An agent that shakes no hands: $server
-strange_agent()	# [CIPHER SEQUENCE]
+strange_agent()	# [CIPHER SEQUENCE [KEEP]]
 {
 	rm -f "$dir/says"
-	python3 selftests/consumer_agent.py "$@" >"$dir/says" &
+	"${inside[@]}" python3 selftests/consumer_agent.py "$@" >"$dir/says" &
 	server=$!
 	others+=("$server")
 	until_true grep -q ready "$dir/says"
@@ -835,19 +836,20 @@ rights()
 # From here on all is in a namespace of its own
 namespace()
 {
+	inside=(ip netns exec ktls_test)
 	ip netns add ktls_test
 	ip -n ktls_test link set lo up
 	printf '#!/bin/sh\nexec ip netns exec ktls_test %s "$@"\n' "$ktls" \
 		>"$dir/ktls"
 	chmod +x "$dir/ktls"
 	ktls=$dir/ktls
-	agent
 }
 
 # A namespace ends, with connections that would never
 namespaces()
 {
 	namespace
+	agent
 	# each waits for the other, without end
 	listens discard
 	within "$ktls" kernel connect --detach --auth anon chargen "$at" \
@@ -863,6 +865,7 @@ namespaces()
 silence()
 {
 	namespace
+	agent
 	listens --timeout 2 echo
 	# shellcheck disable=SC2016	# it is for that shell
 	ip netns exec ktls_test bash -c 'exec 7<>/dev/tcp/127.0.0.1/$0 &&
@@ -879,6 +882,21 @@ silence()
 		ss -Htan "sport = :$port" | grep -v LISTEN)" ""
 	close_all
 	ip netns del ktls_test
+}
+
+# An agent may keep the sockets, beyond the end of their connections: then they
+# hold the namespace, and no longer than that
+kept()
+{
+	namespace
+	strange_agent 51 0 1
+	connects 0 --auth anon --bytes 1000 discard "$at"
+	listener_ends completed
+	ip netns del ktls_test
+	is threads "$(threads)" 1
+	kill "$server"
+	wait "$server" || :
+	until_true no_threads
 }
 
 removal()
@@ -928,7 +946,7 @@ tests="load usage nobody services much many listed closed interrupted busy
 	openssl_client openssl_server key_update bad_records counted
 	wrong_certificates no_keys limits
 	slow_handshakes ends_badly unread never_read crowded own_certificate no_such_key rights
-	namespaces silence removal"
+	namespaces silence kept removal"
 # keys of this type come with it, where there is NVMe
 ! modprobe -q nvme-keyring || tests+=" psk"
 insmod "$module" || {
