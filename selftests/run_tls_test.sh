@@ -199,7 +199,7 @@ the_socket()
 	runs --socket -- sh -c 'echo begin; kill -SEGV $$'
 	ends_joined 5 </dev/null
 	has "what came" "$out" '^begin$'
-	logged ' signal=SEGV end=closed$'
+	logged ' signal=SEGV end=cut$'
 }
 
 # The peer changes its key, and wants ours changed, amid the program's data.
@@ -431,7 +431,7 @@ crash()
 	ends_joined 5 </dev/null
 	has "what came" "$out" '^begin$'
 	has reason "$out" 'end of stream without close_notify$'
-	logged ' signal=SEGV end=closed$'
+	logged ' signal=SEGV end=cut$'
 	stop_server
 	runs -- sh -c 'echo begin; exit 7'
 	ends_joined 0 </dev/null
@@ -441,6 +441,15 @@ crash()
 	ends_joined 0 </dev/null
 	logged '^ktls run: /nonexistent/program: No such file'
 	logged ' exit=127 end=closed$'
+}
+
+# What stdin did not give is missing at the other end, and that is no success
+bad_stdin()
+{
+	runs -- sh -c 'trap "" HUP; cat'
+	ends_joined 1 <"$dir"
+	has reason "$out" '^ktls connect: stdin: Is a directory$'
+	logged 'end="receiving: end of stream without close_notify"'
 }
 
 # Nor a program what a client has sent until it was gone
@@ -547,7 +556,7 @@ drains_late()
 	is status "$status" 5
 	exec 7>&-
 	logged '1 connections cut'
-	logged ' signal=TERM end=closed$'
+	logged ' signal=TERM end=cut$'
 	await_server
 }
 
@@ -713,6 +722,7 @@ to_reset()
 	ends_joined 5 < <(printf hello)
 	has "what came" "$out" '^begin$'
 	has reason "$out" 'end of stream without close_notify$'
+	logged ' end=cut$'
 	ends_joined 5 <"$big"
 }
 
@@ -823,5 +833,5 @@ if [ -z "${KTLS_VM-}" ]; then
 		to_http to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
-	half_close half_close_back unread crash cut_off to_echo to_cut \
+	half_close half_close_back unread crash bad_stdin cut_off to_echo to_cut \
 	to_reset the_socket "${more[@]}"

@@ -226,7 +226,7 @@ static int run_terminal(const struct connect *o, struct relay *r)
 		return STATUS_USAGE;
 	status = serve(r, &t.inside);
 	/* what else failed may be because of that */
-	return terminal_finish(&t) ? STATUS_USAGE : status;
+	return terminal_finish(&t, r->broken) ? STATUS_USAGE : status;
 }
 
 static void take_note(int sig)

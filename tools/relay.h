@@ -44,6 +44,7 @@ struct relay {
 	/* to be told: bytes, and why a direction failed (0: it did not) */
 	uint64_t received, sent;
 	int rx_error, tx_error;
+	bool broken;		/* who is inside had more to say: cut for that */
 	bool ended;		/* by a signal */
 
 	/* what was ready when last heard of */

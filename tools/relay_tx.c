@@ -44,7 +44,8 @@ static void judge(struct relay *r)
 {
 	enum inside_end end = r->inside->end(r->inside);
 
-	if (end == INSIDE_BROKEN)
+	r->broken = end == INSIDE_BROKEN;
+	if (r->broken)
 		r->tx = TX_FLUSH;
 	else if (end == INSIDE_WHOLE || net_clock() >= r->verdict_at)
 		r->tx = TX_CLOSE;

@@ -45,7 +45,7 @@ static void text_end(struct text *t, const struct relay *r)
 	char reason[256], end[300];
 	int err = r->rx_error ? r->rx_error : r->tx_error;
 
-	if (r->ended)
+	if (r->ended || (r->broken && !err))
 		snprintf(end, sizeof(end), "cut");
 	else if (err)
 		snprintf(end, sizeof(end), "%s: %s",

@@ -66,12 +66,13 @@ int terminal_start(struct terminal *t, bool keep_open)
 	return -1;
 }
 
-int terminal_finish(struct terminal *t)
+int terminal_finish(struct terminal *t, bool broken)
 {
 	inside_close(&t->inside);
 	pthread_join(t->out.thread, NULL);
-	if (!t->out.write_error)
-		return 0;
-	complain("stdout: %s", strerror(-t->out.write_error));
-	return -1;
+	if (broken)
+		complain("stdin: %s", strerror(-t->in.read_error));
+	if (t->out.write_error)
+		complain("stdout: %s", strerror(-t->out.write_error));
+	return broken || t->out.write_error ? -1 : 0;
 }

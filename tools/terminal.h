@@ -16,7 +16,10 @@ struct terminal {
  * not passed on.  0, or -1 after a complaint.
  */
 int terminal_start(struct terminal *t, bool keep_open);
-/* When nothing more comes: 0 once all is written, or -1 after a complaint */
-int terminal_finish(struct terminal *t);
+/*
+ * When nothing more comes: 0 once all is written, or -1 after a complaint, also
+ * of stdin if that was @broken (see struct relay)
+ */
+int terminal_finish(struct terminal *t, bool broken);
 
 #endif
