@@ -8,7 +8,7 @@
 #include "vault.h"
 
 #define CONTEXT_LEN	32
-/* Of an answer, what is neither certificates nor their status */
+/* Of an answer, what is neither certificates nor what goes with them */
 #define ANSWER_REST	2048
 #define STATUS_MAX	16384
 
@@ -189,7 +189,7 @@ static size_t answer_max(const struct ktls_config *cfg)
 	size_t max = 0;
 
 	for (size_t i = 0; i < cfg->creds_len; i++) {
-		size_t len = STATUS_MAX;
+		size_t len = STATUS_MAX + cfg->creds[i].sct.len;
 
 		for (size_t j = 0; j < cfg->creds[i].chain_len; j++)
 			len += cfg->creds[i].chain[j].len + 3 + 2;

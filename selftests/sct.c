@@ -307,4 +307,52 @@ TEST_F(sct, malformed_on_the_wire)
 	mitm_end(&m);
 }
 
+/* ---- after the handshake ----------------------------------------------- */
+
+static int any(void *arg, struct ktls_hs *hs, const struct ktls_sct *sct)
+{
+	(void)arg;
+	(void)hs;
+	return !sct->list_len;
+}
+
+/* They count for how much of the key the answer takes */
+TEST(in_a_late_answer)
+{
+	static const struct ktls_hooks hook = { .sct = any };
+	static uint8_t big[60000] = {
+		(sizeof(big) - 2) >> 8, (sizeof(big) - 2) & 0xff,
+		(sizeof(big) - 4) >> 8, (sizeof(big) - 4) & 0xff,
+	};
+	struct ktls_cred alice = pki_cred("client");
+	struct ktls_config *client, *server;
+	struct ktls_info info;
+	struct pair p;
+	char c;
+
+	alice.sct_file = write_file(big, sizeof(big));
+	client = CLIENT13(.creds = &alice, .creds_len = 1, .max_records = 8,
+			  .tx = KTLS_PATH_USER,
+			  .flags = KTLS_F_POST_HANDSHAKE_AUTH);
+	server = SERVER13(.verify = KTLS_VERIFY_REQUIRE, .hooks = &hook,
+			  .rx = KTLS_PATH_USER,
+			  .flags = KTLS_F_POST_HANDSHAKE_AUTH |
+				   KTLS_F_AUTH_LATER);
+	pair_open(&p, client, server);
+	/* half of the key is used up, and that is less than it takes */
+	for (int i = 0; i < 3; i++)
+		exchange(p.client, p.server, 1);
+	ASSERT_OK(ktls_conn_request_auth(p.server));
+	ASSERT_EQ(ktls_recv(p.client, &c, 1, 0), -EINTR);
+	ASSERT_OK(ktls_conn_authenticate(p.client));
+	ASSERT_EQ(ktls_recv(p.server, &c, 1, 0), -EINTR);
+	ktls_conn_info(p.server, &info);
+	EXPECT_STREQ(info.peer_subject, "CN = client");
+	EXPECT_EQ(info.rx_updates, 1);
+	pair_close(&p);
+	unlink(alice.sct_file);
+	ktls_config_put(client);
+	ktls_config_put(server);
+}
+
 HARNESS_MAIN
