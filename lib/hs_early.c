@@ -68,19 +68,6 @@ void early_offer(struct ktls_hs *hs, struct exts *e)
 	e->set |= EXT_BIT(EXT_EARLY_DATA);
 }
 
-static int hello_hash(const struct ktls_hs *hs, enum hash_id hash,
-		      struct secret *out)
-{
-	const struct wr *hello = &hs->client.hello;
-	struct transcript t = { .id = hash };
-	int err = transcript_begin(&t, hs->config->crypto, hash);
-
-	if (!err)
-		err = transcript_with(&t, wr_content(hello), out);
-	transcript_free(&t);
-	return err;
-}
-
 /* Its suite is the ticket's, whatever the server will choose */
 int early_begin(struct ktls_hs *hs)
 {
@@ -98,7 +85,8 @@ int early_begin(struct ktls_hs *hs)
 	strcpy(hs->info.alpn, session->alpn);
 	err = hs_send_ccs(hs);
 	if (!err)
-		err = hello_hash(hs, suite->hash, &hello);
+		err = psk_hello_hash(hs, suite->hash,
+				     wr_content(&hs->client.hello), &hello);
 	if (!err)
 		err = early_secret(hs, suite->hash, &hello, &secret);
 	if (!err)

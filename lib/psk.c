@@ -190,9 +190,8 @@ int psk_offer(struct ktls_hs *hs, struct exts *e)
 	return wr_ok(&c->psks_wire) ? 0 : -ENOMEM;
 }
 
-/* Of our hello up to its binders, after what a retry put before it */
-static int offer_digest(const struct ktls_hs *hs, enum hash_id hash,
-			struct slice hello, struct secret *out)
+int psk_hello_hash(const struct ktls_hs *hs, enum hash_id hash,
+		   struct slice hello, struct secret *out)
 {
 	struct transcript t = { .id = hash };
 	int err;
@@ -218,7 +217,7 @@ int psk_bind(struct ktls_hs *hs)
 		const struct psk *psk = &c->psks[i];
 		struct secret digest, binder;
 
-		err = offer_digest(hs, psk->hash, hello, &digest);
+		err = psk_hello_hash(hs, psk->hash, hello, &digest);
 		if (!err)
 			err = make_binder(hs->config->crypto, psk->hash,
 					  &psk->key, binder_label(psk->ext),

@@ -46,6 +46,9 @@ struct exts;
 void psk_find(struct ktls_hs *hs);
 /* What our hello says of it, with room for the binders */
 int psk_offer(struct ktls_hs *hs, struct exts *e);
+/* By the hash of one of them: of @hello, and what a retry put before it */
+int psk_hello_hash(const struct ktls_hs *hs, enum hash_id hash,
+		   struct slice hello, struct secret *out);
 /* ... into which they go, when all before them is written */
 int psk_bind(struct ktls_hs *hs);
 /* The server's choice, if it has made one */
