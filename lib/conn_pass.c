@@ -101,6 +101,25 @@ int ktls_conn_pass(struct ktls_conn *conn, int unix_fd)
 
 /* ---- receiving --------------------------------------------------------- */
 
+static int socket_type(int fd)
+{
+	int type = 0;
+	socklen_t size = sizeof(type);
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	return type;
+}
+
+/* A message that is none of ours is not to stand before the next one */
+static int refuse(int from, bool empty)
+{
+	int type = socket_type(from);
+
+	if (type != SOCK_STREAM)
+		(void)recv(from, NULL, 0, MSG_DONTWAIT);
+	return empty && type != SOCK_DGRAM ? -ENOTCONN : -KTLS_E_CONN_SAVED;
+}
+
 /* How much there is of it */
 static int peek_head(int from, size_t max, size_t *len)
 {
@@ -110,10 +129,10 @@ static int peek_head(int from, size_t max, size_t *len)
 	struct rd r = rd_init(head, n > 0 ? (size_t)n : 0, &bad);
 	uint32_t magic = rd_u32(&r);
 
-	if (n <= 0)
-		return n ? -errno : -ENOTCONN;
+	if (n < 0)
+		return -errno;
 	*len = rd_u32(&r);
-	return bad || magic != MAGIC || *len > max ? -KTLS_E_CONN_SAVED : 0;
+	return bad || magic != MAGIC || *len > max ? refuse(from, !n) : 0;
 }
 
 /* The one descriptor that is to come with it; others are closed */
@@ -186,15 +205,11 @@ static int recv_rest(int from, uint8_t *p, size_t len)
 /* Whether a message or a stream, the same bytes */
 static int recv_all(int from, uint8_t *buf, size_t len, int *fd)
 {
-	int type;
-	socklen_t size = sizeof(type);
 	ssize_t n = recv_first(from, buf, len, fd);
 
 	if (n < 0)
 		return (int)n;
-	if (getsockopt(from, SOL_SOCKET, SO_TYPE, &type, &size))
-		return -errno;
-	if (type != SOCK_STREAM && (size_t)n < len)
+	if (socket_type(from) != SOCK_STREAM && (size_t)n < len)
 		return -KTLS_E_CONN_SAVED;
 	return recv_rest(from, buf + n, len - (size_t)n);
 }

@@ -369,6 +369,26 @@ TEST_F(unix_socket, garbage)
 }
 
 /* A connection, cut, or with other descriptors than the one */
+/* Somebody else's message is not in the way of the next one */
+TEST_F(unix_socket, behind_garbage)
+{
+	size_t n = descriptors();
+
+	if (variant->type == SOCK_STREAM)
+		return;
+	say(self->fd[0], "XTLS\0\0\0\1x", 9, self->p.fd, 2);
+	say(self->fd[0], "", 0, NULL, 0);
+	say(self->fd[0], "kTLS\377\377\377\377", 8, NULL, 0);
+	ASSERT_OK(ktls_conn_pass(self->p.server, self->fd[0]));
+	receives(self, -KTLS_E_CONN_SAVED);
+	/* of those that have an end, it could be that */
+	receives(self, variant->type == SOCK_DGRAM ? -KTLS_E_CONN_SAVED :
+						     -ENOTCONN);
+	receives(self, -KTLS_E_CONN_SAVED);
+	EXPECT_EQ(descriptors(), n);
+	takes_over(self);
+}
+
 TEST_F(unix_socket, incomplete)
 {
 	struct saved s;

@@ -2046,8 +2046,10 @@ int ktls_conn_load(struct ktls_conn **conn, struct ktls_config *config, int fd,
  * not to be so large (SO_SNDBUF).
  *
  * ktls_conn_receive() returns 0 with *@conn and *@fd (close-on-exec, the
- * caller's to close); or -EAGAIN, -ENOTCONN when @unix_fd is at its end,
- * another errno, or as ktls_conn_load(), and *@fd is -1.
+ * caller's to close); or -EAGAIN, -ENOTCONN when @unix_fd is at its end (or
+ * an empty message has come, where there is an end), another errno, or as
+ * ktls_conn_load(), and *@fd is -1.  After -KTLS_E_CONN_SAVED a message is gone,
+ * and the next one may be right; a stream is of no more use.
  *
  * On a non-blocking stream both wait for the rest once there has been a part;
  * a message never has one.
