@@ -282,13 +282,17 @@ key_of()	# FILE N: name and key of one of the three
 key_process()
 {
 	"$ktls" ticket-keys "$dir/keys"
-	serve_copy --key-process --ticket-keys "$dir/keys" "$www"
+	serve_copy --key-process --ticket-keys "$dir/keys" \
+		--metrics 127.0.0.1:0 "$www"
+	metrics=$(sed -n 's|.*metrics on \(http://.*/metrics\)$|\1|p' "$log")
 	rm "$dir/keys"
 	until_true grep -q 'keys of before' "$log"
 	"$ktls" ticket-keys "$dir/keys"
 	takes_keys 1
 	reloads 1
 	has why "$(<"$log")" 'not reloaded: another process has the keys'
+	has "not bad" "$(within curl -sS --noproxy '*' "$metrics")" \
+		'^ktls_reloads_total\{outcome="bad"\} 0$'
 	is page "$(get /)" page
 }
 

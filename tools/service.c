@@ -127,7 +127,9 @@ static void hang_up(struct service *v)
 	atomic_fetch_add(&v->hang_ups, 1);
 	wake_all(v);
 	ops_reopen();
-	metrics_reload(good);
+	/* to begin the access log anew is no failure */
+	if (v->tls)
+		metrics_reload(good);
 	if (!good) {
 		log_line("not reloaded%s; going on as before",
 			 v->tls ? "" : ": another process has the keys");
