@@ -165,7 +165,8 @@ static const struct ext_row {
 		parse_status_request, write_status_request },
 	[EXT_USER_MAPPING] = { 6, IN_CH | IN_SH12, false,
 		parse_user_mapping, write_user_mapping },
-	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE, false,
+	/* a list of no meaning in answers, which some servers of 1.2 give */
+	[EXT_SUPPORTED_GROUPS] = { 10, IN_CH | IN_EE | IN_SH12, false,
 		parse_groups, write_groups },
 	[EXT_EC_POINT_FORMATS] = { 11, IN_CH | IN_SH12, false,
 		parse_point_formats, write_point_formats },

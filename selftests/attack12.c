@@ -181,6 +181,9 @@ HELLO(name_malformed, OF_CLIENT, ONLY12, .server.flags = KTLS_F_STRICT_NAME,
 HELLO(session_taken_that_was_not_offered, OF_SERVER, ONLY12,
       P({ .field = SESSION_ID }), BY_CLIENT(SESSION_ID));
 
+/* No server should, but some do (5246 7.4.1.4): the client goes on */
+HELLO(groups_in_the_answer, OF_SERVER, ONLY12,
+      P(NEW(GROUPS, "\0\4\0\27\0\30")), BY_SERVER(FINISHED));
 HELLO(points_only_compressed, OF_SERVER, ONLY12,
       P(NEW(POINT_FORMATS, "\1\1")), BY_CLIENT(GROUP_CHOICE));
 HELLO(points_offered_only_compressed, OF_CLIENT, ONLY12,

@@ -19,7 +19,8 @@
  * p256 p384 p521 ed25519 ed448 rsa2048 rsapss client; with a fault of their
  * own: expired future othername nosign (keyUsage without digitalSignature)
  * clientonly (extendedKeyUsage) sha1 rsa1024 stranger (another CA) selfsigned;
- * rsaleaf (P-256, signed by an RSA intermediate);
+ * rsaleaf (P-256, signed by an RSA intermediate), by384 (by one on P-384, with
+ * SHA-256);
  * chain (leaf + intermediate) and nointer (the intermediate left out).
  * For static ECDH: ecdh256 ecdh384 ecdh521 (keyUsage allows signatures, too)
  * ecdhany (without keyUsage) ecdhrsa (signed by an RSA intermediate) and
