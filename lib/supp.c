@@ -43,13 +43,14 @@ static int copy_types(struct supp *s, const struct ktls_opts *o)
 	}
 	if (!wr_ok(&s->wire))
 		return -ENOMEM;
-	p = s->wire.buf;
+	/* nothing at all has a place, too: some types have hooks alone */
+	p = s->wire.len ? s->wire.buf : (const uint8_t *)"";
 	for (s->len = 0; s->len < o->supp_len; s->len++) {
 		struct ktls_supp *t = &s->types[s->len];
 
 		*t = o->supp[s->len];
 		if (t->data)	/* of no length, it is sent all the same */
-			t->data = p ? p : (const uint8_t *)"";
+			t->data = p;
 		p += t->data_len;
 		t->extension_data = p;
 		p += t->extension_len;
