@@ -454,6 +454,29 @@ TEST_F(uring_close, failure_with_a_slow_peer)
 	ktls_conn_free(pair.server);
 }
 
+/* A key that is used up and cannot be changed ends in good order */
+TEST_F(uring_close, key_used_up)
+{
+	const struct ktls_opts more = { .size = sizeof(more), .max_records = 8 };
+	struct uring_pair *p = &self->p;
+
+	if (variant->mode.suite->version == KTLS_TLS13)
+		return;
+	uring_pair_new(p, &variant->mode, &more);
+	for (int i = 0; i < 10; i++)
+		uring_send(&p->client, 0, 100 * (uint64_t)i, 100, false);
+	UNTIL(p, p->client.done == 10);
+	EXPECT_EQ(p->client.first_err, -KTLS_E_KEY_LIMIT);
+	EXPECT_EQ(p->client.job_err, -KTLS_E_KEY_LIMIT);
+	UNTIL(p, p->server.ended);
+	EXPECT_OK(p->server.end_err);
+	ktls_stream_close(p->client.s);
+	UNTIL(p, p->client.closed);
+	EXPECT_OK(p->client.close_err);
+	uring_send(&p->server, 0, 0, 100, false);
+	UNTIL(p, p->client.got == 100);
+}
+
 TEST_F(uring_close, sent_after_close)
 {
 	struct uring_pair *p = &self->p;

@@ -108,6 +108,29 @@ TEST_F(uring_control, key_behind_a_ticket)
 	}
 }
 
+/* What the kernel takes for one, in the middle of a message, and stops */
+TEST_F(uring_control, no_key_at_all)
+{
+	struct raw *r = &self->r;
+	uint8_t msg[300];
+	uint64_t at = 0;
+
+	if (!is13(&variant->mode))
+		return;
+	for (int i = 0; i < 5; i++) {
+		size_t len = make_ticket(msg, sizeof(msg), 200);
+
+		memset(msg + len - 100, HT_KEY_UPDATE, 60);
+		add_data(r, &at, 100);
+		raw_add(r, CT_HANDSHAKE, msg, len - 100);
+		raw_add(r, CT_HANDSHAKE, msg + len - 100, 30);
+		raw_add(r, CT_HANDSHAKE, msg + len - 70, 70);
+		for (int j = 0; j < 5; j++)
+			add_data(r, &at, 1000);
+		goes_on(&self->p, r, &at);
+	}
+}
+
 /* ---- what is harmless --------------------------------------------------- */
 
 static void add_harmless(struct raw *r, const struct mode *m)

@@ -1646,7 +1646,8 @@ int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
  * server with KTLS_F_EARLY_ANSWER: hand over the sending direction of @fd
  * alone, when nothing waits in ktls_hs_out() and the client's Finished is still
  * to come.  From then on, write(2), sendfile(2) and their kin may be used on
- * it, while ktls_hs_run() goes on; ktls_offload() does the rest, and sends the
+ * it, while ktls_hs_run() goes on (of a failure, too, whoever moves the bytes:
+ * the alert is the kernel's to send); ktls_offload() does the rest, and sends the
  * tickets, as ktls_conn_send_tickets() does, but waits for nobody: a full socket
  * gets the first, or none.  Raw writes count towards the limit of the key: not
  * more than a few GiB before ktls_offload().
