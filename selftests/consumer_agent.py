@@ -91,4 +91,5 @@ def serve(cipher=0, sequence=0, keep=0):
                 os.close(fd)
 
 
-serve(*map(int, sys.argv[1:]))
+if __name__ == "__main__":
+    serve(*map(int, sys.argv[1:]))

@@ -350,8 +350,8 @@ openssl_server()
 	wait "$peer" || :
 }
 
-# Between a client and PORT, from a port of its own; when PORT has ended its side,
-# more is sent to it for a while
+# Between a client and PORT, from a port of its own; when PORT has ended its
+# side, more is sent to it for a while
 relay()	# PORT
 {
 	python3 - "$@" <<-'E'
@@ -530,13 +530,13 @@ strange_agent()	# [CIPHER SEQUENCE [KEEP]]
 	server=$!
 	others+=("$server")
 	until_true grep -q ready "$dir/says"
-	listens discard
 }
 
 # It says that all went well, without keys: nothing goes in the clear
 no_keys()
 {
 	strange_agent
+	listens discard
 	connects 3 --auth anon --bytes 1 discard "$at"
 	fails_with EPROTO
 	counts tx_bytes 0
@@ -548,6 +548,7 @@ no_keys()
 used_up()	# CIPHER RECORDS
 {
 	strange_agent "$1" $(($2 - 4096))
+	listens discard
 	connects 5 --auth anon --bytes $((128 * MiB)) discard "$at"
 	fails_with EKEYEXPIRED
 	[ "$(jq .counters.tx_records <<<"$got")" -lt 4096 ]
@@ -562,6 +563,71 @@ limits()
 	used_up 51 23726566	# AES-128-GCM
 	used_up 52 23726566	# AES-256-GCM
 	used_up 53 8388608	# AES-128-CCM
+}
+
+# A client sends these records, and hears that
+hears()	# RECORDS-AND-END COUNTER ERRNO RECORD...
+{
+	listens discard
+	is "what a client of ${*:4} hears" "$(within \
+		python3 -B selftests/consumer_peer.py "$port" "${@:4}")" "$1"
+	listener_ends "$2" "$3"
+}
+
+# Records that are not data, 21 alerts and 22 handshake, to a server
+control_records()
+{
+	local unexpected="21:020a end"
+
+	strange_agent 51 0
+	hears "21:0100 end" completed null 23:00 21:0100
+	hears "21:0100 end" completed null 21:015a 23:00 21:0100
+	hears end errors ECONNRESET 21:0228
+	is "last alert" "$(endpoint .endpoint.last_alert)" 40
+	hears "21:0232 end" errors EPROTO 21:01
+	hears "21:0232 end" errors EPROTO 21:01000100
+	hears "$unexpected" errors EPROTO 20:01
+	hears "$unexpected" errors EPROTO 24:00
+	# a ticket, a ClientHello, a part of one and then data, a KeyUpdate
+	hears "$unexpected" errors EPROTO 22:0400000100
+	hears "$unexpected" errors EPROTO 22:01 22:000001
+	hears "$unexpected" errors EPROTO 22:01 23:00
+	hears "21:0250 end" errors EKEYEXPIRED 22:1800000100
+	close_all
+}
+
+# ... and to a client, which wants ten bytes
+tells()	# STATUS RECORD...
+{
+	local want=$1
+
+	shift
+	rm -f "$dir/peer"
+	python3 -B selftests/consumer_peer.py 0 "$@" >"$dir/peer" &
+	peer=$!
+	others+=("$peer")
+	until_true [ -s "$dir/peer" ]
+	connects "$want" --auth anon --bytes 10 chargen \
+		"localhost:$(<"$dir/peer")"
+	wait "$peer"
+}
+
+tickets()
+{
+	local text=23:20212223242526272829
+
+	strange_agent 51 0
+	tells 0 22:0400000100 22:04000002 22:0000 22:04000001000400000100 "$text"
+	counts rx_handshake 4
+	is "what the server hears" "$(tail -n 1 "$dir/peer")" "21:0100 end"
+	# too long by a byte; a HelloRequest, which 1.3 has not
+	for record in 22:04020201 22:00000000; do
+		tells 5 "$record"
+		fails_with EPROTO
+		is "what the server hears" "$(tail -n 1 "$dir/peer")" \
+			"21:020a end"
+	done
+	close_all
 }
 
 # A peer that connects and says nothing; then the agent that does
@@ -890,6 +956,7 @@ kept()
 {
 	namespace
 	strange_agent 51 0 1
+	listens discard
 	connects 0 --auth anon --bytes 1000 discard "$at"
 	listener_ends completed
 	ip netns del ktls_test
@@ -944,9 +1011,9 @@ keyctl new_session >/dev/null
 tests="load usage nobody services much many listed closed interrupted busy
 	closed_while_sending ipv6
 	openssl_client openssl_server key_update bad_records counted
-	wrong_certificates no_keys limits
-	slow_handshakes ends_badly unread never_read crowded own_certificate no_such_key rights
-	namespaces silence kept removal"
+	wrong_certificates no_keys limits control_records tickets
+	slow_handshakes ends_badly unread never_read crowded own_certificate
+	no_such_key rights namespaces silence kept removal"
 # keys of this type come with it, where there is NVMe
 ! modprobe -q nvme-keyring || tests+=" psk"
 insmod "$module" || {
