@@ -66,7 +66,8 @@ int ktls_hs_attach(struct ktls_hs *hs, int fd)
 		bool socket = err == -ENOTCONN || err == -EOPNOTSUPP ||
 			      err == -ENOTSOCK || err == -EBADF;
 
-		a->why.step = socket ? KTLS_STEP_SOCKET : KTLS_STEP_ULP;
+		a->why.step = socket ? KTLS_STEP_SOCKET :
+			      err == -EBUSY ? KTLS_STEP_KEYS : KTLS_STEP_ULP;
 		a->why.error = -err;
 		hs->info.tx = hs->info.rx = a->why;
 	}

@@ -67,10 +67,13 @@ static int option(unsigned int direction)
 
 int offload_attach(int fd)
 {
-	if (!setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) ||
-	    errno == EEXIST)
+	if (!setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")))
 		return 0;
-	return -errno;
+	if (errno != EEXIST)
+		return -errno;
+	/* keys of ours would be a new key for the connection around us */
+	return offload_has_keys(fd, KTLS_TX) || offload_has_keys(fd, KTLS_RX) ?
+	       -EBUSY : 0;
 }
 
 int offload_keys(int fd, unsigned int direction, const struct suite *suite,

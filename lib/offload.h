@@ -41,7 +41,10 @@ union crypto_info {
 size_t offload_info(union crypto_info *out, const struct suite *suite,
 		    const struct traffic_keys *keys, uint64_t seq);
 
-/* TCP_ULP "tls": 0 or -errno; a socket that has it already is fine */
+/*
+ * TCP_ULP "tls": 0 or -errno; a socket that has it already is fine, but not one
+ * that has keys as well: -EBUSY
+ */
 int offload_attach(int fd);
 /*
  * TLS_TX or TLS_RX (@direction: KTLS_TX, KTLS_RX), for the first time or as a

@@ -324,6 +324,37 @@ TEST_F(refused, by_another_kind_of_socket)
 }
 
 /* Asked too early it is asked once more, when there is a connection */
+/*
+ * The socket has keys, of a connection that this one is within: they are not to
+ * become this one's, where the kernel would take them for a change of keys
+ */
+TEST_F(refused, by_a_connection_around_it)
+{
+	const struct mode m = {
+		suite_find(variant->version == KTLS_TLS13 ? 0x1301 : 0xc02b),
+		KTLS_PATH_KERNEL, KTLS_PATH_KERNEL,
+	};
+	struct ktls_info info;
+	struct pair outer;
+
+	mode_need(&m);
+	mode_pair(&outer, &m, NULL);
+	make_configs(self, variant->version, KTLS_PATH_PREFER_KERNEL,
+		     KTLS_PATH_PREFER_KERNEL);
+	pair_over(&self->p, outer.fd, self->config[0], self->config[1]);
+	EXPECT_EQ(ktls_conn_kernel(self->p.client), 0);
+	EXPECT_EQ(ktls_conn_kernel(self->p.server), 0);
+	ktls_conn_info(self->p.client, &info);
+	EXPECT_EQ(info.tx.step, KTLS_STEP_KEYS);
+	EXPECT_EQ(info.tx.error, EBUSY);
+	ping(self->p.client, self->p.server);
+	ktls_conn_free(self->p.client);
+	ktls_conn_free(self->p.server);
+	self->p = outer;
+	ping(outer.client, outer.server);
+	close_both(outer.client, outer.server);
+}
+
 TEST_F(refused, by_a_socket_that_is_not_connected)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };

@@ -1331,7 +1331,7 @@ enum ktls_step {
 	KTLS_STEP_ULP,		/* no kTLS: tls module missing or not allowed */
 	KTLS_STEP_CIPHER,	/* this kernel lacks the cipher */
 	KTLS_STEP_REKEY,	/* cannot change keys, and KTLS_F_NEED_REKEY */
-	KTLS_STEP_KEYS,		/* setsockopt(TLS_TX/TLS_RX) refused them */
+	KTLS_STEP_KEYS,		/* TLS_TX, TLS_RX refused, or it has others */
 	KTLS_STEP_RECORD_SIZE,	/* cannot limit records as was agreed */
 	KTLS_STEP_PADDING,	/* cannot pad records */
 };
@@ -1607,7 +1607,9 @@ ssize_t ktls_hs_answer(struct ktls_hs *hs, const void *buf,
  * Attach the kernel's TLS to @fd (TCP_ULP): before the handshake, so that a
  * peer which closes early cannot make the hand-off fail.  ktls_hs_run() does
  * it itself; a caller with I/O of its own calls it first.  Returns 0 or the
- * reason; a failure is remembered in @hs and reported by ktls_*_info().
+ * reason; a failure is remembered in @hs and reported by ktls_*_info().  -EBUSY:
+ * the kernel has keys of @fd, for a connection that this one is to be within,
+ * and user space carries this one.
  */
 int ktls_hs_attach(struct ktls_hs *hs, int fd);
 
