@@ -337,7 +337,8 @@ TEST_F(refused, by_a_connection_around_it)
 	struct ktls_info info;
 	struct pair outer;
 
-	mode_need(&m);
+	if (!mode_carried(&m))
+		return;
 	mode_pair(&outer, &m, NULL);
 	make_configs(self, variant->version, KTLS_PATH_PREFER_KERNEL,
 		     KTLS_PATH_PREFER_KERNEL);
