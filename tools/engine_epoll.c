@@ -58,19 +58,20 @@ static void run_listener(struct source *source, unsigned int events)
 static void accept_more(struct server *s, bool on)
 {
 	const struct loop *loop = s->loop;
+	int err = 0;
 
-	for (size_t i = 0; i < s->listeners_len; i++) {
+	for (size_t i = 0; i < s->listeners_len && !err; i++) {
 		struct listener *l = &s->listeners[i];
-		int err = 0;
 
 		l->source.run = run_listener;
 		if (on)
 			err = epoll_watch(s, l->fd, EPOLLIN, &l->source);
 		else
 			epoll_ctl(loop->fd, EPOLL_CTL_DEL, l->fd, NULL);
-		if (err)
-			log_line("epoll: %s", ktls_strerror(err));
 	}
+	/* it calls again, with @on false and later with true */
+	if (err)
+		server_accept_failed(s, -err);
 }
 
 /* ---- the loop ---------------------------------------------------------- */

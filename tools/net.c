@@ -225,7 +225,7 @@ int net_listen_too(const union net_addr *addr)
 bool net_starved(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
-	       err == ENOMEM;
+	       err == ENOMEM || err == ENOSPC;
 }
 
 /* ---- connecting -------------------------------------------------------- */

@@ -55,8 +55,8 @@ char *net_name(const union net_addr *addr, char *buf);
 int net_listen(const struct net_host *at, bool shared, union net_addr *addr);
 int net_listen_too(const union net_addr *addr);
 /*
- * Did accept(2) fail with @err for want of something here?  Then the listener
- * stays ready: look away for a while.
+ * Did accept(2), or epoll(7) before it, fail with @err for want of something
+ * here?  Then the listener stays ready: look away for a while.
  */
 bool net_starved(int err);
 
