@@ -348,10 +348,6 @@ int hs_take_certificate(struct ktls_hs *hs, struct slice body,
 int hs_take_certificate_verify(struct ktls_hs *hs, struct slice body);
 int hs_take_finished(struct ktls_hs *hs, struct slice body);
 
-/* Is its chain signed as the peer asks?  How well it does for it: 0 to 3 */
-bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer,
-			bool tls12);
-int hs_cred_score(const struct cred *cred, const struct exts *peer, bool tls12);
 /*
  * Server: hs->cred and its scheme, by what the peer can verify, and whom it
  * wants; false if none fits its signature algorithms.
@@ -469,6 +465,7 @@ size_t server_suites(const struct ktls_config *cfg, struct slice theirs,
 int server_choose_alpn(struct ktls_hs *hs, const struct exts *e);
 const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,
+					struct slice shares,
 					bool (*usable)(const struct group *));
 /* Suite, group and credential together (hs_choice12.c) */
 int server12_choose(struct ktls_hs *hs, const struct client_hello *m);

@@ -36,6 +36,9 @@ static const struct group *first_group(const struct ktls_config *cfg,
 	return NULL;
 }
 
+/* Those of a hello are for 1.3 */
+static const struct slice no_shares;
+
 static const struct group *choose_group(const struct ktls_hs *hs,
 					const struct exts *e,
 					enum suite_kex kex)
@@ -49,7 +52,7 @@ static const struct group *choose_group(const struct ktls_hs *hs,
 	if (kex == KEX_ECDHE && !ext_has(e, EXT_SUPPORTED_GROUPS))
 		return config_has_group(hs->config, 0x0017) ?
 		       group_find(0x0017) : NULL;
-	return server_choose_group(hs, e, usable);
+	return server_choose_group(hs, e, no_shares, usable);
 }
 
 /* Group and credential for a suite that the client has, too */
@@ -108,7 +111,7 @@ static int pick(struct ktls_hs *hs, const struct client_hello *m)
 	}
 	/* RFC 7919 4: of those it names none is ours, whatever the suite */
 	return err == -KTLS_E_NO_GROUP && names_ffdhe(m->exts.groups) &&
-	       !server_choose_group(hs, &m->exts, is_tls12) ?
+	       !server_choose_group(hs, &m->exts, no_shares, is_tls12) ?
 	       -KTLS_E_NO_FFDHE : err;
 }
 

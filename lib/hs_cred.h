@@ -14,6 +14,10 @@ typedef int cred_worth(const struct ktls_hs *hs, const struct cred *cred,
 		       const void *arg);
 const struct cred *hs_best_cred(const struct ktls_hs *hs, cred_worth *worth,
 				const void *arg);
+/* Is its chain signed as the peer asks?  How well it does for it: 0 to 3 */
+bool hs_cred_verifiable(const struct cred *cred, const struct exts *peer,
+			bool tls12);
+int hs_cred_score(const struct cred *cred, const struct exts *peer, bool tls12);
 /* Server: for the name that the client has said? */
 bool hs_cred_named(const struct ktls_hs *hs, const struct cred *cred);
 /* ... is any of ours? */

@@ -47,10 +47,11 @@ size_t server_suites(const struct ktls_config *cfg, struct slice theirs,
 /*
  * The first common group for which there is a share; a round trip is spent
  * only where it buys something: the hybrid, or any common group at all.
- * Without shares (TLS 1.2) just the first.
+ * Without shares just the first.
  */
 const struct group *server_choose_group(const struct ktls_hs *hs,
 					const struct exts *e,
+					struct slice shares,
 					bool (*usable)(const struct group *))
 {
 	const struct ktls_config *cfg = hs->config;
@@ -73,7 +74,7 @@ const struct group *server_choose_group(const struct ktls_hs *hs,
 		if (!common)
 			common = group;
 		if ((group == common && group->kind == KEX_KEM) ||
-		    shares_find(e->shares, id).len)
+		    shares_find(shares, id).len)
 			return group;
 	}
 	return common;

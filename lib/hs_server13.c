@@ -258,7 +258,8 @@ static int negotiate(struct ktls_hs *hs, const struct client_hello *m)
 	if (!hs->suite)
 		return -KTLS_E_NO_SUITE;
 	/* without one a PSK may do */
-	hs->group = server_choose_group(hs, &m->exts, any_group);
+	hs->group = server_choose_group(hs, &m->exts, m->exts.shares,
+					any_group);
 	hs->info.version = KTLS_TLS13;
 	hs->info.suite = hs->suite->id;
 	return 0;

@@ -79,13 +79,14 @@ TEST_F(order, chosen)
 	EXPECT_EQ(info.retried, variant->retried);
 }
 
-/* In TLS 1.2 a list decides without shares */
-static void order12(unsigned int flags, const char *suite, const char *group)
+/* In TLS 1.2 a list decides, also where a client has shares, for TLS 1.3 */
+static void order12(unsigned int flags, const char *suite, const char *group,
+		    const char *client)
 {
 	struct ktls_info info;
 	struct mitm m;
 
-	mitm_begin(&m, KTLS_OPTS(.ciphers = GCM128_12 ":" GCM256_12,
+	mitm_begin(&m, KTLS_OPTS(.ciphers = client,
 				 .groups = "x25519:secp256r1"),
 		   KTLS_OPTS(.ciphers = GCM256_12 ":" GCM128_12,
 			     .groups = "secp256r1:x25519", .flags = flags),
@@ -100,8 +101,14 @@ static void order12(unsigned int flags, const char *suite, const char *group)
 
 TEST(order_in_tls12)
 {
-	order12(0, GCM256_12, "secp256r1");
-	order12(KTLS_F_CLIENT_ORDER, GCM128_12, "x25519");
+	static const char *const clients[] = {
+		GCM128_12 ":" GCM256_12, GCM128_12 ":" GCM256_12 ":" GCM128,
+	};
+
+	for (int i = 0; i < 2; i++) {
+		order12(0, GCM256_12, "secp256r1", clients[i]);
+		order12(KTLS_F_CLIENT_ORDER, GCM128_12, "x25519", clients[i]);
+	}
 }
 
 /* ---- nothing in common ------------------------------------------------- */
