@@ -110,13 +110,17 @@ static enum ktls_alert alert_of(int err)
 	return err <= -2048 ? ktls_error_alert(err) : KTLS_ALERT_NONE;
 }
 
-/* 5246 7.2.2: what a fatal alert ended is not resumed */
+/* 5246 7.2.2, 9846 6: what a fatal alert ended is not resumed */
 static void forget_session(struct ktls_conn *conn)
 {
 	const struct conn12 *c = conn_tls12(conn);
+	const char *name = conn_peer_name(conn);
 
-	session_drop(conn->config, (struct slice){ c->session_id,
-		     c->session_id_len }, conn_peer_name(conn));
+	if (conn->suite->version == KTLS_TLS12)
+		session_drop(conn->config, (struct slice){ c->session_id,
+			     c->session_id_len }, name);
+	else
+		session13_forget(conn->config, name);
 }
 
 int conn_fail(struct ktls_conn *conn, int err)
@@ -130,8 +134,7 @@ int conn_fail(struct ktls_conn *conn, int err)
 		conn->alert_due = (uint8_t)alert;
 		(void)conn_send_last(conn, MSG_DONTWAIT);
 	}
-	if (conn->suite->version == KTLS_TLS12 &&
-	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
+	if (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT)
 		forget_session(conn);
 	conn_wipe(conn);
 	return err;

@@ -80,6 +80,12 @@ static void send_alert(struct ktls_hs *hs, enum ktls_alert alert)
 		hs->info.alert_sent = (uint8_t)alert;
 }
 
+/* A ticket of ours, unless the server has had no use for it */
+static bool ticket_offered(const struct ktls_hs *hs)
+{
+	return hs->client.psks_len && hs->client.psks[0].session;
+}
+
 static int fail(struct ktls_hs *hs, int err, enum ktls_alert alert)
 {
 	if (hs->state == HS_FAILED)
@@ -91,6 +97,10 @@ static int fail(struct ktls_hs *hs, int err, enum ktls_alert alert)
 	if (hs->info.resumed || hs->session.id_len ||
 	    hs->client.session_offered)
 		session_forget(hs);
+	/* 6, D.3: what may be the reason is not there the next time */
+	if (ticket_offered(hs) && err <= -2048 &&
+	    (alert != KTLS_ALERT_NONE || err == -KTLS_E_PEER_ALERT))
+		session13_forget(hs->config, hs->peer_name);
 	if (alert != KTLS_ALERT_NONE && !hs->tx_moved)
 		send_alert(hs, alert);
 	else if (alert != KTLS_ALERT_NONE &&

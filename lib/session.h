@@ -108,6 +108,8 @@ bool session13_key(struct wr *w, const char *peer_name);
 /* ... one is, as session_write() put it; it is the newest */
 void session13_put(const struct ktls_config *cfg, const struct session *s,
 		   struct slice written);
+/* ... none of them is any more */
+void session13_forget(const struct ktls_config *cfg, const char *peer_name);
 /* Client: the newest ticket for the peer, which is now used up */
 bool session13_find(struct ktls_hs *hs, struct wr *ticket);
 /* Client: keep what the server sent on a connection like @s */

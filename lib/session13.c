@@ -110,6 +110,17 @@ void session13_put(const struct ktls_config *cfg, const struct session *s,
 	wr_free(&key);
 }
 
+void session13_forget(const struct ktls_config *cfg, const char *peer_name)
+{
+	uint8_t room[PEER_KEY_ROOM];
+	struct wr key = wr_lend(room, sizeof(room));
+
+	if (cfg->role == KTLS_CLIENT && cfg->sessions &&
+	    session13_key(&key, peer_name))
+		cache_del(cfg->sessions, wr_content(&key));
+	wr_free(&key);
+}
+
 static void keep(const struct ktls_config *cfg, const struct session *s,
 		 struct slice ticket)
 {

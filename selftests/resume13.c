@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Resumption of TLS 1.3 (RFC 9846 2.2, 4.3.11, 4.7.1), both ends ours */
+#include <sys/socket.h>
+
 #include "../lib/conn.h"
 #include "clock_lib.h"
 #include "harness.h"
+#include "hs_lib.h"
 #include "mitm_lib.h"
 #include "session_lib.h"
 
@@ -172,6 +175,62 @@ TEST_F(resume, none_of_what_is_over)
 	EXPECT_EQ(ktls_conn_send_tickets(p.server, 1), 0);
 	exchange(p.server, p.client, 100);
 	pair_close(&p);
+	EXPECT_NEXT(FULL);
+}
+
+/* ---- and after a failure (6, D.3) ---------------------------------------- */
+
+/* What there is for the server, which stays */
+static bool any_left(FIXTURE_DATA(resume) *self)
+{
+	return ktls_session_export(self->client, "localhost", NULL, 0) > 0;
+}
+
+TEST_F(resume, none_that_a_server_may_have_stumbled_over)
+{
+	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2,
+					 KTLS_ALERT_INTERNAL_ERROR };
+	struct ktls_hs *hs;
+
+	for (int said = 0; said < 2; said++) {
+		struct feed f = { .have = 0 };
+
+		EXPECT_NEXT(FULL);
+		ASSERT_OK(ktls_hs_new(&hs, self->client, "localhost"));
+		f.hs = hs;
+		if (said)
+			feed(&f, alert, sizeof(alert), 0);
+		else
+			ktls_hs_recv_failed(hs, -ECONNRESET);
+		EXPECT_LT(ktls_hs_error(hs), 0);
+		ktls_hs_free(hs);
+		EXPECT_EQ(any_left(self), !said);
+		if (!said)
+			USE_CLIENT(.flags = 0);
+	}
+	EXPECT_NEXT(FULL);
+}
+
+TEST_F(resume, none_of_a_connection_that_failed)
+{
+	struct pair p;
+	char c;
+
+	for (int said = 0; said < 2; said++) {
+		USE_CLIENT(.flags = 0);
+		pair_open(&p, self->client, self->server);
+		take_tickets(p.client);
+		EXPECT_TRUE(any_left(self));
+		if (said)
+			EXPECT_EQ(conn_fail(p.server, -KTLS_E_UNEXPECTED),
+				  -KTLS_E_UNEXPECTED);
+		else
+			shutdown(p.fd[1], SHUT_WR);
+		EXPECT_EQ(ktls_recv(p.client, &c, 1, 0), said ?
+			  -KTLS_E_PEER_ALERT : -KTLS_E_TRUNCATED);
+		pair_close(&p);
+		EXPECT_EQ(any_left(self), !said);
+	}
 	EXPECT_NEXT(FULL);
 }
 

@@ -977,8 +977,10 @@ struct ktls_opts {
 	 * server: tickets to send after a full handshake (2; at most 16), as a
 	 * part of the hand-off; after a resumed one it is one.  Further ones
 	 * are sent by ktls_conn_send_tickets().  A client keeps the 4 newest of
-	 * each server, offers one, and uses none twice.  What @sessions,
-	 * @session_lifetime and @ticket_period say above is true of these, too.
+	 * each server, offers one, and uses none twice; an alert that ends a
+	 * connection, or a handshake in which one was offered, ends them all.
+	 * What @sessions, @session_lifetime and @ticket_period say above is
+	 * true of these, too.
 	 */
 	unsigned int tickets;
 
