@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/in.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
@@ -43,6 +44,7 @@ static int kc_acceptor(void *data)
 	int err;
 
 	while (!READ_ONCE(ep->closing)) {
+		cond_resched();		/* refusing never waits */
 		err = kernel_accept(ep->listener, &sock, 0);
 		if (!err)
 			kc_endpoint_accepted(ep, sock);
