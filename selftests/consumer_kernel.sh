@@ -198,7 +198,8 @@ closed()
 	close_all
 }
 
-# Who waits and is told to end leaves nothing behind
+# Who waits and is told to end leaves nothing behind; but a shell's "&" has him
+# ignore SIGINT
 interrupted()
 {
 	agent
@@ -207,6 +208,13 @@ interrupted()
 	client=$!
 	others+=("$client")
 	until_true listener_counts handshakes 1
+	kill -INT "$client"
+	pending()
+	{
+		grep -q '^ShdPnd:.*2$' "/proc/$client/status"
+	}
+	until_true eval ! pending
+	is "connections" "$(endpoint .endpoint.active)" 1
 	kill -TERM "$client"
 	wait "$client"
 	is lines "$(wc -l <"$dir/connect")" 1

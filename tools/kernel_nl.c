@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,6 +180,16 @@ int kernel_subscribe(struct kernel *k)
 	return k->signals < 0 ? fail_nl("signals", -NLE_FAILURE) : 0;
 }
 
+/* A signal has come, and not one that nohup(1) or a shell has us ignore */
+static bool told_to_end(const struct kernel *k)
+{
+	int sig = signals_next(k->signals);
+	struct sigaction act;
+
+	return sig && !sigaction(sig, NULL, &act) &&
+	       act.sa_handler != SIG_IGN;
+}
+
 static int on_event(struct nl_msg *msg, void *arg)
 {
 	on_message(msg, arg);
@@ -200,7 +211,7 @@ int kernel_event(struct kernel *k, kernel_answer answer, void *arg)
 	while (err >= 0 && x.status == 1) {
 		if (!poll(pfd, 2, 1000))
 			return -EAGAIN;
-		if (signals_next(k->signals))
+		if (told_to_end(k))
 			return -EINTR;
 		if (pfd[0].revents)
 			err = nl_recvmsgs_default(k->events);
