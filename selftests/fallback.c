@@ -351,9 +351,9 @@ TEST_F(refused, by_a_connection_around_it)
 	ping(self->p.client, self->p.server);
 	ktls_conn_free(self->p.client);
 	ktls_conn_free(self->p.server);
-	self->p = outer;
 	ping(outer.client, outer.server);
 	close_both(outer.client, outer.server);
+	pair_close(&outer);
 }
 
 TEST_F(refused, by_a_socket_that_is_not_connected)
