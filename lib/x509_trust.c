@@ -124,14 +124,34 @@ static const char *env(const char *name)
 	return found && found[0] ? found : NULL;
 }
 
+/* One or several, with colons in between; any may be missing, but not all */
+static int add_dirs(X509_STORE *store, const char *dirs, struct text why)
+{
+	char dir[PATH_MAX];
+	int all = -KTLS_E_CA_FILE, err;
+	size_t n;
+
+	do {
+		n = strcspn(dirs, ":");
+		snprintf(dir, sizeof(dir), "%.*s", (int)n, dirs);
+		err = n < sizeof(dir) ? add_dir(store, dir, true, why) :
+					-KTLS_E_CA_FILE;
+		if (err != -KTLS_E_CA_FILE)
+			all = err;
+		dirs += n + 1;
+	} while (dirs[-1] && (all == 0 || all == -KTLS_E_CA_FILE));
+	return all;
+}
+
 /*
  * libcrypto's file, which may be missing; its directory then, or if the
- * environment names one: a system that has both says the same in either
+ * environment names one: a system that has both says the same in either.  As
+ * for libcrypto, beside a file that directory may be missing, too.
  */
 static int add_system(X509_STORE *store, struct text why)
 {
 	const char *file = env(X509_get_default_cert_file_env());
-	const char *dir = env(X509_get_default_cert_dir_env());
+	const char *dirs = env(X509_get_default_cert_dir_env());
 	bool has_file;
 	int err;
 
@@ -139,10 +159,14 @@ static int add_system(X509_STORE *store, struct text why)
 		file = X509_get_default_cert_file();
 	has_file = !access(file, R_OK);
 	err = has_file ? add_text(store, file, NULL, true, why) : 0;
-	if (err || (has_file && !dir))
+	if (err || (has_file && !dirs))
 		return err;
-	return add_dir(store, dir ? dir : X509_get_default_cert_dir(), true,
-		       why);
+	err = add_dirs(store, dirs ? dirs : X509_get_default_cert_dir(), why);
+	if (has_file && err == -KTLS_E_CA_FILE)
+		err = 0;
+	if (!err)
+		text_set(why, "%s", "");
+	return err;
 }
 
 /* ---- what it is, in short ---------------------------------------------- */

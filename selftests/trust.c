@@ -135,6 +135,7 @@ static int try_system(FIXTURE_DATA(trust) *self, const char *file,
 TEST_F(trust, system)
 {
 	const char *ca = pki("ca");
+	char dirs[64];
 
 	put_link(self, "0123abcd.0", "stranger-ca");
 	EXPECT_EQ(try_system(self, ca, ""), FULL);
@@ -145,6 +146,13 @@ TEST_F(trust, system)
 	EXPECT_EQ(try_system(self, "/nowhere", self->dir), FULL);
 	EXPECT_EQ(try_system(self, pki("stranger-ca"), self->dir), FULL);
 	EXPECT_EQ(try_system(self, "/nowhere", "/nowhere"), -KTLS_E_CA_FILE);
+	/* beside a file there may be none, and there may be several */
+	EXPECT_EQ(try_system(self, ca, "/nowhere"), FULL);
+	EXPECT_STREQ(self->why, "");
+	snprintf(dirs, sizeof(dirs), "/nowhere:%s", self->dir);
+	EXPECT_EQ(try_system(self, "/nowhere", dirs), FULL);
+	snprintf(dirs, sizeof(dirs), "%s:/nowhere", self->dir);
+	EXPECT_EQ(try_system(self, "/nowhere", dirs), FULL);
 }
 
 /* It is not this operator's to repair */
