@@ -452,6 +452,40 @@ bad_stdin()
 	logged 'end="receiving: end of stream without close_notify"'
 }
 
+# It takes nothing, and what it sends does not decrypt: our alert finds no room
+deaf='import fcntl, select, signal, socket, ssl, sys, termios
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+c, _ = listener.accept()
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+context.num_tickets = 0
+come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = context.wrap_bio(come, go, True)
+done = False
+while not done:
+    try:
+        tls.do_handshake()
+        done = True
+    except ssl.SSLWantReadError:
+        c.sendall(go.read())
+        come.write(c.recv(65536))
+queued = None
+while queued != (have := fcntl.ioctl(c, termios.FIONREAD, bytes(4))):
+    queued = have
+    select.select([], [], [], 0.3)
+c.sendall(b"\x17\x03\x03\0\x20" + 32 * b"x")
+signal.pause()'
+
+deaf_peer()
+{
+	coproc python3 -c "$deaf" "$pki/p256.pem" "$pki/p256.key"
+	others+=("$COPROC_PID")
+	read -r port <&"${COPROC[0]}"
+	ends 3 "$ktls" connect --insecure 127.0.0.1 "$port" </dev/zero
+	has reason "$out" 'record does not decrypt'
+}
+
 # Nor a program what a client has sent until it was gone
 cut_off()
 {
@@ -833,5 +867,5 @@ if [ -z "${KTLS_VM-}" ]; then
 		to_http to_path proxy resides resident_ends)
 fi
 run_tests echo_13 echo_12 echo_rx_user echo_tx_user openssl_13 openssl_12 \
-	half_close half_close_back unread crash bad_stdin cut_off to_echo to_cut \
-	to_reset the_socket "${more[@]}"
+	half_close half_close_back unread deaf_peer crash bad_stdin cut_off \
+	to_echo to_cut to_reset the_socket "${more[@]}"

@@ -141,8 +141,18 @@ static void expire(struct relay *r)
 
 	if (r->kill_at && now >= r->kill_at)
 		finish(r);
-	if (r->linger_at && now >= r->linger_at)
-		r->rx_over = true;
+	if (!r->linger_at || now < r->linger_at)
+		return;
+	r->rx_over = true;
+	if (r->tx != TX_OVER)
+		relay_tx_end(r, 0);
+}
+
+/* What is left to send is an alert, to who may never take it */
+static bool has_failed(const struct relay *r)
+{
+	return r->tx == TX_CLOSE && r->rx_error <= -2048 &&
+	       r->rx_error != -KTLS_E_TRUNCATED;
 }
 
 static void wait_events(struct relay *r)
@@ -161,9 +171,10 @@ static void wait_events(struct relay *r)
  */
 static void linger(struct relay *r)
 {
-	int ms = r->inside->to < 0 ? LINGER_MS : r->inside->half_ms;
+	bool failed = has_failed(r);
+	int ms = failed || r->inside->to < 0 ? LINGER_MS : r->inside->half_ms;
 
-	if (r->tx != TX_OVER || !ms)
+	if ((r->tx != TX_OVER && !failed) || !ms)
 		return;
 	r->linger_at = earlier(r->linger_at, net_clock() + ms);
 }
