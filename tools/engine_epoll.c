@@ -69,9 +69,11 @@ static void accept_more(struct server *s, bool on)
 		else
 			epoll_ctl(loop->fd, EPOLL_CTL_DEL, l->fd, NULL);
 	}
+	if (!err)
+		return;
+	log_line("epoll: %s", ktls_strerror(err));
 	/* it calls again, with @on false and later with true */
-	if (err)
-		server_accept_failed(s, -err);
+	server_accept_failed(s, -err);
 }
 
 /* ---- the loop ---------------------------------------------------------- */

@@ -294,6 +294,8 @@ static int follow(struct kernel *k, struct endpoint_result *r)
 		}
 	} while (!r->over && (!err || err == -EINTR ||
 			      (err == -EAGAIN && !closed)));
+	if (!r->over && closed)
+		complain("closed, but how it ended was not told");
 	return r->over ? 0 : err;
 }
 
