@@ -395,10 +395,12 @@ static int send_tickets(struct ktls_hs *hs)
 	if (!hs->server.tickets_wanted || !session13_tickets(hs->config) ||
 	    hs->tx_moved)
 		return 0;
-	for (; hs->tickets < n && !err; hs->tickets++)
+	while (hs->tickets < n && !err) {
 		err = session13_write_ticket(hs->config, &hs->session,
 					     &hs->resumption, hs->tickets,
 					     &hs->flight);
+		hs->tickets += !err;
+	}
 	/* what cannot be kept cannot be resumed, and that is all */
 	return err && err != -ENOENT ? err : hs_flush(hs);
 }
