@@ -754,7 +754,7 @@ never_read()
 	seconds=$(reads_nothing "$port")
 	echo "broke after $seconds s"
 	[ "$seconds" -ge 4 ]
-	[ "$seconds" -le 8 ]
+	[ "$seconds" -le 9 ]
 	listener_ends errors ETIMEDOUT
 	close_all
 }
