@@ -368,7 +368,6 @@ TEST_F(unix_socket, garbage)
 	}
 }
 
-/* A connection, cut, or with other descriptors than the one */
 /* Somebody else's message is not in the way of the next one */
 TEST_F(unix_socket, behind_garbage)
 {
@@ -389,6 +388,7 @@ TEST_F(unix_socket, behind_garbage)
 	takes_over(self);
 }
 
+/* A connection, cut, or with other descriptors than the one */
 TEST_F(unix_socket, incomplete)
 {
 	struct saved s;

@@ -323,7 +323,6 @@ TEST_F(refused, by_another_kind_of_socket)
 	pair_close(&self->p);
 }
 
-/* Asked too early it is asked once more, when there is a connection */
 /*
  * The socket has keys, of a connection that this one is within: they are not to
  * become this one's, where the kernel would take them for a change of keys
@@ -356,6 +355,7 @@ TEST_F(refused, by_a_connection_around_it)
 	pair_close(&outer);
 }
 
+/* Asked too early it is asked once more, when there is a connection */
 TEST_F(refused, by_a_socket_that_is_not_connected)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };

@@ -798,7 +798,7 @@ struct ktls_opts {
 	 * Trust for verifying the peer: a PEM file, a directory of hashed
 	 * names, or PEM text; when none is named, the system's store: the file
 	 * that SSL_CERT_FILE names in the environment, or libcrypto's own, and
-	 * the directory of SSL_CERT_DIR, or libcrypto's if there is no file
+	 * the directories of SSL_CERT_DIR, or libcrypto's if there is no file
 	 * (in a set-user-ID program the environment does not count).  All of
 	 * it is read now.  CRLs beside the certificates are heeded.
 	 */
@@ -1651,10 +1651,10 @@ int ktls_offload(struct ktls_conn **conn, struct ktls_hs *hs,
  * alone, when nothing waits in ktls_hs_out() and the client's Finished is still
  * to come.  From then on, write(2), sendfile(2) and their kin may be used on
  * it, while ktls_hs_run() goes on (of a failure, too, whoever moves the bytes:
- * the alert is the kernel's to send); ktls_offload() does the rest, and sends the
- * tickets, as ktls_conn_send_tickets() does, but waits for nobody: a full socket
- * gets the first, or none.  Raw writes count towards the limit of the key: not
- * more than a few GiB before ktls_offload().
+ * the alert is the kernel's to send); ktls_offload() does the rest, and sends
+ * the tickets, as ktls_conn_send_tickets() does, but waits for nobody: a full
+ * socket gets the first, or none.  Raw writes count towards the limit of the
+ * key: not more than a few GiB before ktls_offload().
  *
  * Returns 0; -KTLS_E_STATE: not now; -KTLS_E_NO_KERNEL: the kernel does not
  * carry it, info.tx says why, and the handshake goes on with ktls_hs_answer();
@@ -1688,10 +1688,10 @@ int ktls_accept(struct ktls_conn **conn, int fd, struct ktls_config *config,
  *
  * What goes past us where the kernel carries a direction needs no lock: any
  * number of threads, or processes, may write(2) at once, and what is taken of a
- * write stays in one piece.  But nobody may write while the sending key is changed, by
- * ktls_conn_rekey(), ktls_send() or ktls_sendfile(), nor read while ktls_recv(),
- * ktls_conn_control() or ktls_conn_record() runs: a read-write lock does it,
- * which those who write or read share.
+ * write stays in one piece.  But nobody may write while the sending key is
+ * changed, by ktls_conn_rekey(), ktls_send() or ktls_sendfile(), nor read while
+ * ktls_recv(), ktls_conn_control() or ktls_conn_record() runs: a read-write
+ * lock does it, which those who write or read share.
  */
 
 #define KTLS_TX	(1 << 0)
@@ -1744,12 +1744,12 @@ ssize_t ktls_sendfile(struct ktls_conn *conn, int in_fd, off_t *offset,
  * KeyUpdates on the way.  @flags: MSG_DONTWAIT.  Returns a count; 0 when the
  * peer has sent close_notify; -KTLS_E_TRUNCATED when the stream ended without
  * it; -KTLS_E_PEER_ALERT; -EAGAIN; another reason, for which an alert has been
- * sent, or is by ktls_conn_shutdown().  Failures but -EAGAIN, -EINTR (a signal, or KTLS_EV_AUTH or
- * KTLS_EV_UNANSWERED may have changed) and -EKEYEXPIRED (a KeyUpdate received
- * past us waits for ktls_conn_record()) are final, -KTLS_E_TRUNCATED and an
- * errno for this direction only.  Read until -EAGAIN before poll(2), which does
- * not see what user space holds, nor a KeyUpdate that the kernel has read ahead
- * with data before it.
+ * sent, or is by ktls_conn_shutdown().  Failures but -EAGAIN, -EINTR (a signal,
+ * or KTLS_EV_AUTH or KTLS_EV_UNANSWERED may have changed) and -EKEYEXPIRED (a
+ * KeyUpdate received past us waits for ktls_conn_record()) are final,
+ * -KTLS_E_TRUNCATED and an errno for this direction only.  Read until -EAGAIN
+ * before poll(2), which does not see what user space holds, nor a KeyUpdate
+ * that the kernel has read ahead with data before it.
  */
 ssize_t ktls_recv(struct ktls_conn *conn, void *buf, size_t len,
 		  int flags) KTLS_MUST_CHECK;
@@ -1968,8 +1968,8 @@ ssize_t ktls_conn_early_read(struct ktls_conn *conn, void *buf,
  * socket is full: what it has not taken of the last one goes out as with
  * ktls_conn_request_auth() (KTLS_EV_FLUSH; no raw write(2) before that).  0 if
  * this client takes none, tickets are not given, or their sessions are over
- * (@session_lifetime) or cannot be kept (KTLS_F_SINGLE_USE); -EAGAIN, and none was sent; or a failure as of
- * ktls_send().
+ * (@session_lifetime) or cannot be kept (KTLS_F_SINGLE_USE); -EAGAIN, and none
+ * was sent; or a failure as of ktls_send().
  */
 int ktls_conn_send_tickets(struct ktls_conn *conn,
 			   unsigned int count) KTLS_MUST_CHECK;

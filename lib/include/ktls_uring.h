@@ -114,8 +114,8 @@ struct ktls_stream_ops {
 	/*
 	 * Nothing more is received: 0, the peer has closed; or why, as of
 	 * ktls_recv(), or because what was sealed can no longer be sent, or our
-	 * key not be changed, for which the peer would wait.  Data may still be sent after 0.  Once,
-	 * at most.
+	 * key not be changed, for which the peer would wait.  Data may still be
+	 * sent after 0.  Once, at most.
 	 */
 	void (*end)(struct ktls_stream *s, int err);
 	/*
