@@ -69,11 +69,11 @@ static void accept_more(struct server *s, bool on)
 		else
 			epoll_ctl(loop->fd, EPOLL_CTL_DEL, l->fd, NULL);
 	}
-	if (!err)
-		return;
-	log_line("epoll: %s", ktls_strerror(err));
-	/* it calls again, with @on false and later with true */
-	server_accept_failed(s, -err);
+	if (err && !net_starved(-err))
+		log_line("epoll: %s", ktls_strerror(err));
+	/* it says so, and calls again, with @on false and later with true */
+	else if (err)
+		server_accept_failed(s, -err);
 }
 
 /* ---- the loop ---------------------------------------------------------- */
