@@ -143,7 +143,6 @@ static int take_fd(struct msghdr *msg)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c;
 	     c = CMSG_NXTHDR(msg, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
 		bool rights = c->cmsg_type == SCM_RIGHTS;
 
 		if (c->cmsg_level != SOL_SOCKET ||

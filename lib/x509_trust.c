@@ -127,20 +127,23 @@ static const char *env(const char *name)
 /* One or several, with colons in between; any may be missing, but not all */
 static int add_dirs(X509_STORE *store, const char *dirs, struct text why)
 {
-	char dir[PATH_MAX];
-	int all = -KTLS_E_CA_FILE, err;
-	size_t n;
+	bool found = false;
+	const char *end;
 
 	do {
-		n = strcspn(dirs, ":");
-		snprintf(dir, sizeof(dir), "%.*s", (int)n, dirs);
-		err = n < sizeof(dir) ? add_dir(store, dir, true, why) :
-					-KTLS_E_CA_FILE;
-		if (err != -KTLS_E_CA_FILE)
-			all = err;
-		dirs += n + 1;
-	} while (dirs[-1] && (all == 0 || all == -KTLS_E_CA_FILE));
-	return all;
+		char *dir;
+		int err;
+
+		end = strchrnul(dirs, ':');
+		dir = strndup(dirs, (size_t)(end - dirs));
+		err = dir ? add_dir(store, dir, true, why) : -ENOMEM;
+		free(dir);
+		if (err && err != -KTLS_E_CA_FILE)
+			return err;
+		found |= !err;
+		dirs = end + 1;
+	} while (*end);
+	return found ? 0 : -KTLS_E_CA_FILE;
 }
 
 /*
